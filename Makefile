@@ -1,0 +1,80 @@
+# `make` alone prints this help. CONFIG=, AS_OF= and ARGS= are passed on to clv.
+PYTHON  ?= python3
+CONFIG  ?= configs/cdnow.toml
+AS_OF   ?=
+ARGS    ?=
+VENV    := .venv
+BIN     := $(VENV)/bin
+CLV     := $(BIN)/clv
+OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install train backtest forecast refresh report check test test-engines test-browser lint format bench clean
+
+help: ## show this help
+	@echo "usage: make TARGET [CONFIG=configs/cdnow.toml] [AS_OF=YYYY-MM-DD] [ARGS=...]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# An environment is rebuilt only when what it is made from has changed.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "clvmodels needs Python 3.11 or newer; found: $$($(PYTHON) --version 2>&1). Name another with PYTHON=python3.12" >&2; exit 2; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing what clvmodels needs (once, a minute or two)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing the test and lint tools (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.engines: $(VENV)/.dev
+	@echo "installing the PostgreSQL and Spark clients (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,postgres,spark]'
+	@touch $@
+
+install: $(VENV)/.run ## create .venv with everything the commands need
+
+train: $(VENV)/.run ## fit, backtest, save the models and the report
+	@$(CLV) train $(OPTIONS)
+
+backtest: $(VENV)/.run ## forecast from past origins and compare with what happened
+	@$(CLV) backtest $(OPTIONS)
+
+forecast: $(VENV)/.run ## score every customer with the model in use
+	@$(CLV) forecast $(OPTIONS)
+
+refresh: $(VENV)/.run ## the monthly run: check, score, compare with the last forecast, report
+	@$(CLV) refresh $(OPTIONS)
+
+report: $(VENV)/.run ## write the report again from the saved results
+	@$(CLV) report $(OPTIONS)
+
+check: $(VENV)/.run ## read the source and account for every row
+	@$(CLV) check $(OPTIONS)
+
+test: $(VENV)/.dev ## tests that need nothing but this environment
+	@$(BIN)/python -m pytest -n auto -m "not engines and not browser and not slow" --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy, import-linter
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: $(VENV)/.dev ## let ruff mend what it can
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+test-engines: $(VENV)/.engines ## the same answers on DuckDB, PostgreSQL and Spark
+	@$(BIN)/python -m pytest -m engines $(ARGS)
+
+test-browser: $(VENV)/.dev ## open the report in headless Chromium
+	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+bench: $(VENV)/.dev ## time this project against lifetimes in one run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove the environment and every cache (models and reports stay)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* htmlcov

@@ -1,0 +1,1 @@
+"""Customer lifetime value: the mathematics. Tables in, fitted models and forecasts out."""

@@ -1,0 +1,54 @@
+"""One error tree. Each message says what was expected, what was found and what to do.
+
+``ClvError`` is never raised itself; catching it catches everything this project raises on
+purpose. The command line turns the three families into its exit codes.
+"""
+
+from __future__ import annotations
+
+
+class ClvError(Exception):
+    """Base of every error raised on purpose."""
+
+    exit_code = 1
+
+
+class DataError(ClvError):
+    """The input data cannot be used: the file, column, rows and the remedy are in the message."""
+
+
+class MissingColumnError(DataError):
+    """A table lacks columns that a stage needs."""
+
+    def __init__(self, table: str, missing: list[str], found: list[str]) -> None:
+        self.missing = missing
+        super().__init__(
+            f"{table} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
+            f"found: {', '.join(found) or 'no columns'}. Rename or add what is missing."
+        )
+
+
+class InvalidValueError(DataError, ValueError):
+    """A value lies outside what the mathematics admits (also a ``ValueError``)."""
+
+
+class CheckFailedError(ClvError):
+    """The data or a forecast broke a limit that the configuration sets."""
+
+
+class ConfigError(ClvError):
+    """The configuration or the command line is wrong."""
+
+    exit_code = 2
+
+
+class NotFittedError(ClvError, AttributeError):
+    """A learned attribute was asked of a model that has not been fitted."""
+
+
+class ModelFileError(ClvError):
+    """A saved model is missing, incomplete, altered, or of an unknown version."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A fit ended on usable parameters that the data do not pin down."""

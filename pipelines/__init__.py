@@ -1,0 +1,1 @@
+"""The work around the models: configuration, data access, files and the command line."""

@@ -1,0 +1,238 @@
+"""Configuration: one TOML file a business, read by pydantic and frozen.
+
+Unknown keys are errors that name the nearest valid key; relative paths are taken from the
+folder of the file that names them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import tomllib
+import zoneinfo
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from clvmodels.exceptions import ConfigError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Source(Section):
+    """Where the transactions are."""
+
+    kind: Literal["lifetimes", "csv", "parquet", "duckdb", "postgres", "spark", "uri"]
+    dataset: Literal["CDNOW_master", "CDNOW_sample"] | None = None
+    path: str | None = None
+    table: str | None = None
+    uri_env: str | None = Field(
+        None, description="name of the environment variable that holds the connection URI"
+    )
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    memory_limit: str | None = Field(None, description="DuckDB's memory limit, e.g. '4GB'")
+    threads: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _names_what_its_kind_needs(self) -> Source:
+        needs = {
+            "lifetimes": ("dataset",),
+            "csv": ("path",),
+            "parquet": ("path",),
+            "duckdb": ("path", "table"),
+            "postgres": ("uri_env", "table"),
+            "spark": (),
+            "uri": ("uri_env", "table"),
+        }[self.kind]
+        missing = [key for key in needs if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"kind = '{self.kind}' also needs {' and '.join(missing)}")
+        if self.kind == "spark" and (self.path is None) == (self.table is None):
+            raise ValueError("kind = 'spark' needs either path or table")
+        return self
+
+
+class Columns(Section):
+    """Which of the source's columns means what."""
+
+    customer_id: str = "customer_id"
+    timestamp: str = "timestamp"
+    amount: str | None = None
+    quantity: str | None = None
+    price: str | None = Field(None, description="amount = quantity x price where amount is unset")
+    date_format: str | None = Field(None, description="strptime format, for dates kept as text")
+    transaction_id: str | None = None
+    margin: str | None = None
+    channel: str | None = None
+    product_category: str | None = None
+    country: str | None = None
+    consent: str | None = None
+
+    @model_validator(mode="after")
+    def _has_an_amount(self) -> Columns:
+        product = self.quantity is not None and self.price is not None
+        if self.amount is None and not product:
+            raise ValueError("name either amount, or both quantity and price")
+        if self.amount is not None and self.price is not None:
+            raise ValueError("name either amount or price, not both")
+        return self
+
+
+class Calendar(Section):
+    """What a day is."""
+
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise ValueError(
+                f"unknown time zone '{value}'{_nearest(value, zoneinfo.available_timezones())}"
+            )
+        return value
+
+
+class Economics(Section):
+    """The assumptions that turn purchases into money; every one is printed in the report."""
+
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    margin: float = Field(0.3, ge=0, le=1, description="gross margin as a share of revenue")
+    cost_to_serve: float = Field(0.0, ge=0, description="cost of serving one purchase, in currency")
+    annual_discount_rate: float = Field(0.1, ge=0, lt=10)
+    horizon_months: int = Field(12, ge=1, le=120)
+    acquisition_cost: float | None = Field(None, ge=0, description="CAC, in currency a customer")
+
+
+class Governance(Section):
+    """What may be used."""
+
+    refunds: Literal["net", "drop", "reject"] = "net"
+    consent: Literal["ignore", "exclude", "aggregate_only"] = "ignore"
+    retention_days: int | None = Field(None, ge=1)
+    max_missing_id_share: float = Field(0.3, ge=0, le=1)
+    max_bad_row_share: float = Field(0.05, ge=0, le=1)
+
+
+class Train(Section):
+    """What is fitted."""
+
+    engine: Literal["own", "lifetimes"] = "own"
+    transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd"] = "bgnbd"
+    churn_horizon_days: int = Field(90, ge=7, le=730)
+    seed: int = Field(20260101, ge=0)
+
+
+class Backtest(Section):
+    """How the past is replayed."""
+
+    origins: tuple[dt.date, ...] = Field((), description="as-of dates; empty: chosen from the log")
+    max_origins: int = Field(6, ge=1, le=60)
+    jobs: int = Field(-1, description="processes; -1 for all cores")
+
+
+class Output(Section):
+    """Where results go."""
+
+    models: str = "models"
+    reports: str = "reports"
+
+
+class Config(Section):
+    """One business."""
+
+    name: Name
+    source: Source
+    columns: Columns = Columns(amount="amount")
+    calendar: Calendar = Calendar()
+    economics: Economics = Economics()
+    governance: Governance = Governance()
+    train: Train = Train()
+    backtest: Backtest = Backtest()
+    output: Output = Output()
+
+
+def load(path: str | Path) -> Config:
+    """Read and check a configuration.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not TOML, or a key or value is not valid; the message names
+        every offending key, and the nearest valid one where a key is unknown.
+    """
+    file = Path(path)
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration file {file}; name one with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration file {file}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    return parse(raw, where=str(file), base=file.parent)
+
+
+def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None = None) -> Config:
+    """Check a configuration given as nested dictionaries (see :func:`load`)."""
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: " + "; ".join(_explain(error))) from None
+    return _with_absolute_source(config, base)
+
+
+def _with_absolute_source(config: Config, base: Path | None) -> Config:
+    path = config.source.path
+    if base is None or path is None or "://" in path or Path(path).is_absolute():
+        return config
+    source = config.source.model_copy(update={"path": str(base / path)})
+    return config.model_copy(update={"source": source})
+
+
+def _explain(error: ValidationError) -> Iterable[str]:
+    for problem in error.errors():
+        location = [str(part) for part in problem["loc"]]
+        if problem["type"] == "extra_forbidden":
+            valid = _fields_of(location[:-1])
+            place = f"[{'.'.join(location[:-1])}]" if location[:-1] else "the top level"
+            yield f"unknown key '{location[-1]}' in {place}{_nearest(location[-1], valid)}"
+        elif problem["type"] == "missing":
+            yield f"missing key '{'.'.join(location)}'"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            given = problem["input"]
+            found = f" (found {given!r})" if not isinstance(given, dict) else ""
+            yield f"{'.'.join(location) or 'configuration'}: {message}{found}"
+
+
+def _fields_of(location: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def _nearest(given: str, valid: Iterable[str]) -> str:
+    options = list(valid)
+    close = difflib.get_close_matches(given, options, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; valid: {', '.join(options)}" if len(options) <= 20 else ""
