@@ -1,0 +1,210 @@
+"""The gradient-boosted churn classifier: the probability that a customer buys no more.
+
+Churn is "no purchase in the next ``horizon`` days". The trees are scikit-learn's
+HistGradientBoostingClassifier; their scores are calibrated on a later origin than those they
+were grown on, so that a probability of 0.8 means eight in ten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
+
+if TYPE_CHECKING:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+Array = NDArray[np.float64]
+
+MIN_ROWS = 50
+"""Fewest customers of each class that the trees, and again the calibration, must see."""
+
+ISOTONIC_ROWS = 1000
+"""Customers of the rarer class from which on the calibration is isotonic rather than logistic."""
+
+
+@dataclass(frozen=True)
+class ChurnSample:
+    """Customers at one or more origins: what was known then, and what happened after.
+
+    Attributes
+    ----------
+    features : DataFrame, shape (n, f)
+        Numeric columns from on or before the origin; missing values are allowed.
+    churned : ndarray of bool, shape (n,)
+        True where the customer made no purchase within the horizon after the origin.
+    """
+
+    features: pd.DataFrame
+    churned: NDArray[np.bool_]
+
+    @staticmethod
+    def concat(samples: list[ChurnSample]) -> ChurnSample:
+        """Several origins as one sample."""
+        return ChurnSample(
+            pd.concat([s.features for s in samples], ignore_index=True),
+            np.concatenate([s.churned for s in samples]),
+        )
+
+    @property
+    def smaller_class(self) -> int:
+        """Number of customers in the rarer of the two classes."""
+        return int(min(self.churned.sum(), (~self.churned).sum()))
+
+
+class ChurnClassifier:
+    """Probability of no purchase within a horizon, by calibrated gradient boosting.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Length of the window in which no purchase counts as churn, in days.
+    max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
+        As in scikit-learn's HistGradientBoostingClassifier.
+    random_state : int
+        Seed; the same seed and data give the same classifier.
+    """
+
+    def __init__(
+        self,
+        horizon_days: int = 90,
+        *,
+        max_iter: int = 150,
+        learning_rate: float = 0.06,
+        max_leaf_nodes: int = 15,
+        min_samples_leaf: int = 40,
+        l2_regularization: float = 1.0,
+        random_state: int = 0,
+    ) -> None:
+        self.horizon_days = horizon_days
+        self.max_iter = max_iter
+        self.learning_rate = learning_rate
+        self.max_leaf_nodes = max_leaf_nodes
+        self.min_samples_leaf = min_samples_leaf
+        self.l2_regularization = l2_regularization
+        self.random_state = random_state
+
+    def fit(self, sample: ChurnSample, calibration: ChurnSample) -> Self:
+        """Grow the trees on ``sample`` and calibrate them on the later ``calibration``.
+
+        Raises
+        ------
+        DataError
+            If either sample holds fewer than MIN_ROWS customers of a class.
+        """
+        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.frozen import FrozenEstimator
+
+        for name, part in (("training", sample), ("calibration", calibration)):
+            if part.smaller_class < MIN_ROWS:
+                raise DataError(
+                    f"the churn model's {name} sample needs at least {MIN_ROWS} customers who "
+                    f"bought again and {MIN_ROWS} who did not; found "
+                    f"{int((~part.churned).sum())} and {int(part.churned.sum())}. Give it more "
+                    "history, or another [train] churn_horizon_days."
+                )
+        self.feature_names_: tuple[str, ...] = tuple(sample.features.columns)
+        self.classifier_: HistGradientBoostingClassifier = HistGradientBoostingClassifier(
+            max_iter=self.max_iter,
+            learning_rate=self.learning_rate,
+            max_leaf_nodes=self.max_leaf_nodes,
+            min_samples_leaf=self.min_samples_leaf,
+            l2_regularization=self.l2_regularization,
+            early_stopping=False,
+            random_state=self.random_state,
+        ).fit(self._matrix(sample.features), sample.churned)
+        self.calibrated_: CalibratedClassifierCV = CalibratedClassifierCV(
+            FrozenEstimator(self.classifier_),
+            method="isotonic" if calibration.smaller_class >= ISOTONIC_ROWS else "sigmoid",
+        ).fit(self._matrix(calibration.features), calibration.churned)
+        return self
+
+    def churn_probability(self, features: pd.DataFrame) -> Array:
+        """Probability of no purchase within the horizon, shape (n,)."""
+        return np.asarray(self.calibrated_.predict_proba(self._matrix(features))[:, 1])
+
+    def permutation_importance(
+        self, sample: ChurnSample, n_repeats: int = 5, max_rows: int = 20_000
+    ) -> pd.DataFrame:
+        """Loss of AUC when a feature's values are shuffled among customers.
+
+        Returns
+        -------
+        DataFrame
+            feature, importance (mean loss of AUC), importance_sd; largest first.
+        """
+        from sklearn.inspection import permutation_importance
+
+        result = permutation_importance(
+            self.classifier_,
+            self._matrix(sample.features),
+            sample.churned,
+            scoring="roc_auc",
+            n_repeats=n_repeats,
+            max_samples=min(max_rows, len(sample.churned)),
+            random_state=self.random_state,
+        )
+        table = pd.DataFrame(
+            {
+                "feature": self.feature_names_,
+                "importance": result.importances_mean,
+                "importance_sd": result.importances_std,
+            }
+        )
+        return table.sort_values("importance", ascending=False, ignore_index=True)
+
+    def _matrix(self, features: pd.DataFrame) -> Array:
+        names = self.feature_names_
+        missing = [name for name in names if name not in features.columns]
+        if missing:
+            raise MissingColumnError("the churn features", missing, list(features.columns))
+        return features[list(names)].to_numpy(dtype=float, na_value=np.nan)
+
+    def __getattr__(self, name: str) -> object:
+        if name.endswith("_") and not name.startswith("__"):
+            raise NotFittedError(f"ChurnClassifier has no {name} yet: call fit first")
+        raise AttributeError(f"'ChurnClassifier' object has no attribute '{name}'")
+
+
+def churn_scores(churned: ArrayLike, probability: ArrayLike) -> dict[str, float]:
+    """AUC, Brier score and log loss of churn probabilities.
+
+    AUC is ``nan`` where everybody or nobody churned.
+    """
+    from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+    y = np.asarray(churned, dtype=bool)
+    p = np.clip(np.asarray(probability, dtype=float), 1e-12, 1 - 1e-12)
+    one_class = bool(y.all() or not y.any())
+    return {
+        "auc": float("nan") if one_class else float(roc_auc_score(y, p)),
+        "brier": float(brier_score_loss(y, p)),
+        "log_loss": float(log_loss(y, p, labels=[False, True])),
+    }
+
+
+def reliability(churned: ArrayLike, probability: ArrayLike, bins: int = 10) -> pd.DataFrame:
+    """Reliability curve over bins of about equal size.
+
+    Returns
+    -------
+    DataFrame
+        bin (1 = lowest), predicted and observed (mean churn), customers.
+    """
+    y = np.asarray(churned, dtype=float)
+    p = np.asarray(probability, dtype=float)
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
+    group = np.searchsorted(edges, p, side="right")
+    table = pd.DataFrame({"bin": group, "predicted": p, "observed": y})
+    grouped = table.groupby("bin").agg(
+        predicted=("predicted", "mean"), observed=("observed", "mean"), customers=("bin", "size")
+    )
+    grouped.index = pd.RangeIndex(1, len(grouped) + 1, name="bin")
+    return grouped.reset_index()

@@ -1,0 +1,73 @@
+"""The churn classifier on customers whose churn is known by construction."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvmodels.churn import ChurnClassifier, ChurnSample, churn_scores, reliability
+from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
+
+
+def customers(n: int, seed: int) -> ChurnSample:
+    rng = np.random.default_rng(seed)
+    idle = rng.gamma(2.0, 1.0, n)
+    noise = rng.normal(size=n)
+    churned = rng.random(n) < 1 / (1 + np.exp(-(idle - 2)))
+    return ChurnSample(pd.DataFrame({"idle": idle, "noise": noise}), churned)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> ChurnClassifier:
+    return ChurnClassifier(max_iter=60, random_state=3).fit(customers(3000, 1), customers(3000, 2))
+
+
+def test_it_ranks_and_is_calibrated_on_customers_it_never_saw(fitted: ChurnClassifier) -> None:
+    test = customers(6000, 9)
+    probability = fitted.churn_probability(test.features)
+    truth = 1 / (1 + np.exp(-(test.features["idle"].to_numpy() - 2)))
+    best = churn_scores(test.churned, truth)
+    found = churn_scores(test.churned, probability)
+    assert found["auc"] > best["auc"] - 0.02
+    assert found["brier"] < best["brier"] + 0.01
+    table = reliability(test.churned, probability)
+    assert table["customers"].sum() == 6000
+    assert np.abs(table["predicted"] - table["observed"]).max() < 0.08
+
+
+def test_importance_tells_the_signal_from_the_noise(fitted: ChurnClassifier) -> None:
+    table = fitted.permutation_importance(customers(3000, 5))
+    assert list(table["feature"]) == ["idle", "noise"]
+    assert table["importance"][0] > 10 * abs(table["importance"][1])
+
+
+def test_same_seed_same_classifier_and_pickle_keeps_it(fitted: ChurnClassifier) -> None:
+    again = ChurnClassifier(max_iter=60, random_state=3).fit(customers(3000, 1), customers(3000, 2))
+    probe = customers(200, 4).features
+    expected = fitted.churn_probability(probe)
+    np.testing.assert_array_equal(again.churn_probability(probe), expected)
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.churn_probability(probe), expected)
+    np.testing.assert_array_equal(fitted.churn_probability(probe[["noise", "idle"]]), expected)
+
+
+def test_too_few_of_a_class_is_an_error_that_counts_them() -> None:
+    few = ChurnSample(customers(400, 1).features, np.arange(400) < 20)
+    with pytest.raises(DataError, match="found 380 and 20"):
+        ChurnClassifier().fit(few, customers(400, 2))
+
+
+def test_a_missing_feature_and_an_unfitted_model_are_named(fitted: ChurnClassifier) -> None:
+    with pytest.raises(MissingColumnError, match="idle"):
+        fitted.churn_probability(pd.DataFrame({"noise": [1.0]}))
+    with pytest.raises(NotFittedError, match="call fit first"):
+        ChurnClassifier().churn_probability(pd.DataFrame({"idle": [1.0]}))
+
+
+def test_scores_where_everybody_churned() -> None:
+    scores = churn_scores([True, True], [0.9, 0.8])
+    assert np.isnan(scores["auc"])
+    assert scores["brier"] == pytest.approx((0.01 + 0.04) / 2)
