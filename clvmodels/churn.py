@@ -28,6 +28,9 @@ MIN_ROWS = 50
 ISOTONIC_ROWS = 1000
 """Customers of the rarer class from which on the calibration is isotonic rather than logistic."""
 
+MAX_CATEGORIES = 100
+"""Most frequent values of a text column that are told apart."""
+
 
 @dataclass(frozen=True)
 class ChurnSample:
@@ -36,7 +39,8 @@ class ChurnSample:
     Attributes
     ----------
     features : DataFrame, shape (n, f)
-        Numeric columns from on or before the origin; missing values are allowed.
+        Columns from on or before the origin: numbers, or text for categories such as a channel.
+        Missing values are allowed.
     churned : ndarray of bool, shape (n,)
         True where the customer made no purchase within the horizon after the origin.
     """
@@ -111,6 +115,11 @@ class ChurnClassifier:
                     "history, or another [train] churn_horizon_days."
                 )
         self.feature_names_: tuple[str, ...] = tuple(sample.features.columns)
+        self.categories_: dict[str, list[str]] = {
+            name: sorted(column.dropna().value_counts().index[:MAX_CATEGORIES])
+            for name, column in sample.features.items()
+            if not pd.api.types.is_numeric_dtype(column)
+        }
         self.classifier_: HistGradientBoostingClassifier = HistGradientBoostingClassifier(
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,
@@ -118,6 +127,7 @@ class ChurnClassifier:
             min_samples_leaf=self.min_samples_leaf,
             l2_regularization=self.l2_regularization,
             early_stopping=False,
+            categorical_features="from_dtype",
             random_state=self.random_state,
         ).fit(self._matrix(sample.features), sample.churned)
         self.calibrated_: CalibratedClassifierCV = CalibratedClassifierCV(
@@ -160,17 +170,29 @@ class ChurnClassifier:
         )
         return table.sort_values("importance", ascending=False, ignore_index=True)
 
-    def _matrix(self, features: pd.DataFrame) -> Array:
+    def _matrix(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Columns in the order of the fit; categories it did not know count as missing."""
         names = self.feature_names_
         missing = [name for name in names if name not in features.columns]
         if missing:
             raise MissingColumnError("the churn features", missing, list(features.columns))
-        return features[list(names)].to_numpy(dtype=float, na_value=np.nan)
+        return pd.DataFrame(
+            {
+                name: _categorical(features[name], self.categories_[name])
+                if name in self.categories_
+                else features[name].to_numpy(dtype=float, na_value=np.nan)
+                for name in names
+            }
+        )
 
     def __getattr__(self, name: str) -> object:
         if name.endswith("_") and not name.startswith("__"):
             raise NotFittedError(f"ChurnClassifier has no {name} yet: call fit first")
         raise AttributeError(f"'ChurnClassifier' object has no attribute '{name}'")
+
+
+def _categorical(column: pd.Series, known: list[str]) -> pd.Categorical:
+    return pd.Categorical(column.where(column.isin(known)), categories=known)
 
 
 def churn_scores(churned: ArrayLike, probability: ArrayLike) -> dict[str, float]:

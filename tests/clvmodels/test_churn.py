@@ -67,6 +67,18 @@ def test_a_missing_feature_and_an_unfitted_model_are_named(fitted: ChurnClassifi
         ChurnClassifier().churn_probability(pd.DataFrame({"idle": [1.0]}))
 
 
+def test_text_features_are_categories_and_unknown_ones_count_as_missing() -> None:
+    sample, later = customers(3000, 1), customers(3000, 2)
+    for part in (sample, later):
+        part.features["channel"] = np.where(part.churned, "shop", "web")
+    classifier = ChurnClassifier(max_iter=30).fit(sample, later)
+    probe = later.features.head(4).assign(channel=["shop", "web", "fair", None])
+    shop, web, unknown, missing = classifier.churn_probability(probe.assign(idle=1.0, noise=0.0))
+    assert shop > 0.9
+    assert web < 0.1
+    assert unknown == missing
+
+
 def test_scores_where_everybody_churned() -> None:
     scores = churn_scores([True, True], [0.9, 0.8])
     assert np.isnan(scores["auc"])
