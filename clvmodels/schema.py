@@ -75,6 +75,8 @@ PURCHASES = Table(
         Column("customer_id", "string", "who bought"),
         Column("date", "date", "calendar day in the configured time zone"),
         Column("amount", "number", "net value of the day", "currency"),
+        Column("purchase", "integer", "1; 0 on a day that nets to a refund", "purchases"),
+        Column("refund_of_first", "boolean", "a refund before the second purchase"),
         Column("margin", "number", "gross margin of the day", "currency", required=False),
         Column("channel", "string", "channel of the customer's first purchase", required=False),
         Column("product_category", "string", "category of the day's largest line", required=False),

@@ -37,10 +37,18 @@ class Source(Section):
     uri_env: str | None = Field(
         None, description="name of the environment variable that holds the connection URI"
     )
-    delimiter: str | None = None
-    encoding: str = "utf-8"
-    memory_limit: str | None = Field(None, description="DuckDB's memory limit, e.g. '4GB'")
+    delimiter: str | None = Field(None, min_length=1, description="of CSV; None: from the header")
+    encoding: str = Field("utf-8", description="of CSV; any name that Python knows")
+    decimal: Literal[".", ","] = Field(".", description="decimal mark of amounts kept as text")
+    null_values: tuple[str, ...] = Field(
+        ("", "NULL", "null", "NaN", "nan", "None"), description="texts that mean no value"
+    )
+    hive_partitioning: bool = Field(False, description="folders named key=value are columns")
+    memory_limit: str | None = Field(
+        None, pattern=r"(?i)^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's, e.g. '4GB'"
+    )
     threads: int | None = Field(None, ge=1)
+    temp_directory: str | None = Field(None, description="where DuckDB spills what memory lacks")
 
     @model_validator(mode="after")
     def _names_what_its_kind_needs(self) -> Source:
@@ -71,6 +79,7 @@ class Columns(Section):
     price: str | None = Field(None, description="amount = quantity x price where amount is unset")
     date_format: str | None = Field(None, description="strptime format, for dates kept as text")
     transaction_id: str | None = None
+    product_code: str | None = Field(None, description="what governance.non_product_codes match")
     margin: str | None = None
     channel: str | None = None
     product_category: str | None = None
@@ -90,12 +99,17 @@ class Columns(Section):
 class Calendar(Section):
     """What a day is."""
 
-    time_zone: str = "UTC"
+    time_zone: str = Field("UTC", description="the business's; a day begins at its midnight")
+    source_time_zone: str | None = Field(
+        None, description="of timestamps without a zone; None: they are local already"
+    )
+    earliest: dt.date = Field(dt.date(1970, 1, 1), description="a date before it is a bad date")
+    latest: dt.date | None = Field(None, description="a date after it is bad; None: tomorrow")
 
-    @field_validator("time_zone")
+    @field_validator("time_zone", "source_time_zone")
     @classmethod
-    def _exists(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
+    def _exists(cls, value: str | None) -> str | None:
+        if value is not None and value not in zoneinfo.available_timezones():
             raise ValueError(
                 f"unknown time zone '{value}'{_nearest(value, zoneinfo.available_timezones())}"
             )
@@ -117,10 +131,16 @@ class Governance(Section):
     """What may be used."""
 
     refunds: Literal["net", "drop", "reject"] = "net"
+    zero_value: Literal["keep", "drop"] = Field("keep", description="lines with an amount of 0")
+    duplicates: Literal["keep", "drop"] = Field("keep", description="lines equal in every column")
+    non_product_codes: tuple[str, ...] = Field(
+        (), description="product codes that are no purchase (postage, fees), case ignored"
+    )
     consent: Literal["ignore", "exclude", "aggregate_only"] = "ignore"
     retention_days: int | None = Field(None, ge=1)
     max_missing_id_share: float = Field(0.3, ge=0, le=1)
     max_bad_row_share: float = Field(0.05, ge=0, le=1)
+    max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
 
 
 class Train(Section):

@@ -1,0 +1,276 @@
+"""From customer-days to what the models read: one definition of every summary and actual.
+
+Every function takes the purchases of :class:`pipelines.transactions.Dataset` and a day, looks at
+nothing after that day, and is evaluated in the engine; the same table serves training, every
+origin of a backtest and the forecast.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+import ibis
+import numpy as np
+import pandas as pd
+from ibis import _
+from ibis.expr.types import DateColumn, Table
+
+from clvmodels.exceptions import InvalidValueError
+from pipelines.churn_features import churn_features, churn_labels
+from pipelines.lines import DIMENSIONS
+
+__all__ = [
+    "churn_features",
+    "churn_labels",
+    "cohort_actuals",
+    "cohort_months",
+    "compress",
+    "compress_spend",
+    "customer_months",
+    "summary",
+]
+
+VALUE_DIGITS = 8
+"""Mean values are rounded to this many decimals: the order of summation leaves no trace."""
+
+Cohort = Literal["month", "quarter"]
+
+
+def summary(purchases: Table, as_of: dt.date) -> Table:
+    """Return the RFM summary of every customer who has bought by ``as_of``.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+        Customer-days, ``schema.PURCHASES``.
+    as_of : date
+        The last day that is known, inclusive.
+
+    Returns
+    -------
+    ibis Table
+        ``schema.SUMMARY`` and ``cohort`` (first day of the month of first purchase), then the
+        dimensions (channel, product_category, country) of the first purchase, where mapped.
+        frequency counts repeat purchase days; recency and T are days; monetary_value is the
+        value of the repeat purchases, refunds of them taken off, divided by frequency, and 0
+        for customers without a repeat purchase.
+
+    Notes
+    -----
+    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), section
+    "Data": the first purchase is left out of frequency and of the mean value.
+    """
+    known = purchases.filter(purchases.date <= ibis.literal(as_of))
+    bought = known.purchase == 1
+    facts = known.group_by("customer_id").agg(
+        bought=_.purchase.sum(),
+        first_purchase=_.date.min(where=bought),
+        last_purchase=_.date.max(where=bought),
+        total=_.amount.sum(),
+        first_amount=_.amount.argmin(_.date, where=bought),
+        first_refunds=_.amount.sum(where=_.refund_of_first).fill_null(0.0),
+        **{name: known[name].argmin(known.date, where=bought) for name in _dimensions(known)},
+    )
+    repeat_value = facts.total - facts.first_amount - facts.first_refunds
+    frequency = (facts.bought - 1).cast("int64")
+    return facts.select(
+        "customer_id",
+        frequency=frequency,
+        recency=_days(facts.first_purchase, facts.last_purchase),
+        T=_days(facts.first_purchase, ibis.literal(as_of)),
+        monetary_value=ibis.ifelse(frequency > 0, repeat_value / frequency.nullif(0), 0.0).round(
+            VALUE_DIGITS
+        ),
+        first_purchase=facts.first_purchase,
+        cohort=facts.first_purchase.truncate("M"),
+        **{name: facts[name] for name in _dimensions(known)},
+    )
+
+
+def compress(table: Table) -> pd.DataFrame:
+    """Group a summary to its distinct (frequency, recency, T), in the engine.
+
+    Returns
+    -------
+    DataFrame
+        ``schema.COMPRESSED_SUMMARY``, sorted; ``weight`` counts the customers that share a row.
+    """
+    return _sorted_frame(table, ["frequency", "recency", "T"])
+
+
+def compress_spend(table: Table) -> pd.DataFrame:
+    """Group a summary's repeat buyers to their distinct (frequency, monetary_value).
+
+    Customers without a repeat purchase, or whose repeat purchases net to nothing, say nothing
+    about the mean value of a purchase and are left out (Gamma-Gamma is defined on positive
+    values).
+
+    Returns
+    -------
+    DataFrame
+        frequency, monetary_value, weight, sorted.
+    """
+    known = table.filter((table.frequency > 0) & (table.monetary_value > 0))
+    return _sorted_frame(known, ["frequency", "monetary_value"])
+
+
+def customer_months(purchases: Table, origin: dt.date, until: dt.date) -> Table:
+    """Return what customers known at the origin bought after it, by calendar month.
+
+    Returns
+    -------
+    ibis Table
+        customer_id, period (first day of the month), purchases, revenue (net of refunds); rows
+        exist only where something happened in (origin, until].
+    """
+    known = _first_purchases(purchases, origin)
+    later = _between(purchases, origin, until).join(known, "customer_id")
+    return later.group_by("customer_id", period=_.date.truncate("M")).agg(
+        purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS)
+    )
+
+
+def cohort_actuals(
+    purchases: Table, origin: dt.date, until: dt.date, cohort: Cohort = "quarter"
+) -> pd.DataFrame:
+    """Return what customers known at the origin bought after it, by cohort and calendar month.
+
+    Returns
+    -------
+    DataFrame
+        cohort, period, purchases, revenue (net of refunds), sorted; every cohort known at the
+        origin has a row in every month that (origin, until] touches, zero where nothing
+        happened.
+    """
+    known = _first_purchases(purchases, origin)
+    later = _between(purchases, origin, until).join(known, "customer_id")
+    cells = (
+        later.group_by(
+            cohort=_truncate(later.first_purchase, cohort), period=later.date.truncate("M")
+        )
+        .agg(purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS))
+        .execute()
+    )
+    cohorts = known.select(cohort=_truncate(known.first_purchase, cohort)).distinct().execute()
+    starts = pd.to_datetime(cohorts["cohort"]).sort_values()
+    grid = pd.MultiIndex.from_product(
+        [starts, _months(origin + dt.timedelta(days=1), until)], names=["cohort", "period"]
+    ).to_frame(index=False)
+    return _fill(grid, cells, {"purchases": "int64", "revenue": "float64"})
+
+
+def cohort_months(purchases: Table, until: dt.date, cohort: Cohort = "month") -> pd.DataFrame:
+    """Return purchases, revenue and exposure of every cohort in every month of its life.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+    until : date
+        The last day that is known, inclusive; a month that it cuts is counted up to it.
+    cohort : {'month', 'quarter'}
+
+    Returns
+    -------
+    DataFrame
+        ``schema.COHORT_MONTHS``, sorted. Cells without a purchase are present. customer_days is
+        exact: for every customer, the days of the period after the day of first purchase.
+        Refunds of a first purchase reduce first_revenue in the month of the refund, all other
+        refunds reduce revenue.
+    """
+    known = purchases.filter(purchases.date <= ibis.literal(until))
+    first = _first_purchases(purchases, until)
+    rows = known.join(first, "customer_id")
+    is_first = (rows.date == rows.first_purchase) & (rows.purchase == 1)
+    of_first = is_first | rows.refund_of_first
+    cells = (
+        rows.group_by(cohort=_truncate(rows.first_purchase, cohort), period=rows.date.truncate("M"))
+        .agg(
+            purchases=rows.purchase.sum(where=~is_first),
+            revenue=rows.amount.sum(where=~of_first).round(VALUE_DIGITS),
+            first_purchases=rows.purchase.sum(where=is_first),
+            first_revenue=rows.amount.sum(where=of_first).round(VALUE_DIGITS),
+        )
+        .execute()
+    )
+    starts = first.group_by("first_purchase").agg(customers=_.count()).execute()
+    grid = _exposure(starts, until, cohort)
+    kinds = {"purchases": "int64", "revenue": "float64"}
+    kinds |= {"first_purchases": "int64", "first_revenue": "float64"}
+    return _fill(grid, cells, kinds)
+
+
+def _exposure(starts: pd.DataFrame, until: dt.date, cohort: Cohort) -> pd.DataFrame:
+    """Count customers and customer-days of every cohort and month from first-purchase days."""
+    days = pd.to_datetime(starts["first_purchase"]).to_numpy("datetime64[D]")
+    counts = starts["customers"].to_numpy("int64")
+    if len(days) == 0:
+        raise InvalidValueError(f"no customer has bought by {until}; choose a later day")
+    unit = "M" if cohort == "month" else "Q"
+    cohorts = pd.PeriodIndex(days, freq=unit).start_time.to_numpy("datetime64[D]")
+    months = _months(days.min().item(), until).to_numpy("datetime64[D]")
+    ends = (months.astype("datetime64[M]") + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+    ends = np.minimum(ends, np.datetime64(until))
+    # (first-purchase days, months): the days of the month after the first purchase
+    from_day = np.maximum(days[:, None] + np.timedelta64(1, "D"), months[None, :])
+    exposed = np.maximum((ends[None, :] - from_day).astype("int64") + 1, 0) * counts[:, None]
+    arrived = (days[:, None] <= ends[None, :]) * counts[:, None]
+    labels, place = np.unique(cohorts, return_inverse=True)
+    shape = (len(labels), len(months))
+    customer_days, customers = np.zeros(shape, "int64"), np.zeros(shape, "int64")
+    np.add.at(customer_days, place, exposed)
+    np.add.at(customers, place, arrived)
+    row, column = np.nonzero(customers)
+    return pd.DataFrame(
+        {
+            "cohort": labels[row].astype("datetime64[s]"),
+            "period": months[column].astype("datetime64[s]"),
+            "customers": customers[row, column],
+            "customer_days": customer_days[row, column],
+        }
+    )
+
+
+def _first_purchases(purchases: Table, until: dt.date) -> Table:
+    """Return customer_id and first_purchase of everyone who has bought by a day."""
+    known = purchases.filter(purchases.date <= ibis.literal(until), purchases.purchase == 1)
+    return known.group_by("customer_id").agg(first_purchase=_.date.min())
+
+
+def _between(purchases: Table, after: dt.date, until: dt.date) -> Table:
+    return purchases.filter(
+        purchases.date > ibis.literal(after), purchases.date <= ibis.literal(until)
+    )
+
+
+def _dimensions(table: Table) -> list[str]:
+    return [name for name in DIMENSIONS if name in table.columns]
+
+
+def _days(start: DateColumn, end: DateColumn) -> ibis.expr.types.FloatingValue:
+    return end.delta(start, unit="day").cast("float64")
+
+
+def _truncate(day: DateColumn, cohort: Cohort) -> DateColumn:
+    return day.truncate("M" if cohort == "month" else "Q")
+
+
+def _months(start: dt.date, until: dt.date) -> pd.DatetimeIndex:
+    return pd.date_range(start.replace(day=1), until, freq="MS", unit="s")
+
+
+def _fill(grid: pd.DataFrame, cells: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
+    """Place cells in the grid, zeros where there are none, days as ``datetime64[s]``."""
+    keys = ["cohort", "period"]
+    for frame in (grid, cells):
+        for key in keys:
+            frame[key] = pd.to_datetime(frame[key]).astype("datetime64[s]")
+    full = grid.merge(cells, on=keys, how="left", validate="one_to_one")
+    full[list(kinds)] = full[list(kinds)].fillna(0)
+    return full.astype(kinds).sort_values(keys, ignore_index=True)
+
+
+def _sorted_frame(table: Table, keys: list[str]) -> pd.DataFrame:
+    grouped = table.group_by(keys).agg(weight=_.count()).execute()
+    grouped["weight"] = grouped["weight"].astype("float64")
+    return grouped.sort_values(keys, ignore_index=True)

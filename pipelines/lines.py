@@ -1,0 +1,253 @@
+"""From the raw table to typed transaction lines, each kept or set aside for one reason.
+
+Nothing is dropped silently: every raw row has a reason code, 0 for kept, and the first reason
+that applies in the order of :data:`REASONS` is the one that counts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import math
+from collections.abc import Mapping
+
+import ibis
+import ibis.expr.datatypes as dtypes
+from ibis import BaseBackend
+from ibis.expr.types import BooleanValue, Column, Table
+
+from clvmodels.exceptions import DataError, MissingColumnError
+from pipelines.config import Config
+from pipelines.dialect import UTC, in_zone, local_time, try_strptime
+from pipelines.sources import describe
+
+REASONS = (
+    "kept",
+    "no_id",
+    "bad_date",
+    "bad_amount",
+    "after_as_of",
+    "past_retention",
+    "non_product_code",
+    "no_consent",
+    "refund",
+    "zero_value",
+)
+"""A reason's code is its place."""
+
+DIMENSIONS = ("channel", "product_category", "country")
+
+
+def stage(raw: Table, config: Config, as_of: dt.date | None) -> Table:
+    """Type the mapped columns and give every row its reason.
+
+    Parameters
+    ----------
+    raw : ibis Table
+        What :func:`pipelines.sources.read` returns.
+    config : Config
+        Column mapping, calendar and governance.
+    as_of : date or None
+        Rows after it are set aside; None keeps all.
+
+    Returns
+    -------
+    ibis Table
+        customer_id, date, amount, reason (a code, see :data:`REASONS`); where mapped margin,
+        channel, product_category, country; where duplicates are dropped copies, the number of
+        equal rows that this one stands for.
+
+    Raises
+    ------
+    MissingColumnError
+        If a mapped column is not in the table.
+    """
+    require_columns(raw, config)
+    copies = []
+    if config.governance.duplicates == "drop":
+        raw = raw.group_by(raw.columns).agg(copies=ibis._.count())
+        copies = ["copies"]
+    typed = raw.select(*copies, **_fields(raw, config))
+    staged = typed.mutate(reason=_reason(typed, config, as_of))
+    return staged.drop("product_code") if "product_code" in staged.columns else staged
+
+
+def _fields(raw: Table, config: Config) -> dict[str, Column]:
+    columns = config.columns
+    fields: dict[str, Column] = {
+        "customer_id": customer_ids(raw[columns.customer_id]),
+        "date": local_dates(raw[columns.timestamp], config),
+        "amount": amounts(raw, config),
+    }
+    if columns.margin is not None:
+        fields["margin"] = number(raw[columns.margin], config)
+    for name in DIMENSIONS:
+        source_name = getattr(columns, name)
+        if source_name is not None:
+            fields[name] = raw[source_name].cast("string")
+    if columns.product_code is not None:
+        fields["product_code"] = raw[columns.product_code].cast("string").strip().upper()
+    return fields
+
+
+def require_columns(raw: Table, config: Config) -> None:
+    """Raise MissingColumnError unless the raw table has every column that [columns] names."""
+    mapped = {
+        key: name
+        for key, name in config.columns.model_dump().items()
+        if name is not None and key != "date_format"
+    }
+    missing = {key: name for key, name in mapped.items() if name not in raw.columns}
+    if not missing:
+        return
+    hints = []
+    for key, name in missing.items():
+        close = difflib.get_close_matches(name, raw.columns, n=1, cutoff=0.5)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        hints.append(f"'{name}', mapped by columns.{key}{hint}")
+    raise MissingColumnError(describe(config.source), hints, list(raw.columns))
+
+
+def customer_ids(column: Column) -> Column:
+    """Return ids as text, spaces around them removed, null where there is none.
+
+    Leading zeros stay. Whole numbers that a file keeps as floats (13085.0, what pandas makes of
+    an integer column with gaps) become whole numbers again.
+    """
+    if column.type().is_floating():
+        return column.nullif(math.nan).cast("int64").cast("string")
+    return column.cast("string").strip().nullif("")
+
+
+def local_dates(column: Column, config: Config) -> Column:
+    """Return the calendar day of a time in the business's time zone; null where unreadable."""
+    kind = column.type()
+    zone = config.calendar.time_zone
+    source_zone = config.calendar.source_time_zone
+    if kind.is_date():
+        return column
+    pattern = config.columns.date_format
+    if kind.is_integer() and pattern is not None:
+        column, kind = column.cast("string"), dtypes.string
+    if kind.is_string():
+        text = column.strip()
+        if pattern is not None:
+            column = try_strptime(text, pattern)
+        else:
+            # A time with an offset keeps it; one without is read in the session's zone.
+            zoned = text.try_cast(UTC)
+            return local_time(zone, zoned).date()
+        kind = column.type()
+    if kind.is_timestamp():
+        if kind.timezone is not None:
+            return local_time(zone, column).date()
+        if source_zone is not None and source_zone != zone:
+            return local_time(zone, in_zone(source_zone, column)).date()
+        return column.date()
+    raise DataError(
+        f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, expected dates or "
+        "times; for dates kept as numbers or text set columns.date_format, e.g. '%Y%m%d'"
+    )
+
+
+def number(column: Column, config: Config) -> Column:
+    """Return a number; null where the text is none, or where it is not finite."""
+    kind = column.type()
+    if kind.is_string():
+        text = column.strip()
+        if config.source.decimal == ",":
+            text = text.replace(".", "").replace(",", ".")
+        value = text.try_cast("float64")
+    elif kind.is_numeric():
+        value = column.cast("float64")
+        if not kind.is_floating():
+            return value
+    else:
+        raise DataError(
+            f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, "
+            "expected numbers"
+        )
+    return ibis.ifelse(value.isinf() | value.isnan(), ibis.null("float64"), value)
+
+
+def amounts(raw: Table, config: Config) -> Column:
+    """Return the amount column, or quantity x price."""
+    columns = config.columns
+    if columns.amount is not None:
+        return number(raw[columns.amount], config)
+    return number(raw[columns.quantity], config) * number(raw[columns.price], config)
+
+
+def _reason(lines: Table, config: Config, as_of: dt.date | None) -> Column:
+    governance, calendar = config.governance, config.calendar
+    latest = calendar.latest or dt.date.today() + dt.timedelta(days=1)
+    tests: dict[str, BooleanValue] = {
+        "no_id": lines.customer_id.isnull(),
+        "bad_date": lines.date.isnull()
+        | ~lines.date.between(ibis.literal(calendar.earliest), ibis.literal(latest)),
+        "bad_amount": lines.amount.isnull(),
+    }
+    if as_of is not None:
+        tests["after_as_of"] = lines.date > ibis.literal(as_of)
+        if governance.retention_days is not None:
+            horizon = as_of - dt.timedelta(days=governance.retention_days)
+            tests["past_retention"] = lines.date <= ibis.literal(horizon)
+    if "product_code" in lines.columns:
+        codes = [code.strip().upper() for code in governance.non_product_codes]
+        tests["non_product_code"] = lines.product_code.isin(codes)
+    if governance.refunds != "net":
+        tests["refund"] = lines.amount < 0
+    if governance.zero_value == "drop":
+        tests["zero_value"] = lines.amount == 0
+    branches = [(test, REASONS.index(name)) for name, test in tests.items()]
+    return ibis.cases(*branches, else_=0).cast("int8")
+
+
+EXAMPLES = 3
+_SHOWN = {"no_id": "customer_id", "bad_date": "timestamp", "bad_amount": "amount"}
+
+
+def examples(
+    connection: BaseBackend,
+    raw: Table,
+    config: Config,
+    as_of: dt.date | None,
+    set_aside: Mapping[str, int],
+) -> dict[str, list[str]]:
+    """Return the first rows that a customer id, date or amount set aside, as text.
+
+    Rows are numbered from 1 after the header; only files have numbers, tables of a database
+    have no order.
+    """
+    wanted = [reason for reason in _SHOWN if set_aside.get(reason, 0) > 0]
+    if not wanted:
+        return {}
+    numbered = connection.name == "duckdb"
+    row = ibis.row_number() + 1 if numbered else ibis.literal(0)
+    typed = raw.mutate(clv_row=row)
+    typed = typed.select("clv_row", **_fields(typed, config), **_raw_texts(typed, config))
+    coded = typed.mutate(reason=_reason(typed, config, as_of))
+    found = {}
+    for reason in wanted:
+        rows = coded.filter(coded.reason == REASONS.index(reason)).limit(EXAMPLES).execute()
+        text = f"clv_{_SHOWN[reason]}"
+        found[reason] = [
+            (f"row {line.clv_row} " if numbered else "") + repr(getattr(line, text))
+            for line in rows.sort_values("clv_row").itertuples()
+        ]
+    return found
+
+
+def _raw_texts(raw: Table, config: Config) -> dict[str, Column]:
+    columns = config.columns
+    amount = columns.amount
+    if amount is None:
+        text = raw[columns.quantity].cast("string").fill_null("nothing")
+        shown = text + " x " + raw[columns.price].cast("string").fill_null("nothing")
+    else:
+        shown = raw[amount].cast("string")
+    return {
+        "clv_customer_id": raw[columns.customer_id].cast("string"),
+        "clv_timestamp": raw[columns.timestamp].cast("string"),
+        "clv_amount": shown,
+    }

@@ -1,0 +1,267 @@
+"""The transaction log as customer-days: read once, accounted for to the last row.
+
+One scan of the source groups the lines by customer and calendar day, and the lines that are set
+aside by their reason; the account is read off the result.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ibis
+from ibis import BaseBackend, _
+from ibis.expr.types import Table
+
+from clvmodels.exceptions import DataError
+from pipelines import lines, quality, sources
+from pipelines.config import Config
+from pipelines.quality import DataQualityAccount
+
+AMOUNT_DIGITS = 8
+"""Day totals are rounded to this many decimals, so that the order of summation leaves no trace."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Customer-days in the engine and the account of the rows they came from.
+
+    Attributes
+    ----------
+    purchases : ibis Table
+        One row per customer and day, ``schema.PURCHASES``. ``purchase`` is 1 on a day that nets
+        to more than zero or holds no refund; other days carry only a negative or zero amount.
+    account : DataQualityAccount
+    first_date, last_date : date
+        Of the rows kept.
+    as_of : date
+        Everything up to and including it is known.
+    connection : ibis backend
+        The engine; open while the context of :func:`load` lasts.
+    """
+
+    purchases: Table
+    account: DataQualityAccount
+    first_date: dt.date
+    last_date: dt.date
+    as_of: dt.date
+    connection: BaseBackend
+
+
+@contextmanager
+def load(
+    config: Config, as_of: dt.date | None = None, *, enforce: bool = True
+) -> Iterator[Dataset]:
+    """Read the source as customer-days.
+
+    Parameters
+    ----------
+    config : Config
+    as_of : date, optional
+        The last day that is known; by default the last day in the data.
+    enforce : bool
+        Raise when the data break a limit of ``config.governance``; ``clv check`` asks for the
+        account first and enforces afterwards.
+
+    Yields
+    ------
+    Dataset
+        Valid inside the ``with`` block.
+
+    Raises
+    ------
+    ConfigError
+        If the source is not where the configuration says.
+    DataError
+        If the source cannot be read, lacks a column, or no row of it can be used.
+    CheckFailedError
+        If a limit is broken and ``enforce`` is set.
+    """
+    with sources.connect(config) as connection:
+        raw = sources.read(connection, config)
+        if as_of is None and config.governance.retention_days is not None:
+            staged = lines.stage(raw, config, None)
+            as_of = _as_date(staged.filter(staged.reason == 0).date.max().execute())
+        days = _customer_days(connection, raw, config, as_of)
+        purchases, orphans = _with_refunds(connection, days)
+        account = _account(connection, days, purchases, orphans, config, as_of)
+        account = replace(
+            account,
+            examples={
+                **account.examples,
+                **lines.examples(connection, raw, config, as_of, account.set_aside),
+            },
+        )
+        if enforce:
+            account.enforce(config.governance)
+        if account.first_date is None or account.last_date is None or account.purchases == 0:
+            raise DataError(_nothing_left(account))
+        yield Dataset(
+            purchases=purchases,
+            account=account,
+            first_date=account.first_date,
+            last_date=account.last_date,
+            as_of=as_of or account.last_date,
+            connection=connection,
+        )
+
+
+def _customer_days(
+    connection: BaseBackend, raw: Table, config: Config, as_of: dt.date | None
+) -> Table:
+    """Materialise one row per kept customer-day and one per reason of setting aside."""
+    staged = lines.stage(raw, config, as_of)
+    kept = staged.reason == 0
+    staged = staged.mutate(
+        customer_id=ibis.ifelse(kept, staged.customer_id, ibis.null("string")),
+        date=ibis.ifelse(kept, staged.date, ibis.null("date")),
+    )
+    aggregates: dict[str, Any] = {
+        "amount": _.amount.sum().round(AMOUNT_DIGITS),
+        "lowest": _.amount.min(),
+        "rows": _.count(),
+    }
+    if "copies" in staged.columns:
+        aggregates["copies"] = _.copies.sum()
+    if "margin" in staged.columns:
+        aggregates["margin"] = _.margin.sum().round(AMOUNT_DIGITS)
+    for name in lines.DIMENSIONS:
+        if name in staged.columns:
+            aggregates[name] = staged[name].argmax(staged.amount)
+    days = staged.group_by("reason", "customer_id", "date").agg(**aggregates)
+    return sources.materialise(connection, days)
+
+
+def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
+    """Mark purchase days, and tie every refund day to the purchases before it.
+
+    A refund before the second purchase can only be of the first. A refund before the first
+    purchase in the log has nothing to reduce and is left out; the number of such rows is
+    returned. Both look back in time only, so the table serves every earlier origin.
+    """
+    extra = [name for name in days.columns if name == "margin" or name in lines.DIMENSIONS]
+    names = ["customer_id", "date", "amount", "purchase", "refund_of_first", *extra]
+    known = days.filter(_.reason == 0)
+    is_purchase = (known.amount > 0) | (known.lowest >= 0)
+    bought = known.filter(is_purchase).mutate(
+        purchase=ibis.literal(1, "int64"), refund_of_first=ibis.literal(False)
+    )
+    refunds = known.filter(~is_purchase)
+    refund_rows = int(refunds.rows.sum().fill_null(0).execute())
+    if refund_rows == 0:
+        return bought.select(names), 0
+    earlier = bought.select("customer_id", bought_on=bought.date)
+    before = (
+        refunds.join(earlier, "customer_id")
+        .filter(_.bought_on < _.date)
+        .group_by("customer_id", "date")
+        .agg(purchases_before=_.count())
+    )
+    tied = refunds.join(before, ["customer_id", "date"]).mutate(
+        purchase=ibis.literal(0, "int64"), refund_of_first=_.purchases_before == 1
+    )
+    tied = sources.materialise(connection, tied.select("rows", *names))
+    orphans = refund_rows - int(tied.rows.sum().fill_null(0).execute())
+    return bought.select(names).union(tied.select(names)), orphans
+
+
+def _account(
+    connection: BaseBackend,
+    days: Table,
+    purchases: Table,
+    orphans: int,
+    config: Config,
+    as_of: dt.date | None,
+) -> DataQualityAccount:
+    aside: dict[str, int] = {}
+    kept = 0
+    for row in days.group_by("reason").agg(**_row_counts(days)).execute().itertuples():
+        if row.reason != 0:
+            aside[lines.REASONS[row.reason]] = int(row.copies)
+            continue
+        kept = int(row.rows) - orphans
+        if row.copies > row.rows:
+            aside["duplicate"] = int(row.copies - row.rows)
+    if orphans:
+        aside["refund_without_purchase"] = orphans
+    unreadable, rejected = sources.rejected(connection, config.source)
+    if unreadable:
+        aside["unreadable"] = unreadable
+    facts = (
+        purchases.agg(
+            customers=_.customer_id.nunique(),
+            purchases=_.purchase.sum().fill_null(0),
+            days=_.count(),
+            revenue=_.amount.sum().fill_null(0.0).round(2),
+            first_date=_.date.min(),
+            last_date=_.date.max(),
+        )
+        .execute()
+        .iloc[0]
+    )
+    first_date, last_date = _as_date(facts["first_date"]), _as_date(facts["last_date"])
+    return DataQualityAccount(
+        source=sources.describe(config.source),
+        read=kept + sum(aside.values()),
+        kept=kept,
+        set_aside={reason: aside[reason] for reason in quality.MEANING if reason in aside},
+        customers=int(facts["customers"]),
+        purchases=int(facts["purchases"]),
+        refund_days=int(facts["days"]) - int(facts["purchases"]),
+        revenue=float(facts["revenue"]),
+        first_date=first_date,
+        last_date=last_date,
+        as_of=as_of or last_date,
+        fingerprint=_fingerprint(connection, purchases),
+        examples={"unreadable": rejected} if rejected else {},
+    )
+
+
+def _row_counts(days: Table) -> dict[str, Any]:
+    copies = _.copies.sum() if "copies" in days.columns else _.rows.sum()
+    return {"rows": _.rows.sum(), "copies": copies}
+
+
+def _fingerprint(connection: BaseBackend, purchases: Table) -> str:
+    """Hash the customer-days in the engine, whatever their order.
+
+    Equal for equal data on one version of one engine; it names the data of a model, and is no
+    proof against forgery.
+    """
+    columns = [purchases.customer_id, purchases.date, purchases.amount]
+    if connection.name == "duckdb":
+        row = sum((column.hash() >> 2 for column in columns[1:]), columns[0].hash() >> 2).hash()
+    else:
+        row = ibis.literal("|").join([column.cast("string") for column in columns]).hash()
+    sums = purchases.select(row=row).agg(
+        rows=_.count(),
+        a=(_.row % 2147483647).sum().fill_null(0),
+        b=(_.row % 2147483629).sum().fill_null(0),
+    )
+    values = [int(value) for value in sums.execute().iloc[0]]
+    digest = hashlib.sha256(repr(values).encode())
+    return f"{connection.name}:{digest.hexdigest()[:16]}"
+
+
+def _nothing_left(account: DataQualityAccount) -> str:
+    if account.read == 0:
+        return f"{account.source} holds no rows; expected one row a transaction"
+    reasons = "; ".join(
+        f"{count} x {quality.MEANING[reason]}" for reason, count in account.set_aside.items()
+    )
+    shown = "; ".join(example for some in account.examples.values() for example in some)
+    return (
+        f"no purchase is left of the {account.read} rows of {account.source}: {reasons}."
+        + (f" First of them: {shown}." if shown else "")
+        + " Check [columns], [calendar] and [governance] against the file."
+    )
+
+
+def _as_date(value: Any) -> dt.date | None:
+    if value is None or value != value:
+        return None
+    return value.date() if isinstance(value, dt.datetime) else value
