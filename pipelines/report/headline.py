@@ -1,0 +1,162 @@
+"""The first screen: what is forecast, how wrong past forecasts were, against which baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clvmodels import months
+from pipelines.report import accuracy, words
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.tables import plain
+
+BASELINES = tuple(words.BASELINES)
+PRODUCT = "clv"
+
+_CARDS = (
+    ("revenue", "Revenue (LTV)", "before any cost"),
+    ("purchases", "Purchases", "orders, at most one a customer and day"),
+    ("clv", "CLV", "discounted gross margin, net of cost to serve"),
+)
+
+
+def headline(inputs: ReportInputs) -> dict[str, Any]:
+    """Forecast totals, past errors and comparisons, as numbers and as sentences.
+
+    Returns
+    -------
+    dict
+        ``forecast`` (start, end, customers, totals), ``accuracy`` (by quantity: wape, bias,
+        wape_month, coverage_90, and ``against`` each baseline) and ``sentences``.
+    """
+    forecast = _forecast(inputs)
+    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
+    past = _accuracy(cells)
+    result = {
+        "forecast": forecast,
+        "accuracy": past,
+        "sentences": _sentences(past, cells, inputs),
+    }
+    safe: dict[str, Any] = plain(result)
+    return safe
+
+
+def forecast_window(inputs: ReportInputs) -> pd.DataFrame:
+    """Forecast cells of customers known at as_of, within the configured horizon."""
+    frame = inputs.dated("cohort_forecast", "cohort", "period")
+    if frame.empty:
+        return frame
+    end = months.add_months(inputs.as_of, inputs.config.economics.horizon_months)
+    as_of = pd.Timestamp(inputs.as_of)
+    return frame[
+        (frame["cohort"] <= as_of)
+        & (frame["period"] <= pd.Timestamp(end))
+        & (frame["period"] >= as_of.replace(day=1))
+    ]
+
+
+def _forecast(inputs: ReportInputs) -> dict[str, Any]:
+    window = forecast_window(inputs)
+    given = {str(row["quantity"]): row for row in inputs.totals.to_dict("records")}
+    cards = []
+    for quantity, label, meaning in _CARDS:
+        value, low, high, how = np.nan, np.nan, np.nan, ""
+        if quantity in given:
+            row = given[quantity]
+            value, low, high = (float(row.get(k, np.nan)) for k in ("value", "low", "high"))
+            how = "of the total"
+        elif quantity in window and not window.empty:
+            value = window[quantity].sum()
+            low, high = window[f"{quantity}_low"].sum(), window[f"{quantity}_high"].sum()
+            how = "sum of the cohort-months' intervals, so wider than the total's own"
+        elif quantity == "clv" and not inputs.tiers.empty:
+            value = inputs.tiers["clv"].sum()
+        currency = None if quantity == "purchases" else inputs.currency
+        interval = None
+        if np.isfinite(low) and np.isfinite(high):
+            interval = f"90 % interval {words.amount(low)} to {words.amount(high)}"
+        cards.append(
+            {
+                "quantity": quantity,
+                "label": label,
+                "meaning": meaning,
+                "unit": currency or "purchases",
+                "value": value,
+                "low": low,
+                "high": high,
+                "interval_is": how,
+                "text": words.amount(value, currency),
+                "interval_text": interval,
+            }
+        )
+    history = inputs.cohort_months
+    customers = (
+        int(history["first_purchases"].sum())
+        if not history.empty
+        else inputs.account.get("customers")
+    )
+    end = months.add_months(inputs.as_of, inputs.config.economics.horizon_months)
+    return {
+        "months": inputs.config.economics.horizon_months,
+        "start": inputs.as_of + pd.Timedelta(days=1),
+        "end": end,
+        "customers": customers,
+        "totals": cards,
+    }
+
+
+def _accuracy(cells: pd.DataFrame) -> dict[str, Any]:
+    if cells.empty or PRODUCT not in set(cells["model"]):
+        return {}
+    models = set(cells["model"])
+    return {
+        quantity: {
+            **accuracy.pooled(cells, PRODUCT, quantity),
+            "against": {
+                baseline: accuracy.change_of_error(cells, PRODUCT, baseline, quantity)
+                for baseline in BASELINES
+                if baseline in models
+            },
+        }
+        for quantity in ("revenue", "purchases")
+    }
+
+
+def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) -> list[str]:
+    if not past:
+        return [
+            "No past forecast could be tested, so how wrong this one may be is not known. "
+            "A backtest needs a log that goes on after an earlier as-of date.",
+        ]
+    origins = sorted(cells.loc[cells["model"] == PRODUCT, "origin"].unique())
+    first, last = (pd.Timestamp(origin).date() for origin in (origins[0], origins[-1]))
+    when = words.day(first) if first == last else f"{words.day(first)} to {words.day(last)}"
+    lines = [
+        f"We made this forecast again as of {len(origins)} past "
+        f"date{'s' if len(origins) > 1 else ''} ({when}), from the data known then, and compared "
+        "it with what happened."
+    ]
+    for quantity, noun in (("revenue", "Revenue"), ("purchases", "Purchases")):
+        score = past[quantity]
+        if not np.isfinite(score["wape"]):
+            lines.append(f"{noun}: the tested months held no sales, so no error can be given.")
+            continue
+        lines.append(
+            f"{noun}: off by {words.percent(score['wape'])} on average per cohort-month, "
+            f"{words.too_high_or_low(score['bias'])}; by calendar month, off by "
+            f"{words.percent(score['wape_month'])}."
+        )
+    revenue = past["revenue"]["against"]
+    if revenue:
+        compared = [words.against(name, score["change"]) for name, score in revenue.items()]
+        lines.append(f"For revenue per cohort-month, that is a {words.listed(compared)}.")
+    else:
+        lines.append("No baseline was run, so there is nothing to compare these errors with.")
+    coverage = past["revenue"]["coverage_90"]
+    if np.isfinite(coverage):
+        lines.append(
+            f"The 90 % intervals held the actual revenue {words.percent(coverage)} of the time."
+        )
+    return lines

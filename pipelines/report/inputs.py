@@ -1,0 +1,133 @@
+"""What the report is made from: the tables that training, backtest and forecast leave behind."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from clvmodels import schema
+from clvmodels.exceptions import MissingColumnError
+from pipelines.config import Config
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "metrics": ("origin", "horizon_days", "level", "quantity", "model", "metric", "value"),
+    "cells": (
+        "origin",
+        "horizon_days",
+        "model",
+        "cohort",
+        "period",
+        "purchases",
+        "revenue",
+        "actual_purchases",
+        "actual_revenue",
+    ),
+    "deciles": ("origin", "model", "quantity", "decile", "forecast_mean", "actual_mean"),
+    "churn_reliability": ("origin", "model", "predicted", "observed", "customers"),
+    "churn_importance": ("feature", "importance"),
+    "cohort_months": tuple(schema.COHORT_MONTHS.required),
+    "cohort_forecast": tuple(schema.COHORT_FORECAST.required),
+    "tiers": ("tier", "customers", "clv"),
+    "segments": ("dimension", "value", "customers"),
+    "alive_matrix": ("frequency", "recency", "probability_alive"),
+    "frequency_histogram": ("frequency", "observed", "expected"),
+    "totals": ("quantity", "value"),
+}
+"""Columns that each table must have, unless it is empty."""
+
+
+def _none() -> pd.DataFrame:
+    return pd.DataFrame()
+
+
+@dataclass(frozen=True, eq=False)
+class ReportInputs:
+    """Tables of one report. Any of them may be empty; the report then says why it is not there.
+
+    None holds customer ids or single customers' histories.
+
+    Attributes
+    ----------
+    config : Config
+        The business: economics and governance are printed as assumptions.
+    as_of : datetime.date
+        Last day known.
+    account : dict
+        Data-quality account: rows read and kept, rows set aside by reason, dates, customers.
+    metrics : DataFrame
+        origin, horizon_days, level, quantity, model, metric, value, as in backtest.json.
+    cells : DataFrame
+        origin, horizon_days, model, cohort (first day of the quarter), period (first day of the
+        month), customers, purchases, revenue, each with _low and _high where there is an
+        interval, actual_purchases, actual_revenue.
+    deciles : DataFrame
+        origin, model, quantity, decile (1 = lowest forecast), customers, forecast_mean,
+        actual_mean.
+    churn_reliability : DataFrame
+        origin, model, bin, predicted, observed (shares), customers.
+    churn_importance : DataFrame
+        feature, importance, importance_sd (loss of AUC when the feature is shuffled).
+    cohort_months, cohort_forecast : DataFrame
+        History and forecast, as in :mod:`clvmodels.schema`.
+    tiers : DataFrame
+        tier, customers, clv, expected_revenue, share_of_clv.
+    segments : DataFrame
+        dimension, value, customers, then any of ltv_revenue, ltv_margin, clv, churn.
+    alive_matrix : DataFrame
+        frequency, recency (days), probability_alive.
+    frequency_histogram : DataFrame
+        frequency, observed, expected (customers).
+    model : dict
+        ``label``; ``parameters`` (records: model, parameter, estimate, standard_error, low,
+        high); ``log_likelihood`` (by model); ``parity`` (records: model, parameter, own,
+        lifetimes); ``notes`` (sentences).
+    totals : DataFrame
+        quantity (revenue, purchases, margin, clv), value, low, high over the horizon. Without
+        it the intervals are the sums of the cohorts' intervals, which are wider.
+    diagnostics : dict of DataFrame
+        Tables of :mod:`clvmodels.diagnostics` by name; see ``sections_model``.
+    """
+
+    config: Config
+    as_of: dt.date
+    account: dict[str, Any] = field(default_factory=dict)
+    metrics: pd.DataFrame = field(default_factory=_none)
+    cells: pd.DataFrame = field(default_factory=_none)
+    deciles: pd.DataFrame = field(default_factory=_none)
+    churn_reliability: pd.DataFrame = field(default_factory=_none)
+    churn_importance: pd.DataFrame = field(default_factory=_none)
+    cohort_months: pd.DataFrame = field(default_factory=_none)
+    cohort_forecast: pd.DataFrame = field(default_factory=_none)
+    tiers: pd.DataFrame = field(default_factory=_none)
+    segments: pd.DataFrame = field(default_factory=_none)
+    alive_matrix: pd.DataFrame = field(default_factory=_none)
+    frequency_histogram: pd.DataFrame = field(default_factory=_none)
+    model: dict[str, Any] = field(default_factory=dict)
+    totals: pd.DataFrame = field(default_factory=_none)
+    diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, columns in REQUIRED.items():
+            frame = getattr(self, name)
+            missing = [column for column in columns if column not in frame.columns]
+            if missing and not frame.empty:
+                raise MissingColumnError(
+                    f"the report's table {name}", missing, [str(c) for c in frame.columns]
+                )
+
+    @property
+    def currency(self) -> str:
+        """ISO code of the currency."""
+        return self.config.economics.currency
+
+    def dated(self, name: str, *columns: str) -> pd.DataFrame:
+        """Table ``name`` with the named columns as timestamps, safe to change."""
+        frame: pd.DataFrame = getattr(self, name).copy()
+        for column in columns:
+            if column in frame:
+                frame[column] = pd.to_datetime(frame[column])
+        return frame

@@ -1,0 +1,187 @@
+"""What a section is, and the two that show months: the forecast, and past ones against actual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from pipelines.report import accuracy, words
+from pipelines.report.headline import BASELINES, PRODUCT, forecast_window
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.tables import Column, Table, plain, table
+
+QUANTITIES = ("revenue", "purchases")
+CHURN_METRICS = ("auc", "brier", "log_loss")
+NO_BACKTEST = "No past forecast could be tested: the log holds no as-of date with enough before it."
+
+
+@dataclass
+class Section:
+    """One part of the report: words, tables and what its figures are drawn from.
+
+    ``missing`` says why the section is empty; ``workbook_only`` names tables too long for a page.
+    """
+
+    id: str
+    title: str
+    text: list[str] = field(default_factory=list)
+    tables: dict[str, Table] = field(default_factory=dict)
+    charts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: str | None = None
+    workbook_only: tuple[str, ...] = ()
+
+
+def money(label: str, currency: str) -> str:
+    """Heading of a column of money."""
+    return f"{label} ({currency})"
+
+
+def history_and_forecast(inputs: ReportInputs) -> Section:
+    """Month by month: what was bought, and what is forecast."""
+    section = Section("forecast", "The forecast by month")
+    window = forecast_window(inputs)
+    if window.empty:
+        section.missing = "No cohort forecast was made."
+        return section
+    values = [c for c in window.columns if c.startswith(("purchases", "revenue", "margin"))]
+    monthly = window.groupby("period")[values].sum(min_count=1).reset_index()
+    code = inputs.currency
+    section.text = [
+        f"Customers known on {words.day(inputs.as_of)} only: what customers acquired later will "
+        "buy is not in it. Intervals are sums of the cohorts' intervals, so they are cautious."
+    ]
+    shown = _forecast_columns(code)
+    section.tables["forecast_by_month"] = table(
+        monthly,
+        [Column("period", "Month", "month"), *shown],
+        title="Forecast by calendar month",
+        sheet="Forecast by month",
+        note="Low and high: 90 % interval. Revenue and margin are LTV, before cost to serve.",
+    )
+    section.tables["cohort_forecast"] = table(
+        window,
+        [Column("cohort", "Cohort", "month"), Column("period", "Month", "month"), *shown],
+        title="Forecast by cohort and month",
+        sheet="Cohort forecast",
+        note="Cohort: month of first purchase.",
+    )
+    section.workbook_only = ("cohort_forecast",)
+    section.charts["headline_forecast"] = _history_chart(inputs, monthly)
+    return section
+
+
+def _forecast_columns(code: str) -> list[Column]:
+    columns = []
+    for key, label in words.QUANTITIES.items():
+        heading = label if key == "purchases" else money(label, code)
+        kind: Any = "number" if key == "purchases" else "currency"
+        columns += [
+            Column(key, heading, kind),
+            Column(f"{key}_low", f"{label}, low", kind),
+            Column(f"{key}_high", f"{label}, high", kind),
+        ]
+    return columns
+
+
+def _history_chart(inputs: ReportInputs, monthly: pd.DataFrame) -> dict[str, Any]:
+    history = inputs.dated("cohort_months", "period")
+    past = pd.Series(dtype=float)
+    if not history.empty:
+        past = history.groupby("period")["revenue"].sum()
+    future = monthly.set_index("period")[["revenue", "revenue_low", "revenue_high"]]
+    # A month that as_of cuts in two is shown whole: its known part plus its forecast part.
+    shared = past.index.intersection(future.index)
+    future.loc[shared] = future.loc[shared].add(past[shared], axis=0)
+    past = past.drop(shared)
+    total, before = float(future["revenue"].sum()), float(past.tail(len(future)).sum())
+    return plain(
+        {
+            "title": f"Repeat revenue by month, and the next {len(future)} months",
+            "alt": (
+                f"Line chart of monthly repeat revenue in {inputs.currency}. The last "
+                f"{min(len(future), len(past))} months known sum to {words.amount(before)}; the "
+                f"{len(future)} forecast months to {words.amount(total)}, with a 90 % band."
+            ),
+            "unit": inputs.currency,
+            "history": {"period": list(past.index), "revenue": past.to_numpy()},
+            "forecast": {
+                "period": list(future.index),
+                "revenue": future["revenue"].to_numpy(),
+                "low": future["revenue_low"].to_numpy(),
+                "high": future["revenue_high"].to_numpy(),
+            },
+        }
+    )
+
+
+def ordered_models(models: Any) -> list[str]:
+    """Names of models, this forecast first, then the baselines of the first screen."""
+    order = [PRODUCT, *BASELINES, *words.MODELS]
+    return sorted(models, key=lambda m: (order.index(m) if m in order else len(order), m))
+
+
+def by_month(inputs: ReportInputs) -> Section:
+    """Forecast against actual by calendar month, for each origin."""
+    section = Section("months", "Forecast and actual by month")
+    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
+    if cells.empty:
+        section.missing = NO_BACKTEST
+        return section
+    shown = [m for m in (PRODUCT, *BASELINES) if m in set(cells["model"])]
+    section.text = [
+        "Each panel starts at one origin. Forecast and actual cover the same people: the "
+        "customers known at that origin, without those acquired later."
+    ]
+    for quantity in QUANTITIES:
+        name = words.QUANTITIES[quantity]
+        unit = inputs.currency if quantity == "revenue" else "purchases"
+        wide = accuracy.by_month(cells, quantity)
+        columns = [
+            Column(m, words.model_label(m), "currency" if quantity == "revenue" else "number")
+            for m in ordered_models(cells["model"].unique())
+        ]
+        section.tables[f"months_{quantity}"] = table(
+            wide,
+            [
+                Column("origin", "Origin", "date"),
+                Column("period", "Month", "month"),
+                Column("actual", "Actual", columns[0].kind),
+                *columns,
+            ],
+            title=f"{name} by month ({unit})",
+            sheet=f"Months, {quantity}",
+        )
+        panels = [
+            {
+                "origin": origin,
+                "period": list(part["period"]),
+                "actual": part["actual"].to_numpy(),
+                "forecasts": {words.model_label(m): part[m].to_numpy() for m in shown},
+            }
+            for origin, part in wide.groupby("origin")
+        ]
+        section.charts[f"forecast_by_month_{quantity}"] = plain(
+            {
+                "title": f"{name} by month: forecast and actual",
+                "alt": f"One line chart per origin of monthly {quantity}, forecast and actual; "
+                "the numbers are in the table that follows.",
+                "unit": unit,
+                "panels": panels,
+            }
+        )
+    widest = max(
+        section.charts["forecast_by_month_revenue"]["panels"],
+        key=lambda panel: (len(panel["period"]), panel["origin"]),
+    )
+    origin = words.day(widest["origin"])
+    section.charts["headline_backtest"] = {
+        "title": f"Tested: the forecast of {origin}",
+        "alt": f"Line chart of monthly revenue in {inputs.currency} after {origin}: what was "
+        "forecast then, and what happened.",
+        "unit": inputs.currency,
+        "panels": [widest],
+    }
+    section.workbook_only = ("months_purchases",) if len(panels) > 4 else ()
+    return section

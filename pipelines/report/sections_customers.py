@@ -1,0 +1,366 @@
+"""Sections on the customers: cohort value, who is alive, churn, tiers and segments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.report import words
+from pipelines.report.headline import forecast_window
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.sections import CHURN_METRICS, Section, money
+from pipelines.report.tables import Column, plain, table
+
+MOST_LINES = 8
+"""Cohorts drawn as lines of one figure; more are summed to quarters, then to years."""
+
+
+def cohort_value(inputs: ReportInputs) -> Section:
+    """Cumulative revenue per acquired customer by cohort and age, observed and forecast."""
+    section = Section("cohorts", "What a customer of each cohort is worth")
+    if inputs.cohort_months.empty:
+        section.missing = "No cohort history was given."
+        return section
+    ages, size = _cohort_ages(inputs)
+    section.text = [
+        "LTV as cumulative revenue per acquired customer, the first purchase included, before "
+        "any cost. Solid: observed; dashed: forecast."
+    ]
+    rows = []
+    lines = []
+    for cohort, part in ages.groupby("cohort"):
+        known = part[~part["forecast"]]
+        rows.append(
+            {
+                "cohort": cohort,
+                "customers": size[cohort],
+                "age": known["age"].max(),
+                "ltv": known["ltv"].iloc[-1],
+                "horizon_age": part["age"].max(),
+                "ltv_horizon": part["ltv"].iloc[-1],
+            }
+        )
+        lines.append(
+            {
+                "cohort": cohort,
+                "age": list(part["age"]),
+                "ltv": list(part["ltv"]),
+                "forecast": list(part["forecast"]),
+            }
+        )
+    unit = {"M": "month", "Q": "quarter", "Y": "year"}[ages.attrs["group"]]
+    section.tables["cohort_value"] = table(
+        pd.DataFrame(rows),
+        [
+            Column("cohort", "Cohort", "date" if unit == "year" else unit),  # type: ignore[arg-type]
+            Column("customers", "Customers", "integer"),
+            Column("age", "Age seen (months)", "integer"),
+            Column("ltv", money("LTV so far, revenue", inputs.currency), "currency"),
+            Column("horizon_age", "Age forecast (months)", "integer"),
+            Column("ltv_horizon", money("LTV forecast, revenue", inputs.currency), "currency"),
+        ],
+        title="Cumulative LTV per customer by cohort",
+        sheet="Cohort LTV",
+        note=f"Cohort: {unit} of first purchase; ages that all its months have reached.",
+    )
+    section.tables["cohort_history"] = table(
+        inputs.cohort_months,
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("period", "Month", "month"),
+            Column("customers", "Customers", "integer"),
+            Column("purchases", "Repeat purchases", "integer"),
+            Column("revenue", money("Repeat revenue", inputs.currency), "currency"),
+            Column("first_purchases", "First purchases", "integer"),
+            Column("first_revenue", money("First revenue", inputs.currency), "currency"),
+        ],
+        title="History by cohort and month",
+        sheet="Cohort history",
+    )
+    section.workbook_only = ("cohort_history",)
+    first = rows[0]
+    section.charts["cumulative_ltv"] = plain(
+        {
+            "title": f"Cumulative LTV (revenue) per customer by {unit} of first purchase",
+            "alt": f"Lines of cumulative revenue per customer by age. The oldest cohort reaches "
+            f"{words.amount(first['ltv'], inputs.currency)} at {first['age']} months.",
+            "unit": inputs.currency,
+            "group": unit,
+            "lines": lines,
+        }
+    )
+    return section
+
+
+def _cohort_ages(inputs: ReportInputs) -> tuple[pd.DataFrame, pd.Series]:
+    """LTV by cohort group and age, and the customers of each group."""
+    history = inputs.dated("cohort_months", "cohort", "period")
+    history["total"] = history["revenue"] + history["first_revenue"]
+    parts = [history[["cohort", "period", "total"]].assign(forecast=False)]
+    window = forecast_window(inputs)
+    if not window.empty:
+        ahead = window[["cohort", "period", "revenue"]].rename(columns={"revenue": "total"})
+        parts.append(ahead.assign(forecast=True))
+    cells = (
+        pd.concat(parts)
+        .groupby(["cohort", "period"], as_index=False)
+        .agg(total=("total", "sum"), forecast=("forecast", "max"))
+    )
+    size = history.groupby("cohort")["first_purchases"].sum()
+    cells["age"] = (
+        (cells["period"].dt.year - cells["cohort"].dt.year) * 12
+        + cells["period"].dt.month
+        - cells["cohort"].dt.month
+    )
+    group = next((g for g in "MQ" if cells["cohort"].dt.to_period(g).nunique() <= MOST_LINES), "Y")
+    to_group = {c: c.to_period(group).start_time for c in size.index}
+    cells["group"] = cells["cohort"].map(to_group)
+    # A group's line ends where its youngest month ends, so that every point is a full mean.
+    last = cells.groupby("cohort")["age"].max().groupby(to_group).min()
+    cells = cells[cells["age"] <= cells["group"].map(last)]
+    grouped_size = size.groupby(to_group).sum()
+    sums = (
+        cells.groupby(["group", "age"], as_index=False)
+        .agg(total=("total", "sum"), forecast=("forecast", "max"))
+        .rename(columns={"group": "cohort"})
+    )
+    sums["ltv"] = sums.groupby("cohort")["total"].cumsum() / sums["cohort"].map(grouped_size)
+    sums.attrs["group"] = group
+    return sums, grouped_size
+
+
+def alive(inputs: ReportInputs) -> Section:
+    """Probability alive by frequency and recency."""
+    section = Section("alive", "Who is still a customer")
+    matrix = inputs.alive_matrix
+    if matrix.empty:
+        section.missing = "The purchase model gave no probability-alive matrix."
+        return section
+    section.text = [
+        "Probability that a customer of the oldest cohort is still a customer, by number of "
+        "repeat purchases and time from the first to the last of them. Many purchases and then "
+        "a long silence means gone; few purchases long ago means perhaps just slow."
+    ]
+    wide = matrix.pivot_table(index="recency", columns="frequency", values="probability_alive")
+    section.tables["alive_matrix"] = table(
+        matrix,
+        [
+            Column("frequency", "Repeat purchases", "integer"),
+            Column("recency", "Recency (days)", "integer"),
+            Column("probability_alive", "Probability alive", "percent"),
+        ],
+        title="Probability alive",
+        sheet="Probability alive",
+    )
+    section.workbook_only = ("alive_matrix",)
+    busy = wide[wide.columns.max()].dropna()
+    section.charts["probability_alive"] = plain(
+        {
+            "title": "Probability alive by frequency and recency",
+            "alt": "Heat map of the probability alive. With the most purchases it rises from "
+            f"{words.percent(float(busy.iloc[0]))} at the shortest recency to "
+            f"{words.percent(float(busy.iloc[-1]))} at the longest.",
+            "recency": list(wide.index),
+            "frequency": list(wide.columns),
+            "probability": wide.to_numpy(),
+        }
+    )
+    return section
+
+
+def churn(inputs: ReportInputs) -> Section:
+    """Churn probabilities against what happened, and what they rest on."""
+    days = inputs.config.train.churn_horizon_days
+    section = Section("churn", f"Churn: no purchase in the next {days} days")
+    curve = inputs.dated("churn_reliability", "origin")
+    if curve.empty:
+        reasons = [note for note in inputs.model.get("notes", ()) if "hurn" in note]
+        section.missing = " ".join(
+            reasons or ["No churn forecast could be tested: no origin has the horizon behind it."]
+        )
+        return section
+    section.text = [
+        "Predicted churn against the share that did churn. On the diagonal, a predicted 80 % is "
+        "eight in ten. AUC: the chance that a churner is ranked above a stayer; Brier score and "
+        "log loss: lower is better."
+    ]
+    scores = inputs.dated("metrics", "origin")
+    scores = scores[scores["metric"].isin(CHURN_METRICS)] if not scores.empty else scores
+    if not scores.empty:
+        wide = scores.pivot_table(index=["origin", "model"], columns="metric", values="value")
+        wide = wide.reset_index()
+        wide["label"] = [words.model_label(m) for m in wide["model"]]
+        section.tables["churn_scores"] = table(
+            wide,
+            [
+                Column("origin", "Origin", "date"),
+                Column("label", "Model"),
+                *(Column(m, words.METRICS[m], "ratio") for m in CHURN_METRICS),
+            ],
+            title="Churn scores",
+            sheet="Churn scores",
+        )
+    curve = curve.assign(label=[words.model_label(m) for m in curve["model"]])
+    section.tables["churn_reliability"] = table(
+        curve,
+        [
+            Column("origin", "Origin", "date"),
+            Column("label", "Model"),
+            Column("predicted", "Predicted", "percent"),
+            Column("observed", "Observed", "percent"),
+            Column("customers", "Customers", "integer"),
+        ],
+        title="Predicted and observed churn",
+        sheet="Churn reliability",
+    )
+    section.workbook_only = ("churn_reliability",)
+    section.charts["churn_reliability"] = _reliability_chart(curve)
+    section.text += _importance(inputs, section)
+    return section
+
+
+def _reliability_chart(curve: pd.DataFrame) -> dict[str, Any]:
+    latest = curve[curve["origin"] == curve["origin"].max()]
+    latest = latest.assign(gap=(latest["predicted"] - latest["observed"]).abs())
+    apart = [
+        f"{label} {words.percent(float(np.average(part['gap'], weights=part['customers'])))}"
+        for label, part in latest.groupby("label", sort=False)
+    ]
+    return plain(
+        {
+            "title": f"Churn reliability, origin {words.day(latest['origin'].iloc[0].date())}",
+            "alt": "Predicted against observed share of churners, by bins of customers"
+            + f"; mean distance from the diagonal: {', '.join(apart)}.",
+            "curves": [
+                {
+                    "label": label,
+                    "predicted": list(part["predicted"]),
+                    "observed": list(part["observed"]),
+                    "customers": list(part["customers"]),
+                }
+                for label, part in latest.groupby("label", sort=False)
+            ],
+        }
+    )
+
+
+def _importance(inputs: ReportInputs, section: Section) -> list[str]:
+    importance = inputs.dated("churn_importance", "origin")
+    if importance.empty:
+        return ["No classifier was fitted, so there is no importance of features to show."]
+    if "origin" in importance:
+        importance = importance[importance["origin"] == importance["origin"].max()]
+    if "importance_sd" not in importance:
+        importance = importance.assign(importance_sd=np.nan)
+    importance = importance.sort_values("importance", ascending=False)
+    section.tables["churn_importance"] = table(
+        importance.head(15),
+        [
+            Column("feature", "Feature"),
+            Column("importance", "Importance (loss of AUC)", "ratio"),
+            Column("importance_sd", "Standard deviation", "ratio"),
+        ],
+        title="What churn forecasts rest on",
+        sheet="Churn importance",
+        note="How much AUC is lost when one feature's values are shuffled.",
+    )
+    top = importance.head(12)
+    section.charts["churn_importance"] = plain(
+        {
+            "title": "What the churn forecast rests on",
+            "alt": "Bar chart of permutation importance; the strongest features are "
+            + words.listed([str(f).replace("_", " ") for f in top["feature"].head(3)])
+            + ".",
+            "feature": list(top["feature"]),
+            "importance": list(top["importance"]),
+            "importance_sd": list(top["importance_sd"]),
+        }
+    )
+    return []
+
+
+def tiers(inputs: ReportInputs) -> Section:
+    """How the CLV is spread over customers."""
+    section = Section("tiers", "How much the best customers are worth")
+    frame = inputs.tiers
+    if frame.empty:
+        section.missing = "No customer forecast was made."
+        return section
+    total, people = float(frame["clv"].sum()), float(frame["customers"].sum())
+    share = frame["clv"] / total if total > 0 else frame["clv"] * np.nan
+    frame = frame.assign(
+        share_of_customers=frame["customers"] / people,
+        share_of_clv=share,
+        clv_each=frame["clv"] / frame["customers"].where(frame["customers"] > 0),
+    )
+    code = inputs.currency
+    section.text = [
+        "Each customer is in one tier, the best that fits: the top 5 % here are those below the "
+        "top 1 %. CLV is discounted margin net of cost to serve over the horizon."
+    ]
+    section.tables["tiers"] = table(
+        frame,
+        [
+            Column("tier", "Tier"),
+            Column("customers", "Customers", "integer"),
+            Column("share_of_customers", "Share of customers", "percent"),
+            Column("clv", money("CLV", code), "currency"),
+            Column("share_of_clv", "Share of CLV", "percent"),
+            Column("clv_each", money("CLV per customer", code), "currency"),
+            Column("expected_revenue", money("LTV, revenue", code), "currency"),
+        ],
+        title="Customer tiers",
+        sheet="Tiers",
+    )
+    if total > 0:
+        section.charts["tiers"] = plain(
+            {
+                "title": "Share of customers and of CLV by tier",
+                "alt": "Paired bars by tier: "
+                + "; ".join(
+                    f"{row['tier']}: {words.percent(row['share_of_customers'])} of customers, "
+                    f"{words.percent(row['share_of_clv'])} of CLV"
+                    for row in frame.to_dict("records")
+                )
+                + ".",
+                "tier": list(frame["tier"]),
+                "share_of_customers": list(frame["share_of_customers"]),
+                "share_of_clv": list(frame["share_of_clv"]),
+            }
+        )
+    return section
+
+
+def segments(inputs: ReportInputs) -> Section:
+    """Value by channel, category, country or whatever the source holds."""
+    section = Section("segments", "Value by segment")
+    frame = inputs.segments
+    if frame.empty:
+        section.missing = (
+            "The source names no channel, product category or country (see [columns])."
+        )
+        return section
+    code = inputs.currency
+    frame = frame.assign(
+        dimension=[str(d).replace("_", " ") for d in frame["dimension"]],
+        clv_each=frame["clv"] / frame["customers"] if "clv" in frame else np.nan,
+    )
+    section.tables["segments"] = table(
+        frame,
+        [
+            Column("dimension", "Dimension"),
+            Column("value", "Value"),
+            Column("customers", "Customers", "integer"),
+            Column("ltv_revenue", money("LTV, revenue", code), "currency"),
+            Column("ltv_margin", money("LTV, gross margin", code), "currency"),
+            Column("clv", money("CLV", code), "currency"),
+            Column("clv_each", money("CLV per customer", code), "currency"),
+            Column("churn", "Churn", "percent"),
+        ],
+        title="Segments",
+        sheet="Segments",
+        note="LTV before, CLV after cost to serve and discounting.",
+    )
+    return section

@@ -1,0 +1,272 @@
+"""Sections on past errors: model by model, cohort by month, tenth by tenth of customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.report import accuracy, words
+from pipelines.report.headline import PRODUCT
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.sections import (
+    CHURN_METRICS,
+    NO_BACKTEST,
+    QUANTITIES,
+    Section,
+    money,
+    ordered_models,
+)
+from pipelines.report.tables import Column, Table, plain, records, table
+
+
+def errors_by_model(inputs: ReportInputs) -> Section:
+    """Errors of every model over the same past, and of this forecast origin by origin."""
+    section = Section("accuracy", "How wrong past forecasts were, model by model")
+    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
+    if cells.empty:
+        section.missing = NO_BACKTEST
+        return section
+    models = ordered_models(cells["model"].unique())
+    section.text = [
+        "Each line is one way to forecast, tried on the same past. Error (WAPE) is the sum of "
+        "the misses over the sum of the actual; bias above zero is too high in total. The last "
+        "column compares on the cohort-months that both models forecast."
+    ]
+    chart: dict[str, Any] = {"models": [words.model_label(m) for m in models], "wape": {}}
+    for quantity in QUANTITIES:
+        rows = pd.DataFrame([_model_row(cells, model, quantity) for model in models])
+        name = words.QUANTITIES[quantity]
+        section.tables[f"errors_{quantity}"] = table(
+            rows,
+            [
+                Column("label", "Model"),
+                Column("wape", "Error (WAPE) per cohort-month", "percent"),
+                Column("bias", "Bias in total", "percent"),
+                Column("wape_month", "Error (WAPE) per month", "percent"),
+                Column("coverage_90", "Actuals in the 90 % interval", "percent"),
+                Column("origins", "Origins", "integer"),
+                Column("cells", "Cohort-months", "integer"),
+                Column("change", "This forecast's error against it", "percent"),
+            ],
+            title=f"{name}: errors by model",
+            sheet=f"Errors, {quantity}",
+        )
+        chart["wape"][name] = [plain(value) for value in rows["wape"]]
+    best = {q: records(section.tables[f"errors_{q}"]) for q in QUANTITIES}
+    chart["title"] = "Error per cohort-month by model"
+    chart["alt"] = "Bar chart of the error (WAPE) per cohort-month. " + " ".join(
+        f"{words.QUANTITIES[q]}: "
+        + ", ".join(f"{r['label']} {words.percent(r['wape'])}" for r in best[q])
+        + "."
+        for q in QUANTITIES
+    )
+    section.charts["errors_by_model"] = chart
+    section.tables["errors_by_origin"] = _errors_by_origin(cells)
+    customer = inputs.metrics
+    if not customer.empty:
+        customer = customer[customer["level"] == "customer"]
+        section.tables |= _customer_level(customer[~customer["metric"].isin(CHURN_METRICS)])
+        section.tables["metrics"] = table(
+            inputs.metrics,
+            [
+                Column("origin", "Origin", "date"),
+                Column("horizon_days", "Horizon (days)", "integer"),
+                Column("level", "Level"),
+                Column("quantity", "Quantity"),
+                Column("model", "Model"),
+                Column("metric", "Metric"),
+                Column("value", "Value", "ratio"),
+            ],
+            title="Every metric",
+            sheet="Metrics",
+            note="As in backtest.json.",
+        )
+        section.workbook_only = ("metrics",)
+    return section
+
+
+def _model_row(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]:
+    row = {"label": words.model_label(model), **accuracy.pooled(cells, model, quantity)}
+    if model != PRODUCT and PRODUCT in set(cells["model"]):
+        row["change"] = accuracy.change_of_error(cells, PRODUCT, model, quantity)["change"]
+    return row
+
+
+def _errors_by_origin(cells: pd.DataFrame) -> Table:
+    rows = []
+    for (origin, days), part in cells[cells["model"] == PRODUCT].groupby(
+        ["origin", "horizon_days"]
+    ):
+        scores = {q: accuracy.pooled(part, PRODUCT, q) for q in QUANTITIES}
+        rows.append(
+            {
+                "origin": origin,
+                "horizon_days": days,
+                **{f"{q}_{m}": scores[q][m] for q in QUANTITIES for m in ("wape", "bias")},
+            }
+        )
+    return table(
+        pd.DataFrame(rows),
+        [
+            Column("origin", "Origin", "date"),
+            Column("horizon_days", "Horizon (days)", "integer"),
+            Column("revenue_wape", "Revenue: error (WAPE)", "percent"),
+            Column("revenue_bias", "Revenue: bias", "percent"),
+            Column("purchases_wape", "Purchases: error (WAPE)", "percent"),
+            Column("purchases_bias", "Purchases: bias", "percent"),
+        ],
+        title="This forecast, origin by origin",
+        sheet="Errors by origin",
+        note="Errors per cohort-month.",
+    )
+
+
+def _customer_level(customer: pd.DataFrame) -> dict[str, Table]:
+    if customer.empty:
+        return {}
+    wide = customer.pivot_table(
+        index=["quantity", "model"], columns="metric", values="value", aggfunc="mean"
+    ).reset_index()
+    wide["rank"] = [ordered_models(set(wide["model"])).index(m) for m in wide["model"]]
+    wide = wide.sort_values(["quantity", "rank"], ascending=[False, True])
+    wide["label"] = [words.model_label(m) for m in wide["model"]]
+    wide["quantity"] = [words.QUANTITIES.get(q, str(q)) for q in wide["quantity"]]
+    return {
+        "errors_customer": table(
+            wide,
+            [
+                Column("quantity", "Quantity"),
+                Column("label", "Model"),
+                Column("gini", "Ranking (Gini)", "ratio"),
+                Column("mae", "Mean absolute error", "ratio"),
+                Column("rmse", "Root mean squared error", "ratio"),
+                Column("wape", "Error (WAPE)", "percent"),
+                Column("bias", "Bias", "percent"),
+                Column("coverage_90", "Actuals in the 90 % interval", "percent"),
+            ],
+            title="Customer by customer",
+            sheet="Errors by customer",
+            note="Mean over origins. One customer is hard to foresee; ranking is what counts here.",
+        )
+    }
+
+
+def heat_map(inputs: ReportInputs) -> Section:
+    """Relative error of each cohort-month of this forecast."""
+    section = Section("heatmap", "Where the forecast missed: cohort by month")
+    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
+    cells = cells[cells["model"] == PRODUCT] if not cells.empty else cells
+    if cells.empty:
+        section.missing = NO_BACKTEST
+        return section
+    cells = cells.sort_values(["origin", "cohort", "period"])
+    section.text = [
+        "Revenue forecast against actual for each cohort (quarter of first purchase) and month. "
+        "Orange: forecast too high; blue: too low; grey: nothing was sold."
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = (cells["revenue"] - cells["actual_revenue"]) / cells["actual_revenue"]
+    cells = cells.assign(error=error.where(cells["actual_revenue"] > 0))
+    section.tables["cells"] = table(
+        cells,
+        [
+            Column("origin", "Origin", "date"),
+            Column("cohort", "Cohort", "quarter"),
+            Column("period", "Month", "month"),
+            Column("customers", "Customers", "integer"),
+            Column("revenue", money("Revenue forecast", inputs.currency), "currency"),
+            Column("revenue_low", "Revenue, low", "currency"),
+            Column("revenue_high", "Revenue, high", "currency"),
+            Column("actual_revenue", money("Revenue actual", inputs.currency), "currency"),
+            Column("error", "Revenue error", "percent"),
+            Column("purchases", "Purchases forecast", "number"),
+            Column("purchases_low", "Purchases, low", "number"),
+            Column("purchases_high", "Purchases, high", "number"),
+            Column("actual_purchases", "Purchases actual", "number"),
+        ],
+        title="Every cohort-month of this forecast",
+        sheet="Cohort-months",
+    )
+    section.workbook_only = ("cells",)
+    wide = cells.pivot_table(index=["origin", "cohort"], columns="period", values="error")
+    wide = wide.reindex(
+        pd.MultiIndex.from_frame(cells[["origin", "cohort"]].drop_duplicates()),
+        columns=sorted(cells["period"].unique()),
+    )
+    asked = cells.pivot_table(
+        index=["origin", "cohort"], columns="period", values="actual_revenue", aggfunc="count"
+    ).reindex(index=wide.index, columns=wide.columns)
+    inside = np.abs(cells["error"].dropna())
+    section.charts["error_heatmap"] = plain(
+        {
+            "title": "Error of the revenue forecast by cohort and month",
+            "alt": f"Heat map of {len(cells)} cohort-months; half of the errors are below "
+            f"{words.percent(float(inside.median()) if len(inside) else None)}, nine in ten below "
+            f"{words.percent(float(inside.quantile(0.9)) if len(inside) else None)}.",
+            "rows": [{"origin": o, "cohort": c} for o, c in wide.index],
+            "periods": list(wide.columns),
+            "error": wide.to_numpy(),
+            "asked": asked.notna().to_numpy(),
+        }
+    )
+    return section
+
+
+def calibration(inputs: ReportInputs) -> Section:
+    """Mean forecast against mean actual of customers grouped by their forecast."""
+    section = Section("calibration", "Calibration: do better forecasts buy more?")
+    deciles = inputs.dated("deciles", "origin")
+    if deciles.empty:
+        section.missing = (
+            "Customers could not be grouped by forecast: no backtest with customer forecasts ran."
+        )
+        return section
+    section.text = [
+        "Customers are put into ten equal groups by their forecast, lowest first. In a well "
+        "calibrated forecast the two bars of each group are equal, and they rise to the right."
+    ]
+    named = deciles.assign(label=[words.model_label(m) for m in deciles["model"]])
+    section.tables["deciles"] = table(
+        named,
+        [
+            Column("origin", "Origin", "date"),
+            Column("label", "Model"),
+            Column("quantity", "Quantity"),
+            Column("decile", "Tenth (10 = best)", "integer"),
+            Column("customers", "Customers", "integer"),
+            Column("forecast_mean", "Forecast per customer", "ratio"),
+            Column("actual_mean", "Actual per customer", "ratio"),
+        ],
+        title="Forecast and actual by tenth",
+        sheet="Calibration",
+    )
+    section.workbook_only = ("deciles",)
+    model = ordered_models(deciles["model"].unique())[0]
+    latest = deciles[deciles["model"] == model]
+    origin = latest["origin"].min()
+    latest = latest[latest["origin"] == origin].sort_values("decile")
+    panels = []
+    for quantity, part in latest.groupby("quantity", sort=False):
+        unit = inputs.currency if quantity == "revenue" else "purchases"
+        panels.append(
+            {
+                "quantity": words.QUANTITIES.get(str(quantity), str(quantity)),
+                "unit": f"{unit} per customer",
+                "decile": list(part["decile"]),
+                "forecast": list(part["forecast_mean"]),
+                "actual": list(part["actual_mean"]),
+            }
+        )
+    top = panels[0]
+    section.charts["calibration_deciles"] = plain(
+        {
+            "title": f"{words.model_label(model)} of {words.day(origin.date())}: forecast and "
+            "actual by tenth of customers",
+            "alt": f"Paired bars by tenth of customers. In the best tenth, {top['unit']}: forecast "
+            f"{words.amount(top['forecast'][-1])}, actual {words.amount(top['actual'][-1])}.",
+            "panels": panels,
+        }
+    )
+    return section

@@ -1,0 +1,220 @@
+"""Sections on the foundations: fit of the model, data account, assumptions, glossary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from pipelines.quality import MEANING
+from pipelines.report import words
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.sections import Section
+from pipelines.report.tables import Column, as_frame, plain, table
+
+
+def model(inputs: ReportInputs) -> Section:
+    """Parameters with standard errors, the check against lifetimes, and the fit."""
+    section = Section("model", "The model and how well it fits")
+    parameters = as_frame(inputs.model.get("parameters"))
+    if parameters.empty and inputs.frequency_histogram.empty:
+        section.missing = "No fitted model was given."
+        return section
+    section.text = [str(note) for note in inputs.model.get("notes", ())]
+    if not parameters.empty:
+        named = parameters.assign(model=[words.model_label(str(m)) for m in parameters["model"]])
+        section.tables["parameters"] = table(
+            named,
+            [
+                Column("model", "Model"),
+                Column("parameter", "Parameter"),
+                Column("estimate", "Estimate", "ratio"),
+                Column("standard_error", "Standard error", "ratio"),
+                Column("low", "95 % low", "ratio"),
+                Column("high", "95 % high", "ratio"),
+            ],
+            title="Parameters",
+            sheet="Parameters",
+            note="Time in days.",
+        )
+    parity = as_frame(inputs.model.get("parity"))
+    if not parity.empty:
+        apart = (parity["own"] - parity["lifetimes"]) / parity["lifetimes"].abs()
+        section.tables["parity"] = table(
+            parity.assign(
+                model=[words.model_label(str(m)) for m in parity["model"]], difference=apart
+            ),
+            [
+                Column("model", "Model"),
+                Column("parameter", "Quantity"),
+                Column("own", "This project", "ratio"),
+                Column("lifetimes", "lifetimes", "ratio"),
+                Column("difference", "Relative difference", "ratio"),
+            ],
+            title="Side by side with lifetimes",
+            sheet="Check against lifetimes",
+            note="The same data fitted by the open-source package lifetimes; a higher "
+            "log-likelihood is the better fit.",
+        )
+    likelihood = inputs.model.get("log_likelihood") or {}
+    if likelihood:
+        section.tables["log_likelihood"] = table(
+            pd.DataFrame(
+                {
+                    "model": [words.model_label(name) for name in likelihood],
+                    "value": list(likelihood.values()),
+                }
+            ),
+            [Column("model", "Model"), Column("value", "Log-likelihood", "number")],
+            title="Log-likelihood",
+            sheet="Log-likelihood",
+        )
+    if not inputs.frequency_histogram.empty:
+        _add_histogram(inputs.frequency_histogram, section)
+    return section
+
+
+def _add_histogram(histogram: pd.DataFrame, section: Section) -> None:
+    section.tables["frequency_histogram"] = table(
+        histogram,
+        [
+            Column("frequency", "Repeat purchases"),
+            Column("observed", "Customers, observed", "integer"),
+            Column("expected", "Customers, expected by the model", "number"),
+        ],
+        title="Customers by number of repeat purchases",
+        sheet="Frequency",
+    )
+    first = histogram.iloc[0]
+    section.charts["frequency_histogram"] = plain(
+        {
+            "title": "Customers by repeat purchases: observed and expected",
+            "alt": f"Paired bars by repeat purchases. With {first['frequency']}: observed "
+            f"{words.amount(first['observed'])}, expected {words.amount(first['expected'])}.",
+            "frequency": [str(value) for value in histogram["frequency"]],
+            "observed": list(histogram["observed"]),
+            "expected": list(histogram["expected"]),
+        }
+    )
+
+
+def data_account(inputs: ReportInputs) -> Section:
+    """Return what was read, kept and set aside."""
+    section = Section("data", "Where the numbers come from")
+    account = plain(inputs.account)
+    if not account:
+        section.missing = "No data-quality account was given."
+        return section
+    read = account.get("read", account.get("rows_read"))
+    kept = account.get("kept", account.get("rows_kept"))
+    rows: list[dict[str, Any]] = [{"item": "rows read", "count": read}]
+    rows += [
+        {"item": f"set aside: {MEANING.get(reason, reason.replace('_', ' '))}", "count": count}
+        for reason, count in (account.get("set_aside") or {}).items()
+        if count
+    ]
+    rows += [
+        {"item": "rows kept", "count": kept},
+        {"item": "purchases (customer and day)", "count": account.get("purchases")},
+        {"item": "customers", "count": account.get("customers")},
+    ]
+    frame = pd.DataFrame([row for row in rows if row["count"] is not None])
+    of_rows = frame["item"].str.contains("rows|set aside")
+    frame["share"] = (frame["count"] / (read or float("nan"))).where(of_rows)
+    first, last = account.get("first_date"), account.get("last_date")
+    if first and last:
+        section.text.append(
+            f"Transactions from {words.day(str(first)[:10])} to {words.day(str(last)[:10])}. "
+            "Every row read is kept or set aside for one reason."
+        )
+    section.tables["account"] = table(
+        frame,
+        [
+            Column("item", "What"),
+            Column("count", "Count", "integer"),
+            Column("share", "Share of rows read", "percent"),
+        ],
+        title="Data-quality account",
+        sheet="Data account",
+    )
+    return section
+
+
+def assumptions(inputs: ReportInputs) -> Section:
+    """Return the assumptions that turn purchases into money, and what may be used."""
+    section = Section("assumptions", "Assumptions")
+    economics, governance = inputs.config.economics, inputs.config.governance
+    code = economics.currency
+    cac = economics.acquisition_cost
+    retention = governance.retention_days
+    rows = [
+        ("Gross margin", words.percent(economics.margin, 1), "share of revenue"),
+        ("Cost to serve", f"{code} {economics.cost_to_serve:,.2f}", "per purchase"),
+        ("Discount rate", words.percent(economics.annual_discount_rate, 1), "a year"),
+        ("Forecast horizon", f"{economics.horizon_months} months", "after the as-of date"),
+        (
+            "Acquisition cost (CAC)",
+            "not set" if cac is None else f"{code} {cac:,.2f}",
+            "per customer; not part of CLV",
+        ),
+        ("Currency", code, "amounts are taken as given; none is converted"),
+        ("Time zone", inputs.config.calendar.time_zone, "decides which day a purchase is on"),
+        ("Refunds", governance.refunds, _REFUNDS.get(governance.refunds, "")),
+        ("Consent", governance.consent, _CONSENT.get(governance.consent, "")),
+        (
+            "Retention",
+            "no limit" if retention is None else f"{retention:,} days",
+            "older transactions are set aside",
+        ),
+        (
+            "Churn horizon",
+            f"{inputs.config.train.churn_horizon_days} days",
+            "without a purchase counts as churn",
+        ),
+        ("Purchase", "one a customer and day", "a day's transactions are summed"),
+    ]
+    section.text = [
+        "These are set in the configuration. Another margin, cost to serve or discount "
+        "rate changes CLV directly; none has been checked against the books."
+    ]
+    section.tables["assumptions"] = table(
+        pd.DataFrame(rows, columns=["name", "value", "meaning"]),
+        [Column("name", "Assumption"), Column("value", "Value"), Column("meaning", "Meaning")],
+        title="Assumptions",
+        sheet="Assumptions",
+    )
+    return section
+
+
+_REFUNDS = {
+    "net": "a refund reduces the value of its customer",
+    "drop": "refunds are left out",
+    "reject": "data with refunds are refused",
+}
+_CONSENT = {
+    "ignore": "consent is not recorded in the source, or not used",
+    "exclude": "customers without consent are left out everywhere",
+    "aggregate_only": "customers without consent count in totals and are never scored alone",
+}
+
+
+def glossary(inputs: ReportInputs) -> Section:
+    """Words and models, explained."""
+    section = Section("glossary", "Glossary")
+    entries = pd.DataFrame(words.GLOSSARY, columns=["term", "meaning"])
+    section.tables["glossary"] = table(
+        entries,
+        [Column("term", "Term"), Column("meaning", "Meaning")],
+        title="Words",
+        sheet="Glossary",
+    )
+    used = {str(m) for name in ("metrics", "cells") for m in getattr(inputs, name).get("model", ())}
+    models = [(label, line) for name, (label, line) in words.MODELS.items() if name in used]
+    if models:
+        section.tables["models"] = table(
+            pd.DataFrame(models, columns=["model", "meaning"]),
+            [Column("model", "Model"), Column("meaning", "What it does")],
+            title="Models and baselines",
+            sheet="Models",
+        )
+    return section

@@ -1,0 +1,85 @@
+"""Tables to one plain, JSON-safe dictionary: everything that the report says, before it looks.
+
+Layout of the dictionary: ``schema_version``; ``meta`` (name, as_of, currency); ``headline`` (see
+:func:`pipelines.report.headline.headline`); ``sections`` (in order: id, title, text, missing, and
+the names of their tables and charts); ``tables`` (title, note, sheet, columns, rows); ``charts``
+(title, alt, and what the figure is drawn from).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.report import sections, sections_customers, sections_errors, sections_model, words
+from pipelines.report.headline import headline
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.sections import Section
+
+__all__ = ["ReportInputs", "summarize"]
+
+SUMMARY_VERSION = 1
+
+SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
+    sections_errors.errors_by_model,
+    sections.by_month,
+    sections_errors.heat_map,
+    sections.history_and_forecast,
+    sections_customers.cohort_value,
+    sections_errors.calibration,
+    sections_customers.alive,
+    sections_customers.churn,
+    sections_customers.tiers,
+    sections_customers.segments,
+    sections_model.model,
+    sections_model.data_account,
+    sections_model.assumptions,
+    sections_model.glossary,
+)
+
+HEADLINE_CHARTS = ("headline_backtest", "headline_forecast")
+"""Shown on the first screen rather than in their sections."""
+
+
+def summarize(inputs: ReportInputs) -> dict[str, Any]:
+    """Say everything that the report says, as one plain dictionary.
+
+    Returns
+    -------
+    dict
+        JSON-safe: strings, numbers, booleans, None, lists and dictionaries. Rates and shares are
+        fractions, money is in the configured currency, dates are ISO strings.
+    """
+    built = [make(inputs) for make in SECTIONS]
+    tables: dict[str, Any] = {}
+    charts: dict[str, Any] = {}
+    for section in built:
+        tables |= section.tables
+        charts |= section.charts
+    return {
+        "schema_version": SUMMARY_VERSION,
+        "meta": {
+            "name": inputs.config.name,
+            "as_of": inputs.as_of.isoformat(),
+            "as_of_text": words.day(inputs.as_of),
+            "currency": inputs.currency,
+        },
+        "headline": {
+            **headline(inputs),
+            "charts": [name for name in HEADLINE_CHARTS if name in charts],
+        },
+        "sections": [
+            {
+                "id": section.id,
+                "title": section.title,
+                "text": section.text,
+                "missing": section.missing,
+                "tables": [t for t in section.tables if t not in section.workbook_only],
+                "workbook_only": [t for t in section.tables if t in section.workbook_only],
+                "charts": [c for c in section.charts if c not in HEADLINE_CHARTS],
+            }
+            for section in built
+        ],
+        "tables": tables,
+        "charts": charts,
+    }

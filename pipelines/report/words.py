@@ -1,0 +1,207 @@
+"""What the report calls things: model labels, metric names, the glossary, numbers in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+MODELS: dict[str, tuple[str, str]] = {
+    "clv": (
+        "This forecast",
+        "What this project would have forecast: the cohort forecast and each customer's purchase "
+        "model, reconciled so that customers add up to cohorts.",
+    ),
+    "bgnbd": (
+        "BG/NBD alone",
+        "Each customer's buying and leaving (BG/NBD with Gamma-Gamma spend, this project's "
+        "estimators), summed over customers; no season.",
+    ),
+    "mbgnbd": ("MBG/NBD alone", "As BG/NBD, and a customer may leave after the first purchase."),
+    "pareto_nbd": ("Pareto/NBD alone", "As BG/NBD, but a customer may leave at any time."),
+    "cohort": (
+        "Cohort model alone",
+        "Purchases per customer by age, calendar month and cohort; knows no single customer.",
+    ),
+    "lifetimes": (
+        "lifetimes",
+        "The BG/NBD and Gamma-Gamma of the open-source package lifetimes, the field's reference.",
+    ),
+    "last_months_average": (
+        "Average of the last months",
+        "Each cohort goes on as it did, on average, in its last months before the forecast.",
+    ),
+    "same_month_last_year": (
+        "Same month last year",
+        "Each cohort buys what it bought in the same month a year earlier.",
+    ),
+    "arpu_margin_churn": (
+        "ARPU and churn",
+        "Revenue per active customer, shrinking at the churn observed: the spreadsheet formula.",
+    ),
+    "chain_ladder": (
+        "Chain ladder",
+        "Each cohort's cumulative sales grow by the factors that older cohorts showed at that age.",
+    ),
+    "gradient_boosting": (
+        "Gradient boosting",
+        "Machine learning on each customer's history, without a model of buying and leaving.",
+    ),
+    "churn": ("Churn classifier", "Gradient boosting, calibrated, on each customer's history."),
+}
+
+BASELINES = {
+    "lifetimes": "the lifetimes package",
+    "last_months_average": "repeating the average of the last months",
+}
+"""Baselines of the first screen, as the end of a sentence."""
+
+METRICS: dict[str, str] = {
+    "wape": "Error (WAPE)",
+    "bias": "Bias",
+    "mae": "Mean absolute error",
+    "rmse": "Root mean squared error",
+    "gini": "Ranking (Gini)",
+    "coverage_90": "Held by the 90 % interval",
+    "auc": "AUC",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+}
+
+QUANTITIES = {"purchases": "Purchases", "revenue": "Revenue", "margin": "Gross margin"}
+
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    (
+        "90 % interval",
+        "The range that should hold the actual nine times out of ten. How often it did is "
+        "measured in the backtest.",
+    ),
+    ("Backtest", "A forecast made from old data only, compared with what then happened."),
+    (
+        "Bias",
+        "(Sum of forecast - sum of actual) / sum of actual. Above zero: too high in total.",
+    ),
+    (
+        "Cohort",
+        "Customers who first bought in the same month; here, the same quarter in backtests.",
+    ),
+    (
+        "CLV",
+        "Customer lifetime value: expected gross margin net of cost to serve over the forecast "
+        "horizon, discounted to the as-of date.",
+    ),
+    ("Cost to serve", "Cost of handling one purchase, set in the configuration."),
+    ("Cohort-month", "One cohort in one calendar month: the cell in which errors are counted."),
+    ("Frequency", "Repeat purchases: days with a purchase, the first one left out."),
+    (
+        "Gini",
+        "How well the forecast ranks customers: 0 is chance, 1 the perfect order.",
+    ),
+    ("Horizon", "How far a forecast looks ahead."),
+    (
+        "LTV",
+        "Lifetime value as revenue, or as gross margin, before the cost to serve and discounting.",
+    ),
+    ("Origin", "As-of date of a backtest: what came later was hidden from the models."),
+    ("Probability alive", "Probability that a customer has not left for good."),
+    ("Purchase", "All of one customer's transactions on one calendar day."),
+    ("Recency", "Days from a customer's first purchase to the latest one."),
+    (
+        "WAPE",
+        "Sum of |forecast - actual| over the cells / sum of actual: the typical error of a cell, "
+        "as a share of sales.",
+    ),
+)
+
+
+def model_label(name: str) -> str:
+    """Reader's name of a model; the name itself where it has none."""
+    return MODELS.get(name, (name, ""))[0]
+
+
+def model_line(name: str) -> str:
+    """One line that explains a model."""
+    return MODELS.get(name, ("", ""))[1]
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """0.093 as '9 %'; small shares keep a digit."""
+    if share is None or not math.isfinite(share):
+        return "not known"
+    if digits == 0 and 0 < abs(share) < 0.0095:
+        digits = 1
+    text = f"{share * 100:.{digits}f}"
+    return f"{text.lstrip('-') if float(text) == 0 else text} %"
+
+
+def amount(value: float | None, currency: str | None = None) -> str:
+    """1234567.0 as 'USD 1.23 million'; without a currency, a count."""
+    if value is None or not math.isfinite(value):
+        return "not known"
+    size = abs(value)
+    if size >= 1e9:
+        text = f"{value / 1e9:,.2f} billion"
+    elif size >= 1e6:
+        text = f"{value / 1e6:,.2f} million"
+    elif size >= 100 or float(value).is_integer():
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:,.2f}"
+    return f"{currency} {text}" if currency else text
+
+
+def day(value: dt.date | str) -> str:
+    """1998-06-30 as '30 June 1998', whatever the locale."""
+    date = dt.date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
+
+
+def month(value: dt.date | str) -> str:
+    """1998-06-01 as 'Jun 1998'."""
+    date = dt.date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{MONTHS[date.month - 1][:3]} {date.year}"
+
+
+def quarter(value: dt.date | str) -> str:
+    """1997-04-01 as '1997 Q2'."""
+    date = dt.date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{date.year} Q{(date.month - 1) // 3 + 1}"
+
+
+def too_high_or_low(bias: float | None) -> str:
+    """0.02 as '2 % too high in total'."""
+    if bias is None or not math.isfinite(bias):
+        return "with an unknown bias"
+    if abs(bias) < 0.005:
+        return "right in total to within 0.5 %"
+    return f"{percent(abs(bias))} too {'high' if bias > 0 else 'low'} in total"
+
+
+def against(name: str, change: float | None) -> str:
+    """Relative change of the error against a baseline, in words; below zero is better."""
+    label = BASELINES.get(name, model_label(name))
+    if change is None or not math.isfinite(change):
+        return f"error that cannot be compared with {label}"
+    if abs(change) < 0.01:
+        return f"error about equal to that of {label}"
+    return f"{percent(abs(change))} {'smaller' if change < 0 else 'larger'} error than {label}"
+
+
+def listed(items: list[str]) -> str:
+    """['a', 'b', 'c'] as 'a, b and c'."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)

@@ -1,0 +1,239 @@
+"""Inputs of a report, made up but consistent: two years of a small shop."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from pipelines.config import parse
+from pipelines.report import ReportInputs
+
+AS_OF = dt.date(2024, 12, 31)
+ORIGINS = ("2023-12-31", "2024-03-31", "2024-06-30", "2024-09-30")
+ERROR = {"clv": 0.08, "bgnbd": 0.15, "lifetimes": 0.17, "last_months_average": 0.3}
+SHIFT = {"clv": 1.02, "bgnbd": 1.08, "lifetimes": 1.09, "last_months_average": 1.2}
+
+
+def config(**economics: object):
+    return parse(
+        {
+            "name": "corner-shop",
+            "source": {"kind": "lifetimes", "dataset": "CDNOW_sample"},
+            "economics": {"currency": "GBP", "margin": 0.4, "cost_to_serve": 1.5} | economics,
+        }
+    )
+
+
+def _months(first: str, last: str) -> pd.DatetimeIndex:
+    return pd.date_range(first, last, freq="MS")
+
+
+def _purchases(cohort: pd.Timestamp, period: pd.Timestamp, size: int) -> float:
+    age = (period.year - cohort.year) * 12 + period.month - cohort.month
+    season = 1.0 + 0.25 * np.cos(2 * np.pi * (period.month - 12) / 12)
+    return size * 0.35 * season / (1 + 0.12 * age) if age >= 0 else 0.0
+
+
+def cohort_months(rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for cohort in _months("2023-01-01", "2024-12-01"):
+        size = int(rng.integers(150, 260))
+        for period in _months(str(cohort.date()), "2024-12-01"):
+            purchases = rng.poisson(_purchases(cohort, period, size))
+            first = size if period == cohort else 0
+            rows.append(
+                (cohort, period, size, size * 30, purchases, purchases * 31.0, first, first * 28.0)
+            )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "cohort",
+            "period",
+            "customers",
+            "customer_days",
+            "purchases",
+            "revenue",
+            "first_purchases",
+            "first_revenue",
+        ],
+    )
+
+
+def cohort_forecast(history: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for cohort, size in history.groupby("cohort")["customers"].max().items():
+        for period in _months("2025-01-01", "2025-12-01"):
+            purchases = _purchases(cohort, period, size)
+            row = {"cohort": cohort, "period": period}
+            for quantity, factor in (("purchases", 1.0), ("revenue", 31.0), ("margin", 12.4)):
+                for end, spread in (("", 1.0), ("_low", 0.85), ("_high", 1.17)):
+                    row[quantity + end] = purchases * factor * spread
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def cells(history: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    parts = []
+    for text in ORIGINS:
+        origin = pd.Timestamp(text)
+        after = history[(history["period"] > origin) & (history["cohort"] <= origin)].copy()
+        after["cohort"] = after["cohort"].dt.to_period("Q").dt.start_time
+        actual = after.groupby(["cohort", "period"], as_index=False)[
+            ["customers", "purchases", "revenue"]
+        ].sum()
+        for model, error in ERROR.items():
+            part = actual.rename(
+                columns={"purchases": "actual_purchases", "revenue": "actual_revenue"}
+            )
+            for quantity in ("purchases", "revenue"):
+                noise = rng.normal(SHIFT[model], error, len(part))
+                part[quantity] = part[f"actual_{quantity}"] * noise
+                spread = 0.16 if model == "clv" else np.nan
+                part[f"{quantity}_low"] = part[quantity] * (1 - spread)
+                part[f"{quantity}_high"] = part[quantity] * (1 + spread)
+            parts.append(
+                part.assign(
+                    origin=origin, model=model, horizon_days=(pd.Timestamp(AS_OF) - origin).days
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def metrics(rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for origin in ORIGINS:
+        days = (AS_OF - dt.date.fromisoformat(origin)).days
+        for model, error in ERROR.items():
+            for quantity in ("purchases", "revenue"):
+                rows.append((origin, days, "cohort_month", quantity, model, "wape", error))
+                if model != "last_months_average":
+                    gini = 0.8 - error + rng.normal(0, 0.01)
+                    rows.append((origin, days, "customer", quantity, model, "gini", gini))
+                    rows.append((origin, days, "customer", quantity, model, "mae", 2 + error))
+        for model, auc in (("churn", 0.83), ("bgnbd", 0.79)):
+            for metric, value in (("auc", auc), ("brier", 0.99 - auc), ("log_loss", 1.3 - auc)):
+                rows.append((origin, days, "customer", "purchases", model, metric, value))
+    names = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def deciles() -> pd.DataFrame:
+    rows = []
+    for origin in ORIGINS:
+        for model, tilt in (("clv", 1.03), ("lifetimes", 1.15)):
+            for quantity, unit in (("purchases", 1.0), ("revenue", 31.0)):
+                for decile in range(1, 11):
+                    forecast = 0.04 * np.exp(0.45 * decile) * unit
+                    rows.append(
+                        (
+                            pd.Timestamp(origin),
+                            model,
+                            quantity,
+                            decile,
+                            430,
+                            forecast,
+                            forecast / tilt + 0.02 * unit,
+                        )
+                    )
+    names = ["origin", "model", "quantity", "decile", "customers", "forecast_mean", "actual_mean"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def reliability() -> pd.DataFrame:
+    predicted = np.linspace(0.08, 0.97, 10)
+    parts = [
+        pd.DataFrame(
+            {
+                "origin": pd.Timestamp(origin),
+                "model": model,
+                "bin": range(10),
+                "predicted": predicted,
+                "observed": np.clip(predicted**power, 0, 1),
+                "customers": np.linspace(200, 900, 10).astype(int),
+            }
+        )
+        for origin in ORIGINS
+        for model, power in (("churn", 1.05), ("bgnbd", 1.4))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def example_inputs(**changes: object) -> ReportInputs:
+    """A full set of inputs; ``changes`` replaces single fields."""
+    rng = np.random.default_rng(5)
+    history = cohort_months(rng)
+    frequency = np.arange(0, 21)
+    recency = np.linspace(0, 720, 19)
+    grid = pd.MultiIndex.from_product([frequency, recency], names=["frequency", "recency"])
+    alive = grid.to_frame(index=False)
+    gap = (730 - alive["recency"]) / 730
+    alive["probability_alive"] = 1 / (1 + 0.25 * np.exp(alive["frequency"] * gap * 0.6))
+    inputs = ReportInputs(
+        config=config(),
+        as_of=AS_OF,
+        account={
+            "source": "corner.csv",
+            "read": 30_000,
+            "kept": 29_000,
+            "set_aside": {"no_id": 700, "duplicate": 300, "bad_date": 0},
+            "customers": int(history["first_purchases"].sum()),
+            "purchases": 21_404,
+            "first_date": "2023-01-01",
+            "last_date": "2024-12-31",
+        },
+        metrics=metrics(rng),
+        cells=cells(history, rng),
+        deciles=deciles(),
+        churn_reliability=reliability(),
+        churn_importance=pd.DataFrame(
+            {
+                "feature": ["model_probability_alive", "days_since_last_purchase", "frequency"],
+                "importance": [0.11, 0.06, 0.02],
+                "importance_sd": [0.004, 0.003, 0.002],
+            }
+        ),
+        cohort_months=history,
+        cohort_forecast=cohort_forecast(history),
+        tiers=pd.DataFrame(
+            {
+                "tier": ["top 1 %", "top 5 %", "top 10 %", "other 90 %"],
+                "customers": [50, 198, 247, 4452],
+                "clv": [21_000.0, 24_500.0, 17_000.0, 39_000.0],
+                "expected_revenue": [60_000.0, 70_000.0, 48_000.0, 120_000.0],
+            }
+        ),
+        segments=pd.DataFrame(
+            {
+                "dimension": ["channel", "channel"],
+                "value": ["email", "=SUM(A1:A9)<script>alert(1)</script>"],
+                "customers": [3000, 1947],
+                "ltv_revenue": [180_000.0, 118_000.0],
+                "ltv_margin": [72_000.0, 47_200.0],
+                "clv": [61_000.0, 40_500.0],
+            }
+        ),
+        alive_matrix=alive,
+        frequency_histogram=pd.DataFrame(
+            {
+                "frequency": ["0", "1", "2", "3", "4", "5", "6", "7+"],
+                "observed": [2300, 900, 520, 380, 250, 170, 120, 307],
+                "expected": [2310.2, 880.4, 541.0, 372.5, 260.3, 165.8, 118.0, 298.8],
+            }
+        ),
+        model={
+            "parameters": [
+                ("bgnbd", "r", 0.2426, 0.0125, 0.219, 0.268),
+                ("bgnbd", "alpha", 4.4136, 0.378, 3.73, 5.22),
+                ("gamma_gamma", "p", 6.25, 0.4, 5.5, 7.1),
+            ],
+            "log_likelihood": {"bgnbd": -9582.43, "gamma_gamma": -4055.92},
+            "parity": [{"model": "bgnbd", "parameter": "r", "own": 0.2426, "lifetimes": 0.2425}],
+            "notes": ["Newton's method converged in 7 steps."],
+        },
+    )
+    names = ["model", "parameter", "estimate", "standard_error", "low", "high"]
+    inputs.model["parameters"] = pd.DataFrame(inputs.model["parameters"], columns=names)
+    return dataclasses.replace(inputs, **changes)
