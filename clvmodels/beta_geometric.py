@@ -1,0 +1,182 @@
+"""What BG/NBD and MBG/NBD share: gamma purchase rates, beta-geometric dropout.
+
+While alive a customer buys at rate lambda ~ Gamma(r, alpha); after a purchase she leaves with
+probability p ~ Beta(a, b). The models differ in whether the first purchase can be the last:
+``_first`` is 0 where it cannot (BG/NBD) and 1 where it can (MBG/NBD), and enters every formula
+as a shift of b.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from clvmodels.frames import Histories
+from clvmodels.likelihood import Terms, Total
+from clvmodels.optimize import LogLikelihood
+from clvmodels.special import (
+    log1p_ratio,
+    negative_binomial_pmf,
+    purchases_until_dropout,
+)
+from clvmodels.transaction import Counts, Parameters, TransactionModel, moment_start
+
+Array = npt.NDArray[np.float64]
+
+_CHUNK = 32_768
+R, ALPHA, A, B = range(4)
+
+
+class BetaGeometricModel(TransactionModel):
+    """Base of the two beta-geometric models; see the module."""
+
+    parameter_names = ("r", "alpha", "a", "b")
+    scale_names = ("alpha",)
+    advice: ClassVar = {
+        "r": "Customers hardly differ in how often they buy (or none bought again).",
+        "alpha": "Customers hardly differ in how often they buy (or none bought again).",
+        "a": "Nobody is seen to leave, or customers hardly differ in how readily they do.",
+        "b": "Nobody is seen to leave, or customers hardly differ in how readily they do.",
+    }
+    _first: ClassVar[int]
+
+    def _start(self, data: Histories) -> Array:
+        shape, scale = moment_start(data)
+        return np.log([shape, 0.7 * scale, 0.7, 2.0])
+
+    def _log_likelihood(self, data: Histories) -> LogLikelihood:
+        counts, position = np.unique(data.frequency, return_inverse=True)
+        by_count = np.bincount(position, weights=data.weight).astype(float)
+
+        def total(theta: Array) -> Total:
+            r, alpha, a, b = natural = np.exp(theta)
+            result = Total.zero(4)
+            result.add(self._count_terms(counts, r, alpha, a, b), by_count)
+            for at in range(0, data.size, _CHUNK):
+                part = slice(at, at + _CHUNK)
+                terms = self._row_terms(
+                    data.frequency[part], data.recency[part], data.T[part], r, alpha, a, b
+                )
+                result.add(terms, data.weight[part])
+            return result.in_logs(natural)
+
+        return total
+
+    def _count_terms(self, x: Array, r: float, alpha: float, a: float, b: float) -> Terms:
+        """Ln of Gamma(r+x)/Gamma(r) alpha^r B(a, b+x)/B(a, b), with x + 1 for x in MBG/NBD."""
+        y = x + self._first
+        psi, trigamma = special.psi, _trigamma
+        value = (
+            special.gammaln(r + x)
+            - special.gammaln(r)
+            + r * np.log(alpha)
+            + special.gammaln(b + y)
+            - special.gammaln(b)
+            + special.gammaln(a + b)
+            - special.gammaln(a + b + y)
+        )
+        of_sum = psi(a + b) - psi(a + b + y)
+        of_sum_2 = trigamma(a + b) - trigamma(a + b + y)
+        return Terms(
+            value,
+            {
+                R: psi(r + x) - psi(r) + np.log(alpha),
+                ALPHA: r / alpha,
+                A: of_sum,
+                B: of_sum + psi(b + y) - psi(b),
+            },
+            {
+                (R, R): trigamma(r + x) - trigamma(r),
+                (R, ALPHA): 1 / alpha,
+                (ALPHA, ALPHA): -r / alpha**2,
+                (A, A): of_sum_2,
+                (A, B): of_sum_2,
+                (B, B): of_sum_2 + trigamma(b + y) - trigamma(b),
+            },
+        )
+
+    def _row_terms(
+        self, x: Array, recency: Array, T: Array, r: float, alpha: float, a: float, b: float
+    ) -> Terms:
+        """Ln of (alpha+T)^-(r+x) + [may have left] a/(b+x-1) (alpha+t_x)^-(r+x)."""
+        k = r + x
+        log_end = np.log(alpha + T)
+        gap = log1p_ratio(T - recency, alpha + recency)
+        may_leave = x + self._first > 0
+        tries = np.where(may_leave, b + x + (self._first - 1), 1.0)
+        # odds of having left, and the logistic curve of its logarithm
+        log_odds = np.where(may_leave, np.log(a / tries) + k * gap, -np.inf)
+        left = special.expit(log_odds)
+        bend = left * (1 - left)
+        end, last = 1 / (alpha + T), 1 / (alpha + recency)
+        by_alpha = k * (end - last)
+        by_b = -1 / tries
+        slope_a = 1 / a
+        return Terms(
+            -k * log_end + np.logaddexp(0.0, log_odds),
+            {
+                R: left * gap - log_end,
+                ALPHA: left * by_alpha - k * end,
+                A: left * slope_a,
+                B: left * by_b,
+            },
+            {
+                (R, R): bend * gap * gap,
+                (R, ALPHA): bend * gap * by_alpha + left * (end - last) - end,
+                (R, A): bend * gap * slope_a,
+                (R, B): bend * gap * by_b,
+                (ALPHA, ALPHA): bend * by_alpha**2
+                + k * (left * (last * last - end * end) + end * end),
+                (ALPHA, A): bend * by_alpha * slope_a,
+                (ALPHA, B): bend * by_alpha * by_b,
+                (A, A): (bend - left) * slope_a**2,
+                (A, B): bend * slope_a * by_b,
+                (B, B): (bend + left) * by_b**2,
+            },
+        )
+
+    def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array:
+        may_leave = x + self._first > 0
+        tries = np.where(may_leave, p["b"] + x + (self._first - 1), 1.0)
+        gap = log1p_ratio(T - recency, p["alpha"] + recency)
+        log_odds = np.log(p["a"]) - np.log(tries) + (p["r"] + x) * gap
+        return np.where(may_leave, special.expit(-log_odds), 1.0)
+
+    def _expected_if_alive(self, p: Parameters, x: Array, T: Array, t: Array) -> Array:
+        b = p["b"] + x + self._first
+        return purchases_until_dropout(p["r"] + x, p["a"], b, t / (p["alpha"] + T))
+
+    def _pmf_if_alive(self, p: Parameters, x: Array, T: Array, t: float, n: Array) -> Array:
+        a, b, k = p["a"], p["b"] + x + self._first, p["r"] + x
+        z = t / (p["alpha"] + T)
+        stayed = np.exp(special.betaln(a, b + n) - special.betaln(a, b))
+        made_n = negative_binomial_pmf(n, k, z) * stayed
+        # or the n-th was the last, of n or more that there would have been
+        before = np.maximum(n, 1.0)
+        left_at_n = np.exp(special.betaln(a + 1, b + before - 1) - special.betaln(a, b))
+        at_least_n = special.betainc(before, k, z / (1 + z))
+        return made_n + np.where(n > 0, left_at_n * at_least_n, 0.0)
+
+    def _draw_if_alive(
+        self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
+    ) -> Counts:
+        rate = rng.gamma(p["r"] + x) / (p["alpha"] + T)
+        leave = rng.beta(p["a"], p["b"] + x + self._first)
+        return np.minimum(draw_poisson(rate * t, rng), draw_geometric(leave, rng))
+
+
+def draw_geometric(p: Array, rng: np.random.Generator) -> Counts:
+    """Trials until the first success; astronomically many where p is all but 0."""
+    return rng.geometric(np.maximum(p, 1e-15))
+
+
+def draw_poisson(mean: Array, rng: np.random.Generator) -> Counts:
+    """Poisson counts; means beyond what an integer holds are cut."""
+    return rng.poisson(np.minimum(mean, 1e18))
+
+
+def _trigamma(value: npt.ArrayLike) -> Array:
+    return np.asarray(special.polygamma(1, value))

@@ -1,0 +1,269 @@
+"""The Gamma-Gamma model of the value of purchases."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from clvmodels.base import Model, RandomState
+from clvmodels.exceptions import InvalidValueError
+from clvmodels.frames import Spends, read_spends
+from clvmodels.likelihood import Terms, Total
+from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
+
+Array = npt.NDArray[np.float64]
+
+SAMPLE_ROWS = 60_000
+SAMPLE_CUSTOMERS = 20_000
+P, Q, V = range(3)
+
+
+class GammaGamma(Model):
+    r"""Gamma-Gamma model of mean spend.
+
+    The value of each purchase of a customer is Gamma(p, nu), and nu ~ Gamma(q, v) across
+    customers, independently of how often they buy. The likelihood of a mean value m of x
+    purchases is (Fader & Hardie 2013, equation 1a)
+
+    .. math::
+       L = \frac{\Gamma(px+q)}{\Gamma(px)\Gamma(q)}
+           \frac{v^q m^{px-1} x^{px}}{(v+xm)^{px+q}} .
+
+    Parameters
+    ----------
+    penalty : float
+        L2 penalty on the logarithms of the parameters, with money in units of the mean spend;
+        see :func:`clvmodels.optimize.estimate`.
+
+    Attributes
+    ----------
+    params_ : dict
+        ``p`` (shape within customers), ``q`` (shape across customers), ``v`` (in currency).
+
+    Warns
+    -----
+    UserWarning
+        In forecasts, if q <= 1; see :meth:`expected_spend`.
+
+    References
+    ----------
+    Fader, P. S. and Hardie, B. G. S. (2013). The Gamma-Gamma model of monetary value.
+    http://www.brucehardie.com/notes/025/
+    """
+
+    parameter_names = ("p", "q", "v")
+    advice: ClassVar = {
+        "p": "Purchases of a customer hardly differ in value (or each customer has one value).",
+        "q": "Customers hardly differ in their mean spend.",
+        "v": "Customers hardly differ in their mean spend.",
+    }
+
+    def __init__(self, penalty: float = 0.0) -> None:
+        self.penalty = penalty
+
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
+        """Estimate the parameters by maximum likelihood from customers with repeat purchases.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            pandas, polars or pyarrow, with columns frequency, monetary_value and, where rows
+            stand for several customers, weight. Rows of frequency 0 are left out.
+        weights : array_like, shape (n,), optional
+            Customers behind each row; overrides the column.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError, InvalidValueError, MissingColumnError
+            If the table cannot be used; the message names the first offending rows.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the data do not identify every parameter; the estimates are finite all the same.
+        """
+        if not (np.isfinite(self.penalty) and self.penalty >= 0):
+            raise InvalidValueError(f"penalty must be 0 or more; found {self.penalty}")
+        data = read_spends(summary, weights, fit=True)
+        customers = float(data.weight.sum())
+        unit = float(data.weight @ data.monetary_value) / customers
+        scaled = Spends(data.frequency, data.monetary_value / unit, data.weight)
+        sample = None
+        if data.size > SAMPLE_ROWS:
+            rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
+            sample = (_log_likelihood(scaled.rows(rows, weight)), float(weight.sum()))
+        result = estimate(
+            _log_likelihood(scaled),
+            _start(scaled),
+            self.parameter_names,
+            customers,
+            penalty=self.penalty,
+            sample=sample,
+            advice=self.advice,
+            model=type(self).__name__,
+        )
+        in_units = result.log_likelihood - customers * float(np.log(unit))
+        shift = np.array([0.0, 0.0, np.log(unit)])
+        self._learn(self.parameter_names, result, shift, in_units, customers)
+        return self
+
+    @property
+    def mean_spend_(self) -> float:
+        """Mean value of a purchase across customers, p v / (q - 1); p v / q where q <= 1."""
+        return float(self._spend(np.zeros(1), np.zeros(1))[0])
+
+    def expected_spend(self, summary: Any) -> Array:
+        """Expected mean value of a customer's future purchases.
+
+        With q > 1 this is the posterior mean p (v + x m) / (p x + q - 1) (equation 5 of the
+        note). With q <= 1 spend has no finite mean across customers; then p over the posterior
+        mean of nu, p (v + x m) / (p x + q), is returned, with a warning: finite, positive and
+        between the customer's own mean and p v / q.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency and monetary_value (not read where frequency is 0).
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        data = read_spends(summary)
+        return self._spend(data.frequency, data.monetary_value)
+
+    def simulate(
+        self, summary: Any, purchases: npt.ArrayLike, random_state: RandomState = None
+    ) -> Array:
+        """Draw the total value of given numbers of future purchases, exactly.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency and monetary_value.
+        purchases : array_like of int, shape (n, n_draws)
+            Future purchase counts, as from a transaction model's ``simulate``.
+        random_state : int or Generator, optional
+
+        Returns
+        -------
+        ndarray, shape (n, n_draws)
+            Total values; each column draws every customer's nu anew from its posterior.
+        """
+        rng = np.random.default_rng(random_state)
+        data = read_spends(summary)
+        counts = np.asarray(purchases)
+        if counts.ndim != 2 or counts.shape[0] != data.size or np.any(counts < 0):
+            raise InvalidValueError(
+                f"purchases must hold one row of counts for each of the {data.size} customers; "
+                f"found shape {counts.shape}"
+            )
+        p, q, v = self.params_.values()
+        shape = (p * data.frequency + q)[:, None]
+        scale = (v + data.frequency * data.monetary_value)[:, None]
+        tiny = np.finfo(float).tiny
+        nu = np.maximum(rng.standard_gamma(np.broadcast_to(shape, counts.shape)), tiny)
+        total = rng.standard_gamma(np.where(counts > 0, p * counts, 1.0)) / nu * scale
+        return np.where(counts > 0, total, 0.0)
+
+    def simulate_mean_spend(
+        self, frequency: npt.ArrayLike, random_state: RandomState = None
+    ) -> Array:
+        """Draw the mean value of ``frequency`` purchases for customers from the population.
+
+        Parameters
+        ----------
+        frequency : array_like of int, shape (n,)
+        random_state : int or Generator, optional
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            0 where frequency is 0.
+        """
+        rng = np.random.default_rng(random_state)
+        x = np.asarray(frequency, dtype=float)
+        p, q, v = self.params_.values()
+        nu = np.maximum(rng.gamma(q, 1 / v, x.shape), np.finfo(float).tiny)
+        tries = np.maximum(x, 1.0)
+        return np.where(x > 0, rng.standard_gamma(p * tries) / (nu * tries), 0.0)
+
+    def _spend(self, x: Array, m: Array) -> Array:
+        p, q, v = self.params_.values()
+        if q > 1:
+            return p * (v + x * m) / (p * x + (q - 1))
+        warnings.warn(
+            f"q = {q:.3g} <= 1: spend has no finite mean across customers. Expected spend is "
+            "p (v + x m) / (p x + q) instead, shrunken and finite. Look for extreme values of "
+            "monetary_value, or fit with penalty (0.01 is mild).",
+            UserWarning,
+            stacklevel=3,
+        )
+        return p * (v + x * m) / (p * x + q)
+
+
+def _start(data: Spends) -> Array:
+    # Moments: the mean is p v / (q - 1), and 1 in the data's units.
+    squared = float(data.weight @ (data.monetary_value - 1) ** 2 / data.weight.sum())
+    q = 2.0 + 1.0 / max(squared, 0.05)
+    p = 2.0
+    return np.log([p, q, (q - 1) / p])
+
+
+def _log_likelihood(data: Spends) -> LogLikelihood:
+    x, m, w = data.frequency, data.monetary_value, data.weight
+    counts, position = np.unique(x, return_inverse=True)
+    by_count = np.bincount(position, weights=w).astype(float)
+    total_value = x * m
+    purchases = w * x
+    log_m = np.log(m)
+    sum_log_m = float(w @ log_m)
+    by_p = float(purchases @ log_m) + float(by_count @ special.xlogy(counts, counts))
+
+    def total(theta: Array) -> Total:
+        p, q, v = natural = np.exp(theta)
+        result = Total.zero(3)
+        result.add(_count_terms(counts, p, q, v), by_count)
+        # ... + p (sum of w x ln(x m)) - sum of w ln m - sum of w (p x + q) ln(x m + v)
+        value = total_value + v
+        log_value, inverse = np.log(value), 1 / value
+        x_log, one_log = float(purchases @ log_value), float(w @ log_value)
+        x_1, one_1 = float(purchases @ inverse), float(w @ inverse)
+        inverse *= inverse
+        x_2, one_2 = float(purchases @ inverse), float(w @ inverse)
+        result.value += p * by_p - sum_log_m - p * x_log - q * one_log
+        result.gradient += [by_p - x_log, -one_log, -(p * x_1 + q * one_1)]
+        result.hessian += [
+            [0.0, 0.0, -x_1],
+            [0.0, 0.0, -one_1],
+            [-x_1, -one_1, p * x_2 + q * one_2],
+        ]
+        return result.in_logs(natural)
+
+    return total
+
+
+def _count_terms(x: Array, p: float, q: float, v: float) -> Terms:
+    """Ln of Gamma(px+q) / Gamma(px) / Gamma(q) v^q."""
+    px = p * x
+    both, own = special.psi(px + q), special.psi(px)
+    both_2, own_2 = special.polygamma(1, px + q), special.polygamma(1, px)
+    return Terms(
+        special.gammaln(px + q) - special.gammaln(px) - special.gammaln(q) + q * np.log(v),
+        {P: x * (both - own), Q: both - special.psi(q) + np.log(v), V: q / v},
+        {
+            (P, P): x * x * (both_2 - own_2),
+            (P, Q): x * both_2,
+            (Q, Q): both_2 - special.polygamma(1, q),
+            (Q, V): 1 / v,
+            (V, V): -q / v**2,
+        },
+    )

@@ -1,0 +1,214 @@
+"""The lifetimes fitters behind the grammar of this project: the reference engine.
+
+Parameters, expected purchases, probability alive and expected spend are what lifetimes itself
+computes; whatever lifetimes has no function for is inherited from this project's model at the
+parameters that lifetimes found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from clvmodels.base import Model
+from clvmodels.bgnbd import BGNBD
+from clvmodels.exceptions import InvalidValueError
+from clvmodels.frames import read_histories, read_horizons, read_spends
+from clvmodels.gamma_gamma import GammaGamma
+from clvmodels.mbgnbd import MBGNBD
+from clvmodels.transaction import TransactionModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+
+
+class _LifetimesModel(Model):
+    """What the engine's models share: a fitter, and how its results are read."""
+
+    _fitter_name: str
+
+    def _fitter(self) -> Any:
+        with _quiet():
+            import lifetimes
+
+            fitter = getattr(lifetimes, self._fitter_name)(penalizer_coef=0.0)
+        if "params_" in self.__dict__:
+            import pandas as pd
+
+            fitter.params_ = pd.Series(self.params_)
+        return fitter
+
+    def _take(self, fitter: Any, log_likelihood: Callable[[Array], float], weight: Array) -> None:
+        values = fitter.params_[list(self.parameter_names)]
+        self.params_ = {name: float(value) for name, value in values.items()}
+        self.log_likelihood_ = log_likelihood(np.log(values.to_numpy()))
+        self.n_customers_ = float(weight.sum())
+        self.unidentified_ = ()
+        variance = getattr(fitter, "variance_matrix_", None)
+        self._working_covariance = (
+            None
+            if variance is None
+            else np.asarray(variance / np.outer(values, values), dtype=float)
+        )
+
+
+class _LifetimesTransactions(_LifetimesModel, TransactionModel):
+    def __init__(self) -> None:
+        self.penalty = 0.0
+
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
+        """Fit with lifetimes, without penalizer; input as for this project's models."""
+        data = read_histories(summary, weights)
+        history = (data.frequency, data.recency, data.T, data.weight)
+        with _quiet():
+            fitter = self._fitter().fit(*history)
+            self._take(
+                fitter,
+                lambda logs: (
+                    -float(
+                        # a mean over the weights
+                        fitter._negative_log_likelihood(logs, *history, 0.0) * data.weight.sum()
+                    )
+                ),
+                data.weight,
+            )
+        return self
+
+    def probability_alive(self, summary: Any) -> Array:
+        """Probability alive, as lifetimes computes it; shape (n,)."""
+        data = read_histories(summary)
+        with _quiet():
+            alive = self._fitter().conditional_probability_alive(
+                data.frequency, data.recency, data.T
+            )
+        return np.asarray(alive, dtype=float)
+
+    def expected_purchases(self, summary: Any, horizon: npt.ArrayLike) -> Array:
+        """Conditional expected purchases, as lifetimes computes them; (n,) or (n, k)."""
+        horizons, single = read_horizons(horizon)
+        data = read_histories(summary)
+        with _quiet():
+            fitter = self._fitter()
+            columns = [
+                np.asarray(
+                    fitter.conditional_expected_number_of_purchases_up_to_time(
+                        t, data.frequency, data.recency, data.T
+                    ),
+                    dtype=float,
+                )
+                for t in horizons
+            ]
+        return columns[0] if single else np.stack(columns, axis=1)
+
+
+class LifetimesBGNBD(_LifetimesTransactions, BGNBD):
+    """BG/NBD fitted by lifetimes' BetaGeoFitter."""
+
+    _fitter_name = "BetaGeoFitter"
+
+
+class LifetimesMBGNBD(_LifetimesTransactions, MBGNBD):
+    """MBG/NBD fitted by lifetimes' ModifiedBetaGeoFitter."""
+
+    _fitter_name = "ModifiedBetaGeoFitter"
+
+
+class LifetimesGammaGamma(_LifetimesModel, GammaGamma):
+    """Gamma-Gamma fitted by lifetimes' GammaGammaFitter."""
+
+    _fitter_name = "GammaGammaFitter"
+
+    def __init__(self) -> None:
+        self.penalty = 0.0
+
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
+        """Fit with lifetimes, without penalizer; input as for this project's model."""
+        data = read_spends(summary, weights, fit=True)
+        history = (data.frequency, data.monetary_value, data.weight)
+        with _quiet():
+            fitter = self._fitter().fit(*history)
+            self._take(
+                fitter,
+                lambda logs: (
+                    -float(fitter._negative_log_likelihood(logs, *history, 0.0) * data.weight.sum())
+                ),
+                data.weight,
+            )
+        return self
+
+    def expected_spend(self, summary: Any) -> Array:
+        """Conditional expected mean spend, as lifetimes computes it; shape (n,)."""
+        data = read_spends(summary)
+        with _quiet():
+            spend = self._fitter().conditional_expected_average_profit(
+                data.frequency, data.monetary_value
+            )
+        return np.asarray(spend, dtype=float)
+
+
+ENGINES: dict[str, type[Model]] = {
+    "BGNBD": LifetimesBGNBD,
+    "MBGNBD": LifetimesMBGNBD,
+    "GammaGamma": LifetimesGammaGamma,
+}
+"""The lifetimes counterpart of each model, by the name of the model's class."""
+
+
+def compare(own: Model, summary: Any, weights: npt.ArrayLike | None = None) -> pd.DataFrame:
+    """Fit a model and its lifetimes counterpart to the same data, side by side.
+
+    Parameters
+    ----------
+    own : Model
+        A model of this project, fitted or not; it is fitted anew with the same settings.
+    summary, weights
+        As for ``fit``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``own``, ``lifetimes`` and ``difference`` (own less lifetimes); one row a
+        parameter, then ``log_likelihood`` (a sum over customers) and ``seconds`` of the fit.
+
+    Raises
+    ------
+    InvalidValueError
+        If lifetimes has no such model.
+    """
+    import pandas as pd
+
+    name = type(own).__name__
+    if name not in ENGINES:
+        raise InvalidValueError(f"lifetimes has no {name}; it has {', '.join(ENGINES)}")
+    columns = {}
+    for engine, model in (
+        ("own", type(own)(**own.get_params())),
+        ("lifetimes", ENGINES[name]()),
+    ):
+        started = time.perf_counter()
+        model.fit(summary, weights)
+        seconds = time.perf_counter() - started
+        columns[engine] = {
+            **model.params_,
+            "log_likelihood": model.log_likelihood_,
+            "seconds": seconds,
+        }
+    table = pd.DataFrame(columns)
+    table["difference"] = table["own"] - table["lifetimes"]
+    return table.rename_axis("quantity")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence NumPy's and lifetimes' own warnings, for the calls into lifetimes only."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield

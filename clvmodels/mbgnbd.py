@@ -1,0 +1,35 @@
+"""The MBG/NBD model of Batislam, Denizel and Filiztekin."""
+
+from __future__ import annotations
+
+from clvmodels.beta_geometric import BetaGeometricModel
+
+
+class MBGNBD(BetaGeometricModel):
+    r"""Modified BG/NBD: a customer may leave after her first purchase too.
+
+    As :class:`clvmodels.bgnbd.BGNBD`, with one more chance to leave, at time 0, so that customers
+    without repeat purchases need not be alive. With y = x + 1 chances the likelihood is
+
+    .. math::
+       L = \frac{B(a, b+x+1)}{B(a, b)} \frac{\Gamma(r+x)\,\alpha^r}{\Gamma(r)}
+           \left[ (\alpha+T)^{-(r+x)} + \frac{a}{b+x} (\alpha+t_x)^{-(r+x)} \right].
+
+    Parameters
+    ----------
+    penalty : float
+        L2 penalty; see :class:`clvmodels.transaction.TransactionModel`.
+
+    Attributes
+    ----------
+    params_ : dict
+        ``r`` (shape), ``alpha`` (in the unit of T), ``a`` and ``b``.
+
+    References
+    ----------
+    Batislam, E. P., Denizel, M. and Filiztekin, A. (2007). Empirical validation and comparison
+    of models for customer base analysis. International Journal of Research in Marketing 24(3),
+    201-209.
+    """
+
+    _first = 1

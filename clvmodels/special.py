@@ -1,0 +1,193 @@
+"""Special functions in the forms that neither overflow nor cancel.
+
+The textbook expressions of the buy-till-you-die models hold Gaussian hypergeometric functions
+that overflow at large frequencies and have poles where the quantity itself is finite. Here each
+quantity is a sum or an integral of positive terms instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+Array = npt.NDArray[np.float64]
+
+_SERIES_TERMS = 3000
+_TINY_LOG = -43.0  # e^-43 < 2e-19: below double precision beside 1
+_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(16)
+_PANELS = 32
+_CHUNK = 4096
+
+
+def log1p_ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
+    """Return ln((numerator + denominator) / denominator) without cancellation."""
+    return np.log1p(np.asarray(numerator, dtype=float) / np.asarray(denominator, dtype=float))
+
+
+def purchases_until_dropout(
+    k: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, z: npt.ArrayLike
+) -> Array:
+    r"""Expected purchases when each one may be the last.
+
+    A customer would make N purchases, N negative binomial with shape k and mean k z; after each
+    she leaves for good with probability p, p ~ Beta(a, b). The expected number she makes is
+
+    .. math:: \sum_{j \ge 0} P(N > j) \frac{(b)_j}{(a + b)_j}
+              = \int_0^1 \frac{1 - (1 + p z)^{-k}}{p}\, \mathrm{Beta}(p; a, b)\, dp .
+
+    It equals (a+b-1)/(a-1) [1 - (1+z)^-k 2F1(k, b; a+b-1; z/(1+z))], the form in the papers, whose
+    poles at a = 1 and a + b = 1 neither the sum nor the integral has.
+
+    Parameters
+    ----------
+    k, a, b : array_like, positive
+    z : array_like, not negative
+        Length of the period over the scale of the purchase rate.
+
+    Returns
+    -------
+    ndarray
+        Of the broadcast shape.
+    """
+    k, a, b, z = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (k, a, b, z)))
+    shape = k.shape
+    k, a, b, z = k.ravel(), a.ravel(), b.ravel(), z.ravel()
+    total = np.zeros(k.size)
+    # Terms until P(N > j) is negligible: past the mean, at the geometric rate z / (1 + z).
+    terms = k * z + 8 * np.sqrt(k * z * (1 + z)) + 40 * (1 + z)
+    short = (terms < _SERIES_TERMS) & (k * np.log1p(z) < 600)
+    index = np.flatnonzero(short & (z > 0))
+    order = index[np.argsort(terms[index])]
+    for part in np.array_split(order, max(1, order.size // _CHUNK)):
+        total[part] = _dropout_series(k[part], a[part], b[part], z[part])
+    rest = np.flatnonzero(~short)
+    for part in np.array_split(rest, max(1, rest.size // 256)):
+        total[part] = _dropout_integral(k[part], a[part], b[part], z[part])
+    return total.reshape(shape)
+
+
+def _dropout_series(k: Array, a: Array, b: Array, z: Array) -> Array:
+    w = z / (1 + z)
+    log_none = -k * np.log1p(z)
+    probability = np.exp(log_none)  # P(N = j)
+    beyond = -np.expm1(log_none)  # P(N > j)
+    survival = np.ones_like(k)  # E[(1 - p)^j]
+    total = beyond.copy()
+    leave = a + b
+    for j in range(2 * _SERIES_TERMS):
+        probability = probability * ((k + j) * (w / (j + 1)))
+        beyond = beyond - probability
+        survival = survival * ((b + j) / (leave + j))
+        term = beyond * survival
+        total += term
+        if j % 8 == 7:
+            ratio = np.maximum(w, w * (k + j) / (j + 1))
+            if np.all((ratio < 1) & (term * ratio < 1e-15 * (1 - ratio) * total)):
+                break
+            np.maximum(beyond, 0.0, out=beyond)
+    return total
+
+
+def beta_nodes(a: Array, b: Array, scale: Array) -> tuple[Array, Array, Array, Array]:
+    """Nodes and weights for expectations under Beta(a, b), rowwise.
+
+    Composite Gauss-Legendre in the logit of p, over the part that carries the mass; what is left
+    of the two power-law tails is returned as masses at p = 0 and p = 1, where an integrand that is
+    smooth on the given scale is constant.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n,)
+    scale : ndarray, shape (n,)
+        The integrand is constant for p far below 1 / scale.
+
+    Returns
+    -------
+    nodes, weights : ndarray, shape (n, m)
+    mass_at_0, mass_at_1 : ndarray, shape (n,)
+    """
+    mode = np.log(a / b)
+    spread = 10 * np.sqrt(1 / a + 1 / b)
+    low = np.maximum(_TINY_LOG - np.log1p(scale + b), mode - spread + _TINY_LOG / a)
+    high = np.minimum(-_TINY_LOG + np.log1p(a), mode + spread - _TINY_LOG / b)
+    edges = low[:, None] + (high - low)[:, None] * (np.arange(_PANELS) / _PANELS)
+    half = (high - low) / (2 * _PANELS)
+    logit = (edges[:, :, None] + half[:, None, None] * (1 + _NODES)).reshape(a.size, -1)
+    log_beta = special.betaln(a, b)
+    log_density = (
+        -a[:, None] * np.logaddexp(0, -logit)
+        - b[:, None] * np.logaddexp(0, logit)
+        - log_beta[:, None]
+    )
+    weights = np.exp(log_density) * half[:, None] * np.tile(_NODE_WEIGHTS, _PANELS)
+    at_0 = np.exp(a * low - log_beta) / a
+    at_1 = np.exp(-b * high - log_beta) / b
+    return special.expit(logit), weights, at_0, at_1
+
+
+def _dropout_integral(k: Array, a: Array, b: Array, z: Array) -> Array:
+    if k.size == 0:
+        return np.zeros(0)
+    p, weights, at_0, at_1 = beta_nodes(a, b, k * z + z)
+    integrand = -np.expm1(-k[:, None] * np.log1p(p * z[:, None])) / p
+    inside = np.einsum("ij,ij->i", weights, integrand)
+    return inside + at_0 * k * z - at_1 * np.expm1(-k * np.log1p(z))
+
+
+def negative_binomial_pmf(n: npt.ArrayLike, k: npt.ArrayLike, z: npt.ArrayLike) -> Array:
+    """P(N = n) of the negative binomial with shape k and mean k z; 0 to 1, any shape."""
+    n, k, z = (np.asarray(value, dtype=float) for value in (n, k, z))
+    log_pmf = (
+        special.gammaln(k + n)
+        - special.gammaln(k)
+        - special.gammaln(n + 1)
+        - k * np.log1p(z)
+        + special.xlogy(n, z)
+        - special.xlog1py(n, z)
+    )
+    return np.asarray(np.exp(log_pmf))
+
+
+def unique_rows(*columns: Array) -> tuple[list[Array], npt.NDArray[np.intp]] | None:
+    """Find the distinct rows of some columns, or None where looking is not worth it.
+
+    Returns
+    -------
+    distinct : list of ndarray, shape (m,)
+    position : ndarray of int, shape (n,)
+        ``distinct[c][position]`` gives back column c.
+    """
+    if columns[0].size < 2000:
+        return None
+    key = np.zeros(columns[0].size, dtype=np.int64)
+    size = 1
+    for column in columns:
+        code, levels = _codes(column)
+        if size * levels > 4 * max(columns[0].size, 1_000_000):
+            return None
+        key = key * levels + code
+        size *= levels
+    first = np.full(size, -1, dtype=np.intp)
+    first[key[::-1]] = np.arange(key.size - 1, -1, -1)
+    used = np.flatnonzero(first >= 0)
+    position = np.empty(size, dtype=np.intp)
+    position[used] = np.arange(used.size)
+    return [column[first[used]] for column in columns], position[key]
+
+
+def _codes(column: Array) -> tuple[npt.NDArray[np.int64], int]:
+    low, high = column.min(), column.max()
+    if high - low < 1_000_000:
+        code = (column - low).astype(np.int64)
+        if np.array_equal(code + low, column):
+            return code, int(high - low) + 1
+    values, inverse = np.unique(column, return_inverse=True)
+    return inverse.astype(np.int64), values.size
+
+
+def as_float(value: Any) -> float:
+    """Return a zero-dimensional result as a float."""
+    return float(np.asarray(value).reshape(()))
