@@ -79,13 +79,12 @@ def month_lines(chart: Chart) -> Figure:
         )
         if len(panels) > 1:
             ax.set_title(f"from {words.day(panel['origin'])}", fontsize=9.5, color=INK, loc="left")
-        ax.set_xticks(x[:: max(1, len(x) // 4)])
-        monthly(ax)
-        thousands(ax)
+        monthly(ax, x, 7 if columns == 1 else 5)
     for ax in list(axes.flat)[len(panels) :]:
         ax.set_visible(False)
     for ax in axes[:, 0]:
         label(ax, y=chart["unit"])
+    thousands(axes[0, 0])
     title(figure, chart["title"])
     legend(figure, axes[0, 0])
     return figure
@@ -97,6 +96,9 @@ def history_and_forecast(chart: Chart) -> Figure:
     ax = axes[0, 0]
     history, forecast = chart["history"], chart["forecast"]
     past, ahead = dates(history["period"]), dates(forecast["period"])
+    if past and ahead:
+        joint = numbers([history["revenue"][-1], forecast["revenue"][0]])
+        ax.plot([past[-1], ahead[0]], joint, color=FORECAST)
     ax.plot(past, numbers(history["revenue"]), color=ACTUAL, linewidth=2.2, label="Actual")
     ax.fill_between(
         ahead,
@@ -109,7 +111,7 @@ def history_and_forecast(chart: Chart) -> Figure:
     )
     ax.plot(ahead, numbers(forecast["revenue"]), color=FORECAST, marker="o", ms=4, label="Forecast")
     label(ax, y=chart["unit"])
-    monthly(ax)
+    monthly(ax, past + ahead)
     thousands(ax)
     title(figure, chart["title"])
     legend(figure, ax)
@@ -157,7 +159,7 @@ def error_heatmap(chart: Chart) -> Figure:
             ax.text(
                 j,
                 i,
-                f"{error[i, j] * 100:+.0f}",
+                f"{round(error[i, j] * 100):+d}".replace("+0", "0"),
                 ha="center",
                 va="center",
                 fontsize=8,
@@ -177,10 +179,12 @@ def error_heatmap(chart: Chart) -> Figure:
             ax.axhline(k - 0.5, color=INK, linewidth=1)
     ax.grid(visible=False)
     label(ax, y="origin   cohort")
-    bar = figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, extend="both")
+    bar = figure.colorbar(
+        image, ax=ax, location="bottom", shrink=0.6, aspect=40, pad=0.02, extend="both"
+    )
     bar.ax.tick_params(labelsize=9)
-    percents(bar.ax.yaxis)
-    bar.set_label("forecast against actual", fontsize=9, color=INK)
+    percents(bar.ax.xaxis)
+    bar.set_label("forecast against actual: too low, or too high", fontsize=9, color=INK)
     title(figure, chart["title"])
     return figure
 
@@ -234,7 +238,7 @@ def calibration_deciles(chart: Chart) -> Figure:
     for ax, panel in zip(axes.flat, panels, strict=True):
         _paired(ax, panel["decile"], panel["forecast"], panel["actual"], ("Forecast", "Actual"))
         ax.set_title(panel["quantity"], fontsize=9.5, color=INK, loc="left")
-        label(ax, "tenth of customers (10 = best forecast)", panel["unit"])
+        label(ax, "tenth (10 = best forecast)", panel["unit"])
         thousands(ax)
     title(figure, chart["title"])
     legend(figure, axes[0, 0])
@@ -272,6 +276,7 @@ def probability_alive(chart: Chart) -> Figure:
         shading="nearest",
     )
     ax.grid(visible=False)
+    ax.locator_params(axis="x", integer=True)
     label(ax, "repeat purchases (frequency)", "days from first to last purchase (recency)")
     bar = figure.colorbar(mesh, ax=ax, fraction=0.05, pad=0.02)
     bar.ax.tick_params(labelsize=9)
@@ -344,6 +349,7 @@ def tiers(chart: Chart) -> Figure:
     ):
         for shift, value in zip((-0.2, 0.2), values, strict=True):
             ax.text(k + shift, (value or 0) + 0.01, words.percent(value), ha="center", fontsize=9)
+    ax.margins(y=0.1)
     percents(ax.yaxis)
     title(figure, chart["title"])
     legend(figure, ax)

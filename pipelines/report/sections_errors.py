@@ -262,8 +262,7 @@ def calibration(inputs: ReportInputs) -> Section:
     top = panels[0]
     section.charts["calibration_deciles"] = plain(
         {
-            "title": f"{words.model_label(model)} of {words.day(origin.date())}: forecast and "
-            "actual by tenth of customers",
+            "title": f"Calibration by tenth of customers, origin {words.day(origin.date())}",
             "alt": f"Paired bars by tenth of customers. In the best tenth, {top['unit']}: forecast "
             f"{words.amount(top['forecast'][-1])}, actual {words.amount(top['actual'][-1])}.",
             "panels": panels,

@@ -6,14 +6,16 @@ import datetime as dt
 import io
 from typing import Any
 
+import matplotlib.dates as mdates
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+
+from pipelines.report import words
 
 INK = "#1f2933"
 MUTED = "#616e7c"
@@ -83,7 +85,7 @@ def label(ax: Axes, x: str = "", y: str = "") -> None:
 
 
 def thousands(ax: Axes) -> None:
-    """Thousands separators on the value axis, which starts at zero."""
+    """Thousands separators on the value axis, which starts at zero (call when all is drawn)."""
     ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
@@ -93,12 +95,16 @@ def percents(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.0f} %"))
 
 
-def monthly(ax: Axes) -> None:
-    """Short dates on the time axis."""
-    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_formatter(formatter)
+def monthly(ax: Axes, months: list[dt.date], most: int = 7) -> None:
+    """Ticks at months, the year under the first one and under each that begins another."""
+    shown = months[:: -(-len(months) // most)]
+    names = [
+        words.month(day).replace(" ", "\n")
+        if k == 0 or day.year != shown[k - 1].year
+        else words.month(day).split()[0]
+        for k, day in enumerate(shown)
+    ]
+    ax.set_xticks([mdates.date2num(day) for day in shown], names)  # type: ignore[no-untyped-call]
 
 
 def dates(texts: list[str]) -> list[dt.date]:
