@@ -47,7 +47,9 @@ class Source(Section):
     memory_limit: str | None = Field(
         None, pattern=r"(?i)^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's, e.g. '4GB'"
     )
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, description="DuckDB's")
+    format: str = Field("parquet", description="of the files that Spark reads at path")
+    spark_options: dict[str, str] = Field({}, description="for a Spark session that clv starts")
     temp_directory: str | None = Field(None, description="where DuckDB spills what memory lacks")
 
     @model_validator(mode="after")
@@ -105,6 +107,11 @@ class Calendar(Section):
     )
     earliest: dt.date = Field(dt.date(1970, 1, 1), description="a date before it is a bad date")
     latest: dt.date | None = Field(None, description="a date after it is bad; None: tomorrow")
+
+    @property
+    def local_zone_of_source(self) -> str:
+        """The zone of timestamps that carry none."""
+        return self.source_time_zone or self.time_zone
 
     @field_validator("time_zone", "source_time_zone")
     @classmethod
@@ -217,11 +224,13 @@ def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None =
 
 
 def _with_absolute_source(config: Config, base: Path | None) -> Config:
-    path = config.source.path
-    if base is None or path is None or "://" in path or Path(path).is_absolute():
-        return config
-    source = config.source.model_copy(update={"path": str(base / path)})
-    return config.model_copy(update={"source": source})
+    """Take relative paths from the folder of the configuration file."""
+    paths = {}
+    for key in ("path", "temp_directory"):
+        value = getattr(config.source, key)
+        if base is not None and value and "://" not in value and not Path(value).is_absolute():
+            paths[key] = str(base / value)
+    return config.model_copy(update={"source": config.source.model_copy(update=paths)})
 
 
 def _explain(error: ValidationError) -> Iterable[str]:

@@ -1,11 +1,45 @@
-"""The few functions that Ibis has no name for, and how each engine spells them."""
+"""What Ibis has no portable word for: reading text safely, and keeping a result in the engine.
+
+A text that is no number or no date gives null on every engine; none of them raises. Functions
+are named by expressions only, so that no text of a configuration reaches SQL unquoted.
+"""
 
 from __future__ import annotations
 
+import re
+
 import ibis
 import ibis.expr.datatypes as dtypes
+from ibis import BaseBackend
+from ibis.expr.types import (
+    BooleanValue,
+    DateValue,
+    IntegerValue,
+    NumericValue,
+    StringValue,
+    Table,
+    TimestampValue,
+)
+
+from clvmodels.exceptions import ConfigError
 
 UTC = dtypes.Timestamp("UTC")
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+_ISO = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+_CLOCK = (
+    r"([T ]([0-9]{1,2}):([0-9]{2})(:([0-9]{2})(\.[0-9]+)?)? *(Z|([+-])([0-9]{2}):?([0-9]{2})?)?)?$"
+)
+_DIRECTIVES = {
+    "Y": "([0-9]{4})",
+    "y": "([0-9]{2})",
+    "m": "([0-9]{1,2})",
+    "d": "([0-9]{1,2})",
+    "H": "([0-9]{1,2})",
+    "M": "([0-9]{1,2})",
+    "S": "([0-9]{1,2})",
+    "b": "([A-Za-z]{3})",
+}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @ibis.udf.scalar.builtin(signature=(("string", "string"), dtypes.timestamp))
@@ -14,10 +48,187 @@ def try_strptime(text, pattern):  # type: ignore[no-untyped-def]
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), UTC))
-def in_zone(zone, timestamp):  # type: ignore[no-untyped-def]
-    """Place a time that has no zone in a zone."""
+def _in_zone(zone, timestamp):  # type: ignore[no-untyped-def]
+    """Place a time that has no zone in a zone (DuckDB, PostgreSQL)."""
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=(("string", UTC), dtypes.timestamp))
-def local_time(zone, timestamp):  # type: ignore[no-untyped-def]
-    """Show a time that has a zone as the clock of another zone."""
+def _wall_clock(zone, timestamp):  # type: ignore[no-untyped-def]
+    """Show a time that has a zone as the clock of another zone (DuckDB, PostgreSQL)."""
+
+
+@ibis.udf.scalar.builtin(signature=(("string", "string", "timestamp"), dtypes.timestamp))
+def convert_timezone(source, target, timestamp):  # type: ignore[no-untyped-def]
+    """Move a time from the clock of one zone to that of another (Spark)."""
+
+
+def wall_clock(instant: TimestampValue, zone: str) -> TimestampValue:
+    """Return the clock of a zone at an instant that knows its own zone."""
+    return _wall_clock(zone, instant)
+
+
+def shift(clock: TimestampValue, source: str, target: str, engine: str) -> TimestampValue:
+    """Move a time without a zone from the clock of one zone to that of another."""
+    if source == target:
+        return clock
+    if engine == "pyspark":
+        return convert_timezone(source, target, clock)
+    return _wall_clock(target, _in_zone(source, clock))
+
+
+def number_of(text: StringValue) -> NumericValue:
+    """Return the number that a text is, null where it is none (or infinite)."""
+    plain = text.strip()
+    safe = ibis.ifelse(plain.re_search(NUMBER), plain, ibis.null("string"))
+    return safe.cast("float64")
+
+
+def day_of(
+    text: StringValue, pattern: str | None, source: str, target: str, engine: str
+) -> DateValue:
+    """Return the calendar day in the target zone of a time kept as text; null where unreadable.
+
+    Parameters
+    ----------
+    text : ibis string column
+    pattern : str or None
+        A strptime format; None reads ISO 8601, with or without a clock and an offset.
+    source : str
+        The zone of times without an offset.
+    target : str
+        The zone whose day is wanted.
+    engine : str
+        ``BaseBackend.name``.
+    """
+    text = text.strip()
+    if engine == "duckdb":
+        if pattern is not None:
+            return shift(try_strptime(text, pattern), source, target, engine).date()
+        # The session's zone, which DuckDB gives to times without an offset, is the source's.
+        zoned = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string")).try_cast(UTC)
+        return wall_clock(zoned, target).date()
+    if pattern is not None:
+        return _day_by_pattern(text, pattern, source, target, engine)
+    iso = _ISO + _CLOCK
+    year, month, day, hour, minute, second = (_part(text, iso, at) for at in (1, 2, 3, 5, 6, 8))
+    clock = _timestamp(text.re_search(iso), year, month, day, hour, minute, second)
+    offset = _part(text, iso, 12) * 60 + _part(text, iso, 13)
+    signed = ibis.ifelse(text.re_extract(iso, 11) == "-", -offset, offset)
+    utc = clock - signed.as_interval("m")
+    has_offset = text.re_extract(iso, 10).length() > 0
+    return ibis.ifelse(
+        has_offset,
+        shift(utc, "UTC", target, engine).date(),
+        shift(clock, source, target, engine).date(),
+    )
+
+
+def _day_by_pattern(
+    text: StringValue, pattern: str, source: str, target: str, engine: str
+) -> DateValue:
+    regex, order = "^", []
+    for directive, literal in re.findall(r"%(.)|([^%]+)", pattern):
+        if not directive:
+            regex += re.escape(literal)
+        elif directive in _DIRECTIVES:
+            regex += _DIRECTIVES[directive]
+            order.append(directive)
+        else:
+            raise ConfigError(
+                f"columns.date_format: %{directive} can be read from files only; on {engine} use "
+                f"{', '.join('%' + known for known in _DIRECTIVES)}"
+            )
+    regex += "$"
+    parts = {name: at + 1 for at, name in enumerate(order)}
+
+    def part(name: str) -> IntegerValue:
+        return _part(text, regex, parts[name]) if name in parts else ibis.literal(0, "int32")
+
+    year = part("Y")
+    if "y" in parts:  # as POSIX reads them: 69 to 99 are 19xx
+        short = part("y")
+        year = short + ibis.ifelse(short >= 69, 1900, 2000)
+    month = part("m")
+    if "b" in parts:
+        name = text.re_extract(regex, parts["b"]).lower()
+        month = ibis.cases(*((name == known, at + 1) for at, known in enumerate(_MONTHS)), else_=0)
+    clock = _timestamp(
+        text.re_search(regex), year, month, part("d"), part("H"), part("M"), part("S")
+    )
+    return shift(clock, source, target, engine).date()
+
+
+def _part(text: StringValue, regex: str, at: int) -> IntegerValue:
+    """Return a group of a regular expression as an integer; 0 where it is empty or absent."""
+    found = text.re_extract(regex, at)
+    digits = ibis.ifelse(found.re_search("^[0-9]{1,4}$"), found, "0")
+    return digits.cast("int32")
+
+
+def _timestamp(
+    matches: BooleanValue,
+    year: IntegerValue,
+    month: IntegerValue,
+    day: IntegerValue,
+    hour: IntegerValue,
+    minute: IntegerValue,
+    second: IntegerValue,
+) -> TimestampValue:
+    """Put a time together where every part is in its range; null elsewhere."""
+    leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
+    length = ibis.cases(
+        (month.isin([4, 6, 9, 11]), 30), (month == 2, ibis.ifelse(leap, 29, 28)), else_=31
+    )
+    valid = (
+        matches
+        & month.between(1, 12)
+        & (day >= 1)
+        & (day <= length)
+        & (year >= 1)
+        & (hour <= 23)
+        & (minute <= 59)
+        & (second <= 59)
+    ).fill_null(False)
+
+    def safe(value: IntegerValue, otherwise: int) -> IntegerValue:
+        return ibis.ifelse(valid, value, otherwise).cast("int32")
+
+    built = ibis.timestamp(
+        safe(year, 1970),
+        safe(month, 1),
+        safe(day, 1),
+        safe(hour, 0),
+        safe(minute, 0),
+        safe(second, 0),
+    )
+    return ibis.ifelse(valid, built, ibis.null("timestamp"))
+
+
+def materialise(connection: BaseBackend, table: Table) -> Table:
+    """Evaluate a table once and keep it in the engine until the connection closes."""
+    name = ibis.util.gen_name("clv")
+    if connection.name != "pyspark":
+        return connection.create_table(name, table, temp=True)
+    # Spark has no temporary tables; a persisted data frame spills to the executors' disks.
+    frame = connection._session.sql(connection.compile(table)).persist()
+    frame.createOrReplaceTempView(name)
+    return connection.table(name)
+
+
+def row_fingerprint(table: Table, engine: str) -> IntegerValue:
+    """Return a hash of every row; equal rows have equal hashes on one version of one engine."""
+    columns = [table[name] for name in table.columns]
+    if engine == "duckdb":
+        shortened = [column.hash() >> 2 for column in columns]
+        return sum(shortened[1:], shortened[0]).hash()
+    return ibis.literal("|").join([column.cast("string") for column in columns]).hash()
+
+
+def month_start(day: DateValue) -> DateValue:
+    """Return the first day of the calendar month (a date on every engine)."""
+    return ibis.date(day.year(), day.month(), 1)
+
+
+def quarter_start(day: DateValue) -> DateValue:
+    """Return the first day of the calendar quarter (a date on every engine)."""
+    return ibis.date(day.year(), (day.month() - 1) // 3 * 3 + 1, 1)

@@ -18,6 +18,7 @@ from ibis.expr.types import DateColumn, Table
 
 from clvmodels.exceptions import InvalidValueError
 from pipelines.churn_features import churn_features, churn_labels
+from pipelines.dialect import month_start, quarter_start
 from pipelines.lines import DIMENSIONS
 
 __all__ = [
@@ -83,7 +84,7 @@ def summary(purchases: Table, as_of: dt.date) -> Table:
             VALUE_DIGITS
         ),
         first_purchase=facts.first_purchase,
-        cohort=facts.first_purchase.truncate("M"),
+        cohort=month_start(facts.first_purchase),
         **{name: facts[name] for name in _dimensions(known)},
     )
 
@@ -126,7 +127,7 @@ def customer_months(purchases: Table, origin: dt.date, until: dt.date) -> Table:
     """
     known = _first_purchases(purchases, origin)
     later = _between(purchases, origin, until).join(known, "customer_id")
-    return later.group_by("customer_id", period=_.date.truncate("M")).agg(
+    return later.group_by("customer_id", period=month_start(later.date)).agg(
         purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS)
     )
 
@@ -147,7 +148,7 @@ def cohort_actuals(
     later = _between(purchases, origin, until).join(known, "customer_id")
     cells = (
         later.group_by(
-            cohort=_truncate(later.first_purchase, cohort), period=later.date.truncate("M")
+            cohort=_truncate(later.first_purchase, cohort), period=month_start(later.date)
         )
         .agg(purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS))
         .execute()
@@ -184,7 +185,7 @@ def cohort_months(purchases: Table, until: dt.date, cohort: Cohort = "month") ->
     is_first = (rows.date == rows.first_purchase) & (rows.purchase == 1)
     of_first = is_first | rows.refund_of_first
     cells = (
-        rows.group_by(cohort=_truncate(rows.first_purchase, cohort), period=rows.date.truncate("M"))
+        rows.group_by(cohort=_truncate(rows.first_purchase, cohort), period=month_start(rows.date))
         .agg(
             purchases=rows.purchase.sum(where=~is_first),
             revenue=rows.amount.sum(where=~of_first).round(VALUE_DIGITS),
@@ -252,7 +253,7 @@ def _days(start: DateColumn, end: DateColumn) -> ibis.expr.types.FloatingValue:
 
 
 def _truncate(day: DateColumn, cohort: Cohort) -> DateColumn:
-    return day.truncate("M" if cohort == "month" else "Q")
+    return month_start(day) if cohort == "month" else quarter_start(day)
 
 
 def _months(start: dt.date, until: dt.date) -> pd.DatetimeIndex:

@@ -12,13 +12,12 @@ import math
 from collections.abc import Mapping
 
 import ibis
-import ibis.expr.datatypes as dtypes
 from ibis import BaseBackend
 from ibis.expr.types import BooleanValue, Column, Table
 
 from clvmodels.exceptions import DataError, MissingColumnError
 from pipelines.config import Config
-from pipelines.dialect import UTC, in_zone, local_time, try_strptime
+from pipelines.dialect import day_of, number_of, shift, wall_clock
 from pipelines.sources import describe
 
 REASONS = (
@@ -38,7 +37,7 @@ REASONS = (
 DIMENSIONS = ("channel", "product_category", "country")
 
 
-def stage(raw: Table, config: Config, as_of: dt.date | None) -> Table:
+def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Table:
     """Type the mapped columns and give every row its reason.
 
     Parameters
@@ -49,6 +48,8 @@ def stage(raw: Table, config: Config, as_of: dt.date | None) -> Table:
         Column mapping, calendar and governance.
     as_of : date or None
         Rows after it are set aside; None keeps all.
+    engine : str
+        ``BaseBackend.name``.
 
     Returns
     -------
@@ -67,16 +68,16 @@ def stage(raw: Table, config: Config, as_of: dt.date | None) -> Table:
     if config.governance.duplicates == "drop":
         raw = raw.group_by(raw.columns).agg(copies=ibis._.count())
         copies = ["copies"]
-    typed = raw.select(*copies, **_fields(raw, config))
+    typed = raw.select(*copies, **_fields(raw, config, engine))
     staged = typed.mutate(reason=_reason(typed, config, as_of))
     return staged.drop("product_code") if "product_code" in staged.columns else staged
 
 
-def _fields(raw: Table, config: Config) -> dict[str, Column]:
+def _fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
     columns = config.columns
     fields: dict[str, Column] = {
         "customer_id": customer_ids(raw[columns.customer_id]),
-        "date": local_dates(raw[columns.timestamp], config),
+        "date": local_dates(raw[columns.timestamp], config, engine),
         "amount": amounts(raw, config),
     }
     if columns.margin is not None:
@@ -119,31 +120,21 @@ def customer_ids(column: Column) -> Column:
     return column.cast("string").strip().nullif("")
 
 
-def local_dates(column: Column, config: Config) -> Column:
+def local_dates(column: Column, config: Config, engine: str) -> Column:
     """Return the calendar day of a time in the business's time zone; null where unreadable."""
     kind = column.type()
-    zone = config.calendar.time_zone
-    source_zone = config.calendar.source_time_zone
+    zone, source_zone = config.calendar.time_zone, config.calendar.local_zone_of_source
+    pattern = config.columns.date_format
     if kind.is_date():
         return column
-    pattern = config.columns.date_format
-    if kind.is_integer() and pattern is not None:
-        column, kind = column.cast("string"), dtypes.string
-    if kind.is_string():
-        text = column.strip()
-        if pattern is not None:
-            column = try_strptime(text, pattern)
-        else:
-            # A time with an offset keeps it; one without is read in the session's zone.
-            zoned = text.try_cast(UTC)
-            return local_time(zone, zoned).date()
-        kind = column.type()
+    if kind.is_timestamp() and kind.timezone is not None:
+        return wall_clock(column, zone).date()
     if kind.is_timestamp():
-        if kind.timezone is not None:
-            return local_time(zone, column).date()
-        if source_zone is not None and source_zone != zone:
-            return local_time(zone, in_zone(source_zone, column)).date()
-        return column.date()
+        return shift(column, source_zone, zone, engine).date()
+    if kind.is_string():
+        return day_of(column, pattern, source_zone, zone, engine)
+    if kind.is_integer() and pattern is not None:
+        return day_of(column.cast("string"), pattern, source_zone, zone, engine)
     raise DataError(
         f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, expected dates or "
         "times; for dates kept as numbers or text set columns.date_format, e.g. '%Y%m%d'"
@@ -154,19 +145,17 @@ def number(column: Column, config: Config) -> Column:
     """Return a number; null where the text is none, or where it is not finite."""
     kind = column.type()
     if kind.is_string():
-        text = column.strip()
         if config.source.decimal == ",":
-            text = text.replace(".", "").replace(",", ".")
-        value = text.try_cast("float64")
-    elif kind.is_numeric():
-        value = column.cast("float64")
-        if not kind.is_floating():
-            return value
-    else:
+            column = column.replace(".", "").replace(",", ".")
+        return number_of(column)
+    if not kind.is_numeric():
         raise DataError(
             f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, "
             "expected numbers"
         )
+    value = column.cast("float64")
+    if not kind.is_floating():
+        return value
     return ibis.ifelse(value.isinf() | value.isnan(), ibis.null("float64"), value)
 
 
@@ -225,7 +214,9 @@ def examples(
     numbered = connection.name == "duckdb"
     row = ibis.row_number() + 1 if numbered else ibis.literal(0)
     typed = raw.mutate(clv_row=row)
-    typed = typed.select("clv_row", **_fields(typed, config), **_raw_texts(typed, config))
+    typed = typed.select(
+        "clv_row", **_fields(typed, config, connection.name), **_raw_texts(typed, config)
+    )
     coded = typed.mutate(reason=_reason(typed, config, as_of))
     found = {}
     for reason in wanted:

@@ -1,35 +1,30 @@
 """Where transactions come from: a connection to the engine, and the raw table in it.
 
-Everything is addressed by file, table and column names; no SQL text is taken from anyone.
+Everything is addressed by file, table and column names; no SQL text is taken from anyone, and
+connection URIs, which may hold passwords, come from the environment only.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import importlib.util
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ibis
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
-from clvmodels.exceptions import ConfigError, DataError
+from clvmodels.exceptions import ClvError, ConfigError, DataError
+from pipelines import spark
 from pipelines.config import Config, Source
-from pipelines.dialect import try_strptime
+from pipelines.csv_files import read_csv, read_lifetimes
 
-LIFETIMES_DATASETS = {
-    # file name -> (lines before the data, columns)
-    "CDNOW_master": (1, ("customer_id", "date", "number_of_cds", "dollar_value")),
-    "CDNOW_sample": (0, ("customer_id", "sample_id", "date", "number_of_cds", "dollar_value")),
-}
-_DUCKDB_ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8"}
-_DELIMITERS = ",;\t|"
+EMBEDDED = ("lifetimes", "csv", "parquet", "duckdb")
+"""Kinds that the embedded DuckDB reads."""
 
 
 @contextmanager
@@ -37,45 +32,87 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     """Open the engine that holds or reads the source, and close it afterwards.
 
     Files are read by an embedded DuckDB whose memory, threads and spill folder the
-    configuration bounds; databases are used where they are.
+    configuration bounds; databases and Spark are used where they are.
 
     Raises
     ------
     ConfigError
-        If the engine refuses the settings.
+        If the engine cannot be reached or refuses the settings.
     """
+    kind = config.source.kind
+    if kind in EMBEDDED:
+        opened = _connect_duckdb(config)
+    elif kind == "spark":
+        opened = spark.connect(config)
+    else:
+        opened = _connect_uri(config)
+    with opened as connection:
+        yield connection
+
+
+@contextmanager
+def _connect_duckdb(config: Config) -> Iterator[BaseBackend]:
     source = config.source
     settings: dict[str, Any] = {}
     if source.memory_limit is not None:
         settings["memory_limit"] = source.memory_limit
     if source.threads is not None:
         settings["threads"] = source.threads
+    if source.kind == "duckdb":
+        if not Path(str(source.path)).is_file():
+            raise ConfigError(f"no DuckDB file at {source.path}; set [source] path")
+        settings["read_only"] = True
+    database = str(source.path) if source.kind == "duckdb" else ":memory:"
     with tempfile.TemporaryDirectory(prefix="clv-") as scratch:
         settings["temp_directory"] = source.temp_directory or scratch
-        connection = ibis.duckdb.connect(**settings)
         try:
-            # Text times without an offset are read in the session's zone.
-            connection.settings["TimeZone"] = (
-                config.calendar.source_time_zone or config.calendar.time_zone
-            )
+            connection = ibis.duckdb.connect(database, **settings)
+        except Exception as error:
+            raise ConfigError(
+                f"cannot open {describe(source)} with DuckDB: {first_line(error)}"
+            ) from None
+        try:
+            # Times in text without an offset are read in the session's zone.
+            connection.settings["TimeZone"] = config.calendar.local_zone_of_source
             yield connection
         finally:
             connection.disconnect()
+
+
+@contextmanager
+def _connect_uri(config: Config) -> Iterator[BaseBackend]:
+    name = str(config.source.uri_env)
+    uri = os.environ.get(name)
+    if not uri:
+        raise ConfigError(
+            f"the environment variable {name}, named by source.uri_env, is not set; set it to the "
+            "connection URI, e.g. postgres://user:password@host/database"
+        )
+    try:
+        connection = ibis.connect(uri)
+        if connection.name == "postgres":
+            connection.con.execute(
+                "SELECT set_config('TimeZone', %s, false)", [config.calendar.local_zone_of_source]
+            )
+    except Exception as error:
+        reason = first_line(error).replace(uri, f"${name}")
+        raise ConfigError(f"cannot connect to the database that {name} names: {reason}") from None
+    try:
+        yield connection
+    finally:
+        connection.disconnect()
 
 
 def describe(source: Source) -> str:
     """Say in a few words where the data are, for messages and reports (never a secret)."""
     if source.kind == "lifetimes":
         return f"{source.dataset} of the lifetimes package"
-    place = source.path or f"the database named by {source.uri_env}"
+    place = source.path or ("Spark" if source.kind == "spark" else f"${source.uri_env}")
     return f"{place}, table {source.table}" if source.table else place
 
 
 def read(connection: BaseBackend, config: Config) -> Table:
     """Return the raw table, columns as the source names them.
-
-    CSV columns are all text; casting is the business of :mod:`pipelines.lines`, which counts
-    what cannot be read.
 
     Raises
     ------
@@ -86,91 +123,71 @@ def read(connection: BaseBackend, config: Config) -> Table:
     """
     source = config.source
     if source.kind == "lifetimes":
-        return _read_lifetimes(connection, source)
-    if source.kind == "csv":
-        return _read_csv(connection, source)
-    if source.kind == "parquet":
-        return _read_parquet(connection, source)
-    raise ConfigError(f"source kind '{source.kind}' is not supported yet")
+        return read_lifetimes(connection, source)
+    with reading(source):
+        if source.kind == "csv":
+            return read_csv(connection, source, _files(source))
+        if source.kind == "parquet":
+            return connection.read_parquet(
+                [str(file) for file in _files(source)],
+                hive_partitioning=source.hive_partitioning,
+                union_by_name=True,
+            )
+        if source.kind == "spark" and source.path is not None:
+            return spark.read_path(connection, source)
+        table = _table(connection, source)
+        return spark.without_zones(connection, table) if source.kind == "spark" else table
 
 
-def materialise(connection: BaseBackend, table: Table) -> Table:
-    """Evaluate a table once and keep it in the engine until the connection closes."""
-    return connection.create_table(ibis.util.gen_name("clv"), table, temp=True)
-
-
-def rejected(connection: BaseBackend, source: Source) -> tuple[int, list[str]]:
-    """Return how many lines of a CSV were no rows at the last full scan, and the first three."""
-    if source.kind != "csv":
-        return 0, []
-    errors = connection.table("reject_errors")
-    last = errors.filter(errors.scan_id == errors.scan_id.max())
-    lines = last.group_by("file_id", "line").agg(
-        text=last.csv_line.min(), problem=last.error_message.min()
-    )
-    first = lines.order_by("file_id", "line").limit(3).execute()
-    shown = [f"line {row.line} {row.text!r} ({row.problem})" for row in first.itertuples()]
-    return int(lines.count().execute()), shown
-
-
-def _read_lifetimes(connection: BaseBackend, source: Source) -> Table:
-    spec = importlib.util.find_spec("lifetimes")  # importing it would cost seconds
-    if spec is None or not spec.submodule_search_locations:
-        raise ConfigError("the lifetimes package, which holds the data, is not installed")
-    file = Path(spec.submodule_search_locations[0]) / "datasets" / f"{source.dataset}.txt"
-    skip, names = LIFETIMES_DATASETS[str(source.dataset)]
-    text = connection.read_csv(
-        str(file), columns={"line": "VARCHAR"}, header=False, skip=skip, delim="\x01"
-    )
-    parts = text.line.strip().re_split(r"\s+")
-    table = text.select(**{name: parts[index] for index, name in enumerate(names)})
-    return table.mutate(date=try_strptime(table.date, "%Y%m%d").date())
-
-
-def _read_parquet(connection: BaseBackend, source: Source) -> Table:
-    files = _files(source)
+def _table(connection: BaseBackend, source: Source) -> Table:
+    """Return a table by name, with its schema and catalog where the name has dots."""
+    *database, name = str(source.table).split(".")
     try:
-        return connection.read_parquet(
-            [str(file) for file in files],
-            hive_partitioning=source.hive_partitioning,
-            union_by_name=True,
-        )
-    except Exception as error:
-        raise DataError(
-            f"cannot read {source.path} as Parquet: {_first_line(error)}. "
-            "Write the file again, or name its true kind in [source]."
+        return connection.table(name, database=tuple(database) or None)
+    except Exception:
+        try:
+            known = sorted(connection.list_tables(database=tuple(database) or None))[:20]
+        except Exception:
+            known = []
+        hint = f"; tables there: {', '.join(known)}" if known else ""
+        raise ConfigError(
+            f"no table or view named '{source.table}' in {describe(source)}{hint}. "
+            "Set [source] table to a name (schema.table where it is not in the default schema)."
         ) from None
 
 
-def _read_csv(connection: BaseBackend, source: Source) -> Table:
-    files = _files(source)
-    encoding = source.encoding.lower()
-    headers = {file: _csv_header(file, source) for file in files}
-    names, delimiter = headers[files[0]]
-    for file, (found, _) in headers.items():
-        if found != names:
-            raise DataError(
-                f"{file} has the header {', '.join(found)}, but {files[0]} has {', '.join(names)}; "
-                "files read together need the same columns in the same order"
+@contextmanager
+def reading(source: Source) -> Iterator[None]:
+    """Turn what an engine says of unreadable data into one message that names the source.
+
+    Raises
+    ------
+    DataError
+        In place of the engine's own exceptions; this project's own pass through.
+    """
+    try:
+        yield
+    except (ClvError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        if "OutOfMemory" in name:
+            remedy = "Raise source.memory_limit, or give source.temp_directory more disk."
+        else:
+            remedy = (
+                "Check that the file is complete and of the kind, delimiter and encoding that "
+                "[source] says."
             )
-    if encoding not in _DUCKDB_ENCODINGS:
-        files = [_as_utf8(connection, file, source.encoding) for file in files]
-    options: dict[str, Any] = {
-        "columns": dict.fromkeys(names, "VARCHAR"),
-        "auto_detect": False,
-        "header": True,
-        "delim": delimiter,
-        "quote": '"',
-        "escape": '"',
-        "nullstr": list(source.null_values),
-        "store_rejects": True,
-        "rejects_limit": 0,
-    }
-    return connection.read_csv([str(file) for file in files], **options)
+        raise DataError(f"cannot read {describe(source)}: {first_line(error)}. {remedy}") from error
 
 
 def _files(source: Source) -> list[Path]:
     pattern = str(source.path)
+    if "://" in pattern:
+        raise ConfigError(
+            f"source.path {pattern}: files are read from folders; for object stores use kind = "
+            "'spark', or mount the bucket"
+        )
     if Path(pattern).is_dir():
         suffix = "parquet" if source.kind == "parquet" else "csv*"
         pattern = str(Path(pattern) / "**" / f"*.{suffix}")
@@ -187,56 +204,7 @@ def _files(source: Source) -> list[Path]:
     return files
 
 
-def _open_text(file: Path, encoding: str) -> IO[str]:
-    if file.suffix == ".gz":
-        return gzip.open(file, "rt", encoding=encoding, newline="")
-    return file.open(encoding=encoding, newline="")
-
-
-def _csv_header(file: Path, source: Source) -> tuple[list[str], str]:
-    """Return the names in the header and the delimiter."""
-    encoding = "utf-8-sig" if source.encoding.lower() in _DUCKDB_ENCODINGS else source.encoding
-    try:
-        with _open_text(file, encoding) as text:
-            line = text.readline()
-    except LookupError:
-        raise ConfigError(
-            f"source.encoding: Python knows no encoding '{source.encoding}'; "
-            "common ones are utf-8, cp1252, latin-1 and utf-16"
-        ) from None
-    except (UnicodeError, OSError, EOFError) as error:
-        raise DataError(
-            f"cannot read {file} as {source.encoding} text: {error}. "
-            "Set [source] encoding to the file's own (often cp1252 or utf-16)."
-        ) from None
-    delimiter = source.delimiter or max(_DELIMITERS, key=line.count)
-    names = next(csv.reader([line], delimiter=delimiter), [])
-    if not any(name.strip() for name in names):
-        raise DataError(f"{file} begins with a blank line; expected the names of the columns")
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise DataError(f"{file} names the column {', '.join(repeated)} twice; rename one of them")
-    return names, delimiter
-
-
-def _as_utf8(connection: BaseBackend, file: Path, encoding: str) -> Path:
-    """Copy a file into the connection's scratch folder as UTF-8, a block at a time."""
-    folder = connection.con.execute("SELECT current_setting('temp_directory')").fetchone()[0]
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    handle = tempfile.NamedTemporaryFile(  # noqa: SIM115
-        "w", suffix=".csv", dir=folder, encoding="utf-8", newline="", delete=False
-    )
-    try:
-        with handle, _open_text(file, encoding) as text:
-            while block := text.read(1 << 20):
-                handle.write(block)
-    except (UnicodeError, OSError, EOFError) as error:
-        raise DataError(
-            f"cannot read {file} as {encoding} text: {error}. "
-            "Set [source] encoding to the file's own."
-        ) from None
-    return Path(handle.name)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+def first_line(error: Exception) -> str:
+    """Return the first line of an exception's text, without a full stop."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")

@@ -20,6 +20,8 @@ from ibis.expr.types import Table
 from clvmodels.exceptions import DataError
 from pipelines import lines, quality, sources
 from pipelines.config import Config
+from pipelines.csv_files import rejected
+from pipelines.dialect import materialise, row_fingerprint
 from pipelines.quality import DataQualityAccount
 
 AMOUNT_DIGITS = 8
@@ -84,7 +86,7 @@ def load(
     with sources.connect(config) as connection:
         raw = sources.read(connection, config)
         if as_of is None and config.governance.retention_days is not None:
-            staged = lines.stage(raw, config, None)
+            staged = lines.stage(raw, config, None, connection.name)
             as_of = _as_date(staged.filter(staged.reason == 0).date.max().execute())
         days = _customer_days(connection, raw, config, as_of)
         purchases, orphans = _with_refunds(connection, days)
@@ -114,7 +116,7 @@ def _customer_days(
     connection: BaseBackend, raw: Table, config: Config, as_of: dt.date | None
 ) -> Table:
     """Materialise one row per kept customer-day and one per reason of setting aside."""
-    staged = lines.stage(raw, config, as_of)
+    staged = lines.stage(raw, config, as_of, connection.name)
     kept = staged.reason == 0
     staged = staged.mutate(
         customer_id=ibis.ifelse(kept, staged.customer_id, ibis.null("string")),
@@ -133,7 +135,7 @@ def _customer_days(
         if name in staged.columns:
             aggregates[name] = staged[name].argmax(staged.amount)
     days = staged.group_by("reason", "customer_id", "date").agg(**aggregates)
-    return sources.materialise(connection, days)
+    return materialise(connection, days)
 
 
 def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
@@ -164,7 +166,7 @@ def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
     tied = refunds.join(before, ["customer_id", "date"]).mutate(
         purchase=ibis.literal(0, "int64"), refund_of_first=_.purchases_before == 1
     )
-    tied = sources.materialise(connection, tied.select("rows", *names))
+    tied = materialise(connection, tied.select("rows", *names))
     orphans = refund_rows - int(tied.rows.sum().fill_null(0).execute())
     return bought.select(names).union(tied.select(names)), orphans
 
@@ -188,7 +190,7 @@ def _account(
             aside["duplicate"] = int(row.copies - row.rows)
     if orphans:
         aside["refund_without_purchase"] = orphans
-    unreadable, rejected = sources.rejected(connection, config.source)
+    unreadable, shown = rejected(connection, config.source)
     if unreadable:
         aside["unreadable"] = unreadable
     facts = (
@@ -217,7 +219,7 @@ def _account(
         last_date=last_date,
         as_of=as_of or last_date,
         fingerprint=_fingerprint(connection, purchases),
-        examples={"unreadable": rejected} if rejected else {},
+        examples={"unreadable": shown} if shown else {},
     )
 
 
@@ -232,12 +234,8 @@ def _fingerprint(connection: BaseBackend, purchases: Table) -> str:
     Equal for equal data on one version of one engine; it names the data of a model, and is no
     proof against forgery.
     """
-    columns = [purchases.customer_id, purchases.date, purchases.amount]
-    if connection.name == "duckdb":
-        row = sum((column.hash() >> 2 for column in columns[1:]), columns[0].hash() >> 2).hash()
-    else:
-        row = ibis.literal("|").join([column.cast("string") for column in columns]).hash()
-    sums = purchases.select(row=row).agg(
+    keys = purchases.select("customer_id", "date", "amount")
+    sums = keys.select(row=row_fingerprint(keys, connection.name)).agg(
         rows=_.count(),
         a=(_.row % 2147483647).sum().fill_null(0),
         b=(_.row % 2147483629).sum().fill_null(0),

