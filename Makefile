@@ -35,7 +35,7 @@ $(VENV)/.dev: $(VENV)/.run
 
 $(VENV)/.engines: $(VENV)/.dev
 	@echo "installing the PostgreSQL and Spark clients (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,postgres,spark]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,postgres,spark,engines]'
 	@touch $@
 
 install: $(VENV)/.run ## create .venv with everything the commands need

