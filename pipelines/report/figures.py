@@ -219,7 +219,7 @@ def cumulative_ltv(chart: Chart) -> Figure:
             marker=markers[k % len(markers)],
             ms=4,
             markevery=3,
-            label=name[chart["group"]](line["cohort"]),
+            label=name[chart["group"]](line["cohort"]),  # type: ignore[no-untyped-call]
         )
         # The dashed part starts at the last point known.
         start = max(int(known.sum()) - 1, 0)

@@ -76,7 +76,7 @@ def _forecast(inputs: ReportInputs) -> dict[str, Any]:
         currency = None if quantity == "purchases" else inputs.currency
         interval = None
         if np.isfinite(low) and np.isfinite(high):
-            interval = f"90 % interval {words.amount(low)} to {words.amount(high)}"
+            interval = f"{words.percent(0.9)} interval {words.amount(low)} to {words.amount(high)}"
         cards.append(
             {
                 "quantity": quantity,
@@ -138,16 +138,18 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
         f"date{'s' if len(origins) > 1 else ''} ({when}), from the data known then, and compared "
         "it with what happened."
     ]
+    cell = "cohort-month (customers who first bought in one quarter, in one later month)"
     for quantity, noun in (("revenue", "Revenue"), ("purchases", "Purchases")):
         score = past[quantity]
         if not np.isfinite(score["wape"]):
             lines.append(f"{noun}: the tested months held no sales, so no error can be given.")
             continue
         lines.append(
-            f"{noun}: off by {words.percent(score['wape'])} on average per cohort-month, "
+            f"{noun}: off by {words.percent(score['wape'])} on average per {cell}, "
             f"{words.too_high_or_low(score['bias'])}; by calendar month, off by "
             f"{words.percent(score['wape_month'])}."
         )
+        cell = "cohort-month"
     revenue = past["revenue"]["against"]
     if revenue:
         compared = [words.against(name, score["change"]) for name, score in revenue.items()]
@@ -156,7 +158,8 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
         lines.append("No baseline was run, so there is nothing to compare these errors with.")
     coverage = past["revenue"]["coverage_90"]
     if np.isfinite(coverage):
+        held = words.percent(coverage)
         lines.append(
-            f"The 90 % intervals held the actual revenue {words.percent(coverage)} of the time."
+            f"The {words.percent(0.9)} intervals held the actual revenue {held} of the time."
         )
     return lines

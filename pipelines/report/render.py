@@ -53,12 +53,19 @@ def html(summary: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"shown_rows": shown_rows, "is_numeric": NUMERIC.__contains__}
+    environment.globals |= {"shown_rows": shown_rows, "cell_class": _cell_class}
     pictures = {name: _picture(content) for name, content in figures.items()}
     page: str = environment.get_template("report.html").render(
         **summary, pictures=pictures, day=words.day
     )
     return page
+
+
+def _cell_class(kind: str) -> str:
+    """CSS class of a cell: numbers to the right, dates on one line."""
+    if kind in NUMERIC:
+        return "n"
+    return "t" if kind == "text" else "d"
 
 
 def shown_rows(table: Table) -> list[list[str]]:

@@ -183,5 +183,30 @@ def by_month(inputs: ReportInputs) -> Section:
         "unit": inputs.currency,
         "panels": [widest],
     }
-    section.workbook_only = ("months_purchases",) if len(panels) > 4 else ()
+    section.workbook_only = tuple(section.tables)
+    section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in QUANTITIES}
     return section
+
+
+def _totals(cells: pd.DataFrame, quantity: str, inputs: ReportInputs) -> Table:
+    """All months together: the total that each origin forecast, and what it came to."""
+    wide = accuracy.by_month(cells, quantity)
+    models = [name for name in wide.columns if name not in ("origin", "period", "actual")]
+    # A model that lacks a month has no total to compare.
+    sums = wide.groupby("origin").agg(
+        months=("period", "size"),
+        **{name: (name, lambda part: part.sum(skipna=False)) for name in ["actual", *models]},
+    )
+    unit = inputs.currency if quantity == "revenue" else "purchases"
+    kind: Any = "currency" if quantity == "revenue" else "integer"
+    return table(
+        sums.reset_index(),
+        [
+            Column("origin", "Origin", "date"),
+            Column("months", "Months", "integer"),
+            Column("actual", "Actual", kind),
+            *(Column(name, words.model_label(name), kind) for name in ordered_models(models)),
+        ],
+        title=f"{words.QUANTITIES[quantity]} over all months after each origin ({unit})",
+        sheet=f"Totals, {quantity}",
+    )

@@ -37,7 +37,7 @@ def cohort_value(inputs: ReportInputs) -> Section:
                 "cohort": cohort,
                 "customers": size[cohort],
                 "age": known["age"].max(),
-                "ltv": known["ltv"].iloc[-1],
+                "ltv": known["ltv"].iloc[-1] if len(known) else None,
                 "horizon_age": part["age"].max(),
                 "ltv_horizon": part["ltv"].iloc[-1],
             }

@@ -124,13 +124,13 @@ def model_line(name: str) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """0.093 as '9 %'; small shares keep a digit."""
+    """0.093 as '9 %', with a no-break space; small shares keep a digit."""
     if share is None or not math.isfinite(share):
         return "not known"
     if digits == 0 and 0 < abs(share) < 0.0095:
         digits = 1
     text = f"{share * 100:.{digits}f}"
-    return f"{text.lstrip('-') if float(text) == 0 else text} %"
+    return f"{text.lstrip('-') if float(text) == 0 else text}\N{NO-BREAK SPACE}%"
 
 
 def amount(value: float | None, currency: str | None = None) -> str:
