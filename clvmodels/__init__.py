@@ -7,26 +7,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clvmodels.bgnbd import BGNBD
+    from clvmodels.churn import ChurnClassifier
     from clvmodels.gamma_gamma import GammaGamma
     from clvmodels.lifetimes_engine import LifetimesBGNBD, LifetimesGammaGamma, LifetimesMBGNBD
     from clvmodels.mbgnbd import MBGNBD
+    from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
 
 _HOMES = {
     "BGNBD": "bgnbd",
-    "GammaGamma": "gamma_gamma",
-    "LifetimesBGNBD": "lifetimes_engine",
-    "LifetimesGammaGamma": "lifetimes_engine",
-    "LifetimesMBGNBD": "lifetimes_engine",
     "MBGNBD": "mbgnbd",
+    "GammaGamma": "gamma_gamma",
+    "ChurnClassifier": "churn",
+    "LifetimesBGNBD": "lifetimes_engine",
+    "LifetimesMBGNBD": "lifetimes_engine",
+    "LifetimesGammaGamma": "lifetimes_engine",
+    "SPEND_MODELS": "models",
+    "TRANSACTION_MODELS": "models",
+    "model_from_dict": "models",
 }
 
 __all__ = [
     "BGNBD",
     "MBGNBD",
+    "SPEND_MODELS",
+    "TRANSACTION_MODELS",
+    "ChurnClassifier",
     "GammaGamma",
     "LifetimesBGNBD",
     "LifetimesGammaGamma",
     "LifetimesMBGNBD",
+    "model_from_dict",
 ]
 
 

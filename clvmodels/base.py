@@ -1,357 +1,232 @@
-"""The grammar that every fitted model speaks: parameters, their uncertainty, and files."""
+"""The grammar of the models: what a transaction model and a spend model can be asked."""
 
 from __future__ import annotations
 
-import copy
-import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
-from clvmodels.optimize import Estimate
-from clvmodels.schema import SCHEMA_VERSION
+from clvmodels.covariates import CovariateEffects, Design, Effect
+from clvmodels.exceptions import ConvergenceWarning, InvalidValueError
+from clvmodels.fitted import Model, RandomState
+from clvmodels.forecasts import Forecasts
+from clvmodels.frames import Histories, compress, read_histories
+from clvmodels.likelihood import Terms, Total, Value, add_by_row
+from clvmodels.optimize import Estimate, LogLikelihood, estimate, systematic_sample
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Model", "RandomState", "SpendModel", "TransactionModel"]
 
 Array = npt.NDArray[np.float64]
-RandomState = int | np.random.Generator | None
+
+SAMPLE_ROWS = 60_000
+SAMPLE_CUSTOMERS = 20_000
+_CHUNK = 32_768
 
 
-class Interval(NamedTuple):
-    """An estimate with its standard error and interval, each a float or an ndarray."""
+class TransactionModel(Forecasts):
+    """A model of when customers buy and when they leave.
 
-    estimate: Any
-    standard_error: Any
-    lower: Any
-    upper: Any
-
-
-class Model:
-    """A fitted model holds parameters, never the data they came from.
-
-    Estimation runs in the logarithms of the positive parameters, followed by the coefficients of
-    covariates, which may have either sign; together these are the working parameters.
-
-    Attributes
+    Parameters
     ----------
-    params_ : dict of str to float
-        Natural parameters, then covariate coefficients. Scales are in the units of the data.
-    log_likelihood_ : float
-        Sum over customers, without the penalty, in the units of the data.
-    n_customers_ : float
-        Sum of the weights.
-    unidentified_ : tuple of str
-        Parameters that the data do not pin down; empty after a proper fit.
+    penalty : float
+        L2 penalty on the logarithms of the parameters, with time in units of the mean T (and
+        covariates standardised); its strength depends neither on units nor on the number of
+        customers (see :func:`clvmodels.optimize.estimate`).
+    purchase_covariates, dropout_covariates : sequence of str
+        Columns of static covariates z that scale each customer's rates of purchase and dropout
+        by exp(gamma' z); their coefficients join ``params_``.
     """
 
-    parameter_names: ClassVar[tuple[str, ...]]
+    scale_names: ClassVar[tuple[str, ...]]
+    """Parameters measured in time."""
 
-    params_: dict[str, float]
-    log_likelihood_: float
-    n_customers_: float
-    unidentified_: tuple[str, ...]
-    _working_covariance: Array | None
+    purchase_effects: ClassVar[tuple[Effect, ...]]
+    dropout_effects: ClassVar[tuple[Effect, ...]]
+    advice: ClassVar[Mapping[str, str]]
 
-    def __getattr__(self, name: str) -> Any:
-        if name.endswith("_") and not name.startswith("_"):
-            raise NotFittedError(
-                f"{type(self).__name__} has no {name} yet: call fit, or use from_params"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
-        if "params_" not in self.__dict__:
-            return f"{type(self).__name__}({settings})"
-        learned = ", ".join(f"{key}={value:.4g}" for key, value in self.params_.items())
-        return f"<{type(self).__name__}({settings}) fitted: {learned}>"
-
-    def get_params(self) -> dict[str, Any]:
-        """Return the settings given to the constructor."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names}
-
-    # Construction without a fit
-
-    @classmethod
-    def from_params(cls, **params: float) -> Self:
-        """Build a model from known parameters, e.g. published ones.
-
-        Raises
-        ------
-        InvalidValueError
-            If a parameter is missing, unknown, or not a positive number.
-        """
-        if set(params) != set(cls.parameter_names):
-            raise InvalidValueError(
-                f"{cls.__name__} has the parameters {', '.join(cls.parameter_names)}; "
-                f"found {', '.join(params) or 'none'}"
-            )
-        bad = [f"{k} = {v}" for k, v in params.items() if not (np.isfinite(v) and v > 0)]
-        if bad:
-            raise InvalidValueError(f"parameters must be positive numbers; found {', '.join(bad)}")
-        model = cls()
-        model.params_ = {name: float(params[name]) for name in cls.parameter_names}
-        model.log_likelihood_ = float("nan")
-        model.n_customers_ = 0.0
-        model.unidentified_ = ()
-        model._working_covariance = None
-        return model
-
-    def _learn(
+    def __init__(
         self,
-        names: tuple[str, ...],
-        estimate: Estimate,
-        shift: Array,
-        log_likelihood: float,
-        customers: float,
+        penalty: float = 0.0,
+        purchase_covariates: Sequence[str] = (),
+        dropout_covariates: Sequence[str] = (),
     ) -> None:
-        working = estimate.theta + shift
-        positive = len(self.parameter_names)
-        natural = np.concatenate([np.exp(working[:positive]), working[positive:]])
-        self.params_ = dict(zip(names, natural.tolist(), strict=True))
-        self.log_likelihood_ = log_likelihood
-        self.n_customers_ = customers
-        self.unidentified_ = estimate.unidentified
-        self._working_covariance = estimate.covariance
-
-    # Uncertainty
+        self.penalty = penalty
+        self.purchase_covariates = purchase_covariates
+        self.dropout_covariates = dropout_covariates
 
     @property
-    def covariance_(self) -> Array:
-        """Covariance of ``params_`` in their order, by the delta method; shape (k, k)."""
-        jacobian = self._jacobian()
-        return np.asarray(jacobian[:, None] * self._covariance() * jacobian)
+    def _effects(self) -> CovariateEffects:
+        return CovariateEffects(
+            self.parameter_names,
+            [(effect, self.purchase_covariates) for effect in self.purchase_effects]
+            + [(effect, self.dropout_covariates) for effect in self.dropout_effects],
+        )
 
-    @property
-    def standard_errors_(self) -> dict[str, float]:
-        """Standard errors of ``params_``, from the observed information."""
-        errors = np.sqrt(np.diag(self.covariance_))
-        return dict(zip(self.params_, errors.tolist(), strict=True))
+    @abstractmethod
+    def _start(self, data: Histories) -> Array:
+        """Logarithms of the parameters to start from."""
 
-    def confidence_intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Wald intervals of the parameters, on the log scale where they are positive."""
-        reach = _quantile(level) * np.sqrt(np.diag(self._covariance()))
-        low, high = self._natural(self._working() - reach), self._natural(self._working() + reach)
-        return {
-            name: (float(a), float(b)) for name, a, b in zip(self.params_, low, high, strict=True)
-        }
+    @abstractmethod
+    def _log_likelihood(self, data: Histories) -> LogLikelihood:
+        """Log-likelihood of customers who share the parameters."""
 
-    @property
-    def aic_(self) -> float:
-        """Akaike's information criterion."""
-        return 2.0 * len(self.params_) - 2.0 * self.log_likelihood_
+    @abstractmethod
+    def _terms(self, data: Histories, values: Sequence[Value]) -> Iterable[Terms]:
+        """Log-likelihood by row, for parameters by row."""
 
-    @property
-    def bic_(self) -> float:
-        """Schwarz's information criterion, the number of observations being the customers."""
-        return len(self.params_) * float(np.log(self.n_customers_)) - 2.0 * self.log_likelihood_
+    # Fit
 
-    def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """Return a table of the parameters: estimate, standard error and interval."""
-        import pandas as pd
-
-        intervals = self.confidence_intervals(level)
-        percent = f"{100 * level:g}%"
-        return pd.DataFrame(
-            {
-                "estimate": self.params_,
-                "standard_error": self.standard_errors_,
-                f"lower_{percent}": {name: ends[0] for name, ends in intervals.items()},
-                f"upper_{percent}": {name: ends[1] for name, ends in intervals.items()},
-            }
-        ).rename_axis("parameter")
-
-    def parameter_draws(self, n: int, random_state: RandomState = None) -> list[Self]:
-        """Draw models from the sampling distribution of the estimates.
-
-        The working parameters are multivariate normal with the inverse observed information as
-        covariance; every draw is a model of its own that predicts as this one does.
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
+        """Estimate the parameters by maximum likelihood.
 
         Parameters
         ----------
-        n : int
-            Number of draws.
-        random_state : int or Generator, optional
-        """
-        rng = np.random.default_rng(random_state)
-        values, axes = np.linalg.eigh(self._covariance())
-        root = axes * np.sqrt(np.maximum(values, 0.0))
-        normal = rng.standard_normal((n, values.size))
-        return [self._at(self._working() + root @ draw) for draw in normal]
-
-    def delta_interval(
-        self, function: Callable[[Self], npt.ArrayLike], level: float = 0.95
-    ) -> Interval:
-        """Interval of anything computed from the model, by the delta method.
-
-        Parameters
-        ----------
-        function : callable
-            model -> number or ndarray, smooth in the parameters; for example
-            ``lambda m: weight @ m.expected_purchases(summary, 90)``.
-        level : float
-            Confidence level.
+        summary : DataFrame
+            pandas, polars or pyarrow, with columns frequency, recency, T and, where rows stand
+            for several customers, weight. Time may be in any unit.
+        weights : array_like, shape (n,), optional
+            Customers behind each row; overrides the column.
 
         Returns
         -------
-        Interval
-            Of parameter uncertainty alone. Where the estimate is positive the interval is
-            symmetric in its logarithm, and so never crosses zero.
-        """
-        at, covariance = self._working(), self._covariance()
-        center = np.asarray(function(self), dtype=float)
-        slopes = []
-        steps = np.minimum(0.05, 1e-2 * np.sqrt(np.diag(covariance)))
-        for i, step in enumerate(np.maximum(steps, 1e-6)):
-            move = np.zeros_like(at)
-            move[i] = step
-            ahead = np.asarray(function(self._at(at + move)), dtype=float)
-            behind = np.asarray(function(self._at(at - move)), dtype=float)
-            slopes.append((ahead - behind) / (2 * step))
-        slope = np.stack(slopes)
-        variance = np.einsum("i...,ij,j...->...", slope, covariance, slope)
-        return _interval(center, np.sqrt(np.maximum(variance, 0.0)), level)
-
-    def draw_interval(
-        self,
-        function: Callable[[Self], npt.ArrayLike],
-        level: float = 0.95,
-        n_draws: int = 200,
-        random_state: RandomState = None,
-    ) -> Interval:
-        """Interval of anything computed from the model, by draws of the parameters.
-
-        Parameters
-        ----------
-        function, level
-            As in :meth:`delta_interval`.
-        n_draws : int
-            Models drawn.
-        random_state : int or Generator, optional
-        """
-        draws = np.stack(
-            [np.asarray(function(m)) for m in self.parameter_draws(n_draws, random_state)]
-        )
-        tail = (1 - level) / 2
-        low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
-        center = np.asarray(function(self), dtype=float)
-        return Interval(center[()], draws.std(axis=0, ddof=1)[()], low[()], high[()])
-
-    # Files
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-safe description; it holds no customer data."""
-        covariance = self.__dict__.get("_working_covariance")
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "model": type(self).__name__,
-            "settings": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in self.get_params().items()
-            },
-            "params": dict(self.params_),
-            "log_likelihood": _nullable(self.log_likelihood_),
-            "n_customers": self.n_customers_,
-            "unidentified": list(self.unidentified_),
-            "working_covariance": None if covariance is None else covariance.tolist(),
-        }
-
-    @classmethod
-    def from_dict(cls, description: Mapping[str, Any]) -> Self:
-        """Rebuild a model from :meth:`to_dict`.
+        self
 
         Raises
         ------
-        ModelFileError
-            If the description is of another model or a later version, or is incomplete.
+        DataError, InvalidValueError, MissingColumnError
+            If the table cannot be used; the message names the first offending rows.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the data do not identify every parameter; the estimates are finite all the same.
         """
-        if description.get("model") != cls.__name__:
-            raise ModelFileError(
-                f"expected a saved {cls.__name__}; found {description.get('model')!r}"
+        check_penalty(self.penalty)
+        effects = self._effects
+        data = compress(read_histories(summary, weights, effects.columns))
+        customers = float(data.weight.sum())
+        unit = float(data.weight @ data.T) / customers or 1.0
+        scaled = data.in_units_of(unit)
+        if effects.names:
+            result = self._fit_with_covariates(effects, scaled, customers)
+        else:
+            sample = None
+            if data.size > SAMPLE_ROWS:
+                rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
+                sample = (self._log_likelihood(scaled.rows(rows, weight)), float(weight.sum()))
+            result = estimate(
+                self._log_likelihood(scaled),
+                self._start(scaled),
+                self.parameter_names,
+                customers,
+                penalty=self.penalty,
+                sample=sample,
+                advice=self.advice,
+                model=type(self).__name__,
             )
-        version = description.get("schema_version")
-        if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-            raise ModelFileError(
-                f"this version reads files up to schema version {SCHEMA_VERSION}; "
-                f"found {version!r}. Upgrade the package, or train again."
+        names = (*self.parameter_names, *effects.names)
+        shift = np.array([np.log(unit) if name in self.scale_names else 0.0 for name in names])
+        # A purchase has a density in time: changing the unit of time changes it by the unit.
+        in_units = result.log_likelihood - float(data.weight @ data.frequency) * np.log(unit)
+        self._learn(names, result, shift, in_units, customers)
+        return self
+
+    def _fit_with_covariates(
+        self, effects: CovariateEffects, data: Histories, customers: float
+    ) -> Estimate:
+        design = effects.design(data)
+        names = np.array([*self.parameter_names, *effects.names])
+        free = np.flatnonzero(design.free)
+        start = np.zeros(names.size)
+        start[: len(self.parameter_names)] = self._start(data)
+
+        def of(part: Histories, its_design: Design) -> LogLikelihood:
+            def total(theta: Array) -> Total:
+                full = np.zeros(names.size)
+                full[free] = theta
+                result = self._total_by_row(part, its_design, full)
+                block = np.ix_(free, free)
+                return Total(result.value, result.gradient[free], result.hessian[block])
+
+            return total
+
+        sample = None
+        if data.size > SAMPLE_ROWS:
+            rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
+            part = of(data.rows(rows, weight), design.rows(rows))
+            sample = (part, float(weight.sum()))
+        found = estimate(
+            of(data, design),
+            start[free],
+            names[free].tolist(),
+            customers,
+            penalty=self.penalty,
+            sample=sample,
+            advice=self.advice,
+            model=type(self).__name__,
+        )
+        if design.constant:
+            warnings.warn(
+                f"{type(self).__name__}: the coefficients {', '.join(design.constant)} are not "
+                "identified, because their covariates do not vary; they are set to 0. Leave "
+                "those covariates out.",
+                ConvergenceWarning,
+                stacklevel=3,
             )
-        try:
-            settings = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in description["settings"].items()
-            }
-            model = cls(**settings)
-            model.params_ = {str(k): float(v) for k, v in description["params"].items()}
-            value = description["log_likelihood"]
-            model.log_likelihood_ = float("nan") if value is None else float(value)
-            model.n_customers_ = float(description["n_customers"])
-            model.unidentified_ = tuple(description["unidentified"])
-            covariance = description["working_covariance"]
-            model._working_covariance = (
-                None if covariance is None else np.array(covariance, dtype=float)
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the saved {cls.__name__} is damaged: {error!r}") from None
-        missing = [name for name in cls.parameter_names if name not in model.params_]
-        if missing:
-            raise ModelFileError(f"the saved {cls.__name__} lacks {', '.join(missing)}")
-        return model
+        back = design.to_working[:, free]
+        return Estimate(
+            back @ found.theta,
+            found.log_likelihood,
+            back @ found.covariance @ back.T,
+            found.unidentified + design.constant,
+        )
 
-    # Working parameters
-
-    def _working(self) -> Array:
-        values = np.array(list(self.params_.values()))
-        positive = len(self.parameter_names)
-        return np.concatenate([np.log(values[:positive]), values[positive:]])
-
-    def _natural(self, working: Array) -> Array:
-        positive = len(self.parameter_names)
-        return np.concatenate([np.exp(working[:positive]), working[positive:]])
-
-    def _jacobian(self) -> Array:
-        values = np.array(list(self.params_.values()))
-        values[len(self.parameter_names) :] = 1.0
-        return values
-
-    def _at(self, working: Array) -> Self:
-        model = copy.copy(self)
-        natural = self._natural(np.clip(working, -300, 300))
-        model.params_ = dict(zip(self.params_, natural.tolist(), strict=True))
-        return model
-
-    def _covariance(self) -> Array:
-        covariance = self._working_covariance
-        if covariance is None:
-            raise NotFittedError(
-                f"this {type(self).__name__} was given its parameters; only a fit has standard "
-                "errors"
-            )
-        return covariance
+    def _total_by_row(self, data: Histories, design: Design, theta: Array) -> Total:
+        result = Total.zero(theta.size)
+        for at in range(0, data.size, _CHUNK):
+            rows = np.arange(at, min(at + _CHUNK, data.size))
+            part, matrices = data.rows(rows, data.weight[rows]), design.rows(rows).matrices
+            values: list[Value] = [
+                np.exp(np.clip(matrix @ theta[columns], -30.0, 30.0))
+                for matrix, columns in zip(matrices, design.columns, strict=True)
+            ]
+            for terms in self._terms(part, values):
+                add_by_row(result, terms, part.weight, values, matrices, design.columns)
+        return result
 
 
-def _quantile(level: float) -> float:
-    if not 0 < level < 1:
-        raise InvalidValueError(f"level must lie between 0 and 1; found {level}")
-    from scipy.special import ndtri
+class SpendModel(Model):
+    """A model of the value of purchases."""
 
-    return float(ndtri(0.5 + level / 2))
+    @abstractmethod
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
+        """Estimate the parameters from customers with repeat purchases."""
 
+    @abstractmethod
+    def expected_spend(self, summary: Any) -> Array:
+        """Expected mean value of a customer's future purchases; shape (n,)."""
 
-def _interval(center: Array, error: Array, level: float) -> Interval:
-    reach = _quantile(level) * error
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        factor = np.exp(reach / center)
-    positive = (center > 0) & np.isfinite(factor)
-    with np.errstate(invalid="ignore"):
-        low = np.where(positive, center / factor, center - reach)
-        high = np.where(positive, center * factor, center + reach)
-    return Interval(center[()], error[()], low[()], high[()])
+    @abstractmethod
+    def variation(self, summary: Any) -> tuple[Array, Array]:
+        """Coefficients of variation of one purchase, and of the customer's own mean; (n,) each."""
 
 
-def _nullable(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def check_penalty(penalty: float) -> None:
+    """Raise InvalidValueError unless the penalty is a number of at least 0."""
+    if not (np.isfinite(penalty) and penalty >= 0):
+        raise InvalidValueError(f"penalty must be 0 or more; found {penalty}")
+
+
+def moment_start(data: Histories) -> tuple[float, float]:
+    """Shape and scale of a gamma rate that matches the mean and spread of repeat purchases."""
+    customers, exposure = data.weight.sum(), data.weight @ data.T
+    rate = max(float(data.weight @ data.frequency), 0.5) / max(float(exposure), 1e-12)
+    expected = rate * data.T
+    excess = data.weight @ ((data.frequency - expected) ** 2 - expected)
+    ratio = float(excess / max(float(data.weight @ expected**2), 1e-12 * float(customers)))
+    shape = float(np.clip(1.0 / max(ratio, 1e-3), 0.05, 20.0))
+    return shape, shape / rate

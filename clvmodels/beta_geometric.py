@@ -8,21 +8,25 @@ as a shift of b.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.base import TransactionModel, moment_start
+from clvmodels.covariates import Effect
+from clvmodels.forecasts import Counts, Parameters
 from clvmodels.frames import Histories
-from clvmodels.likelihood import Terms, Total
+from clvmodels.likelihood import Terms, Total, Value
 from clvmodels.optimize import LogLikelihood
 from clvmodels.special import (
+    discounted_until_dropout,
     log1p_ratio,
     negative_binomial_pmf,
     purchases_until_dropout,
 )
-from clvmodels.transaction import Counts, Parameters, TransactionModel, moment_start
 
 Array = npt.NDArray[np.float64]
 
@@ -41,6 +45,8 @@ class BetaGeometricModel(TransactionModel):
         "a": "Nobody is seen to leave, or customers hardly differ in how readily they do.",
         "b": "Nobody is seen to leave, or customers hardly differ in how readily they do.",
     }
+    purchase_effects = (Effect("alpha", -1.0, "purchase"),)
+    dropout_effects = (Effect("a", 1.0, "dropout_a"), Effect("b", 1.0, "dropout_b"))
     _first: ClassVar[int]
 
     def _start(self, data: Histories) -> Array:
@@ -65,7 +71,11 @@ class BetaGeometricModel(TransactionModel):
 
         return total
 
-    def _count_terms(self, x: Array, r: float, alpha: float, a: float, b: float) -> Terms:
+    def _terms(self, data: Histories, values: Sequence[Value]) -> Iterable[Terms]:
+        yield self._count_terms(data.frequency, *values)
+        yield self._row_terms(data.frequency, data.recency, data.T, *values)
+
+    def _count_terms(self, x: Array, r: Value, alpha: Value, a: Value, b: Value) -> Terms:
         """Ln of Gamma(r+x)/Gamma(r) alpha^r B(a, b+x)/B(a, b), with x + 1 for x in MBG/NBD."""
         y = x + self._first
         psi, trigamma = special.psi, _trigamma
@@ -99,7 +109,7 @@ class BetaGeometricModel(TransactionModel):
         )
 
     def _row_terms(
-        self, x: Array, recency: Array, T: Array, r: float, alpha: float, a: float, b: float
+        self, x: Array, recency: Array, T: Array, r: Value, alpha: Value, a: Value, b: Value
     ) -> Terms:
         """Ln of (alpha+T)^-(r+x) + [may have left] a/(b+x-1) (alpha+t_x)^-(r+x)."""
         k = r + x
@@ -159,6 +169,10 @@ class BetaGeometricModel(TransactionModel):
         left_at_n = np.exp(special.betaln(a + 1, b + before - 1) - special.betaln(a, b))
         at_least_n = special.betainc(before, k, z / (1 + z))
         return made_n + np.where(n > 0, left_at_n * at_least_n, 0.0)
+
+    def _discounted_if_alive(self, p: Parameters, x: Array, T: Array, rate: float) -> Array:
+        b = p["b"] + x + self._first
+        return discounted_until_dropout(p["r"] + x, p["a"], b, rate * (p["alpha"] + T))
 
     def _draw_if_alive(
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.base import Model, RandomState
+from clvmodels.base import RandomState, SpendModel, check_penalty
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import Spends, read_spends
 from clvmodels.likelihood import Terms, Total
@@ -22,7 +22,7 @@ SAMPLE_CUSTOMERS = 20_000
 P, Q, V = range(3)
 
 
-class GammaGamma(Model):
+class GammaGamma(SpendModel):
     r"""Gamma-Gamma model of mean spend.
 
     The value of each purchase of a customer is Gamma(p, nu), and nu ~ Gamma(q, v) across
@@ -90,8 +90,7 @@ class GammaGamma(Model):
         ConvergenceWarning
             If the data do not identify every parameter; the estimates are finite all the same.
         """
-        if not (np.isfinite(self.penalty) and self.penalty >= 0):
-            raise InvalidValueError(f"penalty must be 0 or more; found {self.penalty}")
+        check_penalty(self.penalty)
         data = read_spends(summary, weights, fit=True)
         customers = float(data.weight.sum())
         unit = float(data.weight @ data.monetary_value) / customers
@@ -139,6 +138,28 @@ class GammaGamma(Model):
         """
         data = read_spends(summary)
         return self._spend(data.frequency, data.monetary_value)
+
+    def variation(self, summary: Any) -> tuple[Array, Array]:
+        """Coefficients of variation of a customer's future purchases.
+
+        Given nu a purchase has coefficient of variation p^-1/2; the customer's mean p / nu has
+        (p x + q - 2)^-1/2 in the posterior. Where that variance is infinite (p x + q <= 2) the
+        latter is taken at p x + q = 2.05.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency and monetary_value.
+
+        Returns
+        -------
+        within, between : ndarray, shape (n,)
+            Of one purchase around the customer's own mean, and of that mean given the history.
+        """
+        data = read_spends(summary)
+        p, q, _ = self.params_.values()
+        excess = np.maximum(p * data.frequency + q - 2, 0.05)
+        return np.full(data.size, p**-0.5), excess**-0.5
 
     def simulate(
         self, summary: Any, purchases: npt.ArrayLike, random_state: RandomState = None

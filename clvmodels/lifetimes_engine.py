@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.base import Model
+from clvmodels.base import Model, TransactionModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import read_histories, read_horizons, read_spends
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.mbgnbd import MBGNBD
-from clvmodels.transaction import TransactionModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +61,7 @@ class _LifetimesModel(Model):
 
 class _LifetimesTransactions(_LifetimesModel, TransactionModel):
     def __init__(self) -> None:
-        self.penalty = 0.0
+        super().__init__()
 
     def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
         """Fit with lifetimes, without penalizer; input as for this project's models."""
@@ -127,7 +126,7 @@ class LifetimesGammaGamma(_LifetimesModel, GammaGamma):
     _fitter_name = "GammaGammaFitter"
 
     def __init__(self) -> None:
-        self.penalty = 0.0
+        super().__init__()
 
     def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
         """Fit with lifetimes, without penalizer; input as for this project's model."""

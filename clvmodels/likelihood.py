@@ -73,7 +73,7 @@ def add_by_row(
     weight: Array,
     parameters: Sequence[Value],
     designs: Sequence[Array],
-    columns: Sequence[slice],
+    columns: Sequence[npt.NDArray[np.intp]],
 ) -> None:
     """Add weighted terms whose log-parameters are linear in covariates.
 
@@ -87,7 +87,7 @@ def add_by_row(
     parameters : sequence of ndarray or float
         Natural parameters by row: exp(designs[i] @ coefficients[columns[i]]).
     designs : sequence of ndarray, shape (n, d_i)
-    columns : sequence of slice
+    columns : sequence of ndarray of int, shape (d_i,)
         Where each parameter's coefficients stand in the total.
     """
     total.value += float(weight @ terms.value)
@@ -100,6 +100,6 @@ def add_by_row(
         if i == j:
             curve = curve + slopes[i]
         block = designs[i].T @ (curve[:, None] * designs[j])
-        total.hessian[columns[i], columns[j]] += block
+        total.hessian[np.ix_(columns[i], columns[j])] += block
         if i != j:
-            total.hessian[columns[j], columns[i]] += block.T
+            total.hessian[np.ix_(columns[j], columns[i])] += block.T

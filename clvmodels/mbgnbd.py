@@ -17,8 +17,10 @@ class MBGNBD(BetaGeometricModel):
 
     Parameters
     ----------
-    penalty : float
-        L2 penalty; see :class:`clvmodels.transaction.TransactionModel`.
+    penalty, purchase_covariates, dropout_covariates
+        See :class:`clvmodels.base.TransactionModel`. Covariates scale lambda by
+        exp(gamma' z) through alpha, and a and b by their own exp(gamma_a' z), exp(gamma_b' z);
+        coefficients are named ``purchase:z``, ``dropout_a:z`` and ``dropout_b:z``.
 
     Attributes
     ----------

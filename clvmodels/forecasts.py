@@ -1,57 +1,35 @@
-"""The grammar of the transaction models: from purchase histories to forecasts of purchases."""
+"""Forecasts of purchases, from a model's parameters and customers' histories."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.base import Model, RandomState
+from clvmodels.covariates import CovariateEffects
 from clvmodels.exceptions import InvalidValueError
-from clvmodels.frames import Histories, compress, read_histories, read_horizons
-from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
+from clvmodels.fitted import Model, RandomState
+from clvmodels.frames import Histories, read_histories, read_horizons
 from clvmodels.special import unique_rows
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Parameters = Mapping[str, Any]
 
-SAMPLE_ROWS = 60_000
-SAMPLE_CUSTOMERS = 20_000
 
+class Forecasts(Model):
+    """What a transaction model forecasts.
 
-class TransactionModel(Model):
-    """A model of when customers buy and when they leave.
-
-    Subclasses give the log-likelihood and, for a customer who is alive at the end of observation,
-    the distribution of future purchases; this class does the rest.
-
-    Parameters
-    ----------
-    penalty : float
-        L2 penalty on the logarithms of the parameters, with time in units of the mean T; its
-        strength depends neither on units nor on the number of customers (see
-        :func:`clvmodels.optimize.estimate`).
+    Subclasses give the probability of being alive and, for a customer who is alive at the end of
+    observation, the distribution of future purchases; the forecasts follow.
     """
 
-    scale_names: ClassVar[tuple[str, ...]]
-    """Parameters measured in time."""
-
-    advice: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, penalty: float = 0.0) -> None:
-        self.penalty = penalty
-
-    # What a model gives
-
+    @property
     @abstractmethod
-    def _log_likelihood(self, data: Histories) -> LogLikelihood: ...
-
-    @abstractmethod
-    def _start(self, data: Histories) -> Array: ...
+    def _effects(self) -> CovariateEffects: ...
 
     @abstractmethod
     def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array: ...
@@ -67,62 +45,8 @@ class TransactionModel(Model):
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
     ) -> Counts: ...
 
-    # Fit
-
-    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
-        """Estimate the parameters by maximum likelihood.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            pandas, polars or pyarrow, with columns frequency, recency, T and, where rows stand
-            for several customers, weight. Time may be in any unit.
-        weights : array_like, shape (n,), optional
-            Customers behind each row; overrides the column.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        DataError, InvalidValueError, MissingColumnError
-            If the table cannot be used; the message names the first offending rows.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the data do not identify every parameter; the estimates are finite all the same.
-        """
-        if not (np.isfinite(self.penalty) and self.penalty >= 0):
-            raise InvalidValueError(f"penalty must be 0 or more; found {self.penalty}")
-        data = compress(read_histories(summary, weights))
-        customers = float(data.weight.sum())
-        unit = float(data.weight @ data.T) / customers or 1.0
-        scaled = data.in_units_of(unit)
-        sample = None
-        if data.size > SAMPLE_ROWS:
-            rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
-            sample = (self._log_likelihood(scaled.rows(rows, weight)), float(weight.sum()))
-        result = estimate(
-            self._log_likelihood(scaled),
-            self._start(scaled),
-            self.parameter_names,
-            customers,
-            penalty=self.penalty,
-            sample=sample,
-            advice=self.advice,
-            model=type(self).__name__,
-        )
-        shift = np.array(
-            [np.log(unit) if name in self.scale_names else 0.0 for name in self.parameter_names]
-        )
-        # A purchase has a density in time: changing the unit of time changes it by the unit.
-        in_units = result.log_likelihood - float(data.weight @ data.frequency) * np.log(unit)
-        self._learn(self.parameter_names, result, shift, in_units, customers)
-        return self
-
-    # Forecasts
+    @abstractmethod
+    def _discounted_if_alive(self, p: Parameters, x: Array, T: Array, rate: float) -> Array: ...
 
     def probability_alive(self, summary: Any) -> Array:
         """Probability that a customer is still one at the end of observation.
@@ -275,6 +199,36 @@ class TransactionModel(Model):
         )
         return self._alive(p, data.frequency, data.recency, data.T) * value
 
+    def dert(self, summary: Any, rate: float) -> Array:
+        """Discounted expected residual transactions: all future purchases at present value.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency, recency, T.
+        rate : float
+            Continuous discount rate per unit of T, above 0; ln(1 + d) / 52 for an annual rate d
+            and weeks.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        References
+        ----------
+        Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). RFM and CLV: using iso-value curves
+        for customer base analysis. Journal of Marketing Research 42(4), 415-430.
+        """
+        if not (np.isfinite(rate) and rate > 0):
+            raise InvalidValueError(f"the discount rate must be above 0; found {rate}")
+        data, p = self._read(summary)
+        value = self._over_histories(
+            lambda q, x, T: self._discounted_if_alive(q, x[:, None], T[:, None], rate)[:, 0],
+            p,
+            data,
+        )
+        return self._alive(p, data.frequency, data.recency, data.T) * value
+
     def simulate(
         self, summary: Any, horizon: float, n_draws: int, random_state: RandomState = None
     ) -> Counts:
@@ -306,17 +260,23 @@ class TransactionModel(Model):
     # Machinery
 
     def _read(self, summary: Any) -> tuple[Histories, Parameters]:
-        data = read_histories(summary)
+        data = read_histories(summary, covariates=self._effects.columns)
         return data, self._parameters(data)
 
     def _parameters(self, data: Histories) -> Parameters:
-        return self.params_
+        return self._effects.natural(self.params_, data.covariates)
 
     def _new_customer(self, covariates: Mapping[str, float] | None) -> Histories:
-        if covariates:
-            raise InvalidValueError(f"this model has no covariates; found {', '.join(covariates)}")
+        given, names = dict(covariates or {}), self._effects.columns
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise InvalidValueError(
+                f"unknown covariates {', '.join(unknown)}; "
+                f"the model has {', '.join(names) or 'none'}"
+            )
         zero = np.zeros(1)
-        return Histories(zero, zero, zero, np.ones(1), {})
+        values = {name: np.array([float(given.get(name, 0.0))]) for name in names}
+        return Histories(zero, zero, zero, np.ones(1), values)
 
     def _over_histories(self, function: Any, p: Parameters, data: Histories) -> Array:
         """Evaluate function(p, x, T) once per distinct pair and spread it over the rows."""
@@ -345,14 +305,3 @@ class TransactionModel(Model):
 
 def _as_columns(p: Parameters) -> Parameters:
     return {name: value[:, None] if np.ndim(value) else value for name, value in p.items()}
-
-
-def moment_start(data: Histories) -> tuple[float, float]:
-    """Shape and scale of a gamma rate that matches the mean and spread of repeat purchases."""
-    customers, exposure = data.weight.sum(), data.weight @ data.T
-    rate = max(float(data.weight @ data.frequency), 0.5) / max(float(exposure), 1e-12)
-    expected = rate * data.T
-    excess = data.weight @ ((data.frequency - expected) ** 2 - expected)
-    ratio = float(excess / max(float(data.weight @ expected**2), 1e-12 * float(customers)))
-    shape = float(np.clip(1.0 / max(ratio, 1e-3), 0.05, 20.0))
-    return shape, shape / rate

@@ -1,0 +1,71 @@
+"""The registry of models: a name in a configuration or a saved file to a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from clvmodels.base import Model, SpendModel, TransactionModel
+from clvmodels.bgnbd import BGNBD
+from clvmodels.exceptions import ModelFileError
+from clvmodels.gamma_gamma import GammaGamma
+from clvmodels.lifetimes_engine import LifetimesBGNBD, LifetimesGammaGamma, LifetimesMBGNBD
+from clvmodels.mbgnbd import MBGNBD
+
+CANDIDATES = (BGNBD, MBGNBD)
+"""Transaction models that ``auto`` chooses from."""
+
+
+class AutoTransactionModel:
+    """Fits every candidate and returns the one with the lowest BIC."""
+
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> TransactionModel:
+        """Return the best fitted model; a model that the data do not identify comes last."""
+        fitted = [candidate().fit(summary, weights) for candidate in CANDIDATES]
+        return min(fitted, key=lambda model: (bool(model.unidentified_), model.bic_))
+
+
+TRANSACTION_MODELS: Mapping[str, Callable[[], TransactionModel | AutoTransactionModel]] = {
+    "auto": AutoTransactionModel,
+    "bgnbd": BGNBD,
+    "mbgnbd": MBGNBD,
+    "lifetimes_auto": LifetimesBGNBD,
+    "lifetimes_bgnbd": LifetimesBGNBD,
+    "lifetimes_mbgnbd": LifetimesMBGNBD,
+}
+"""By the name that a configuration uses; lifetimes' own fitters are prefixed."""
+
+SPEND_MODELS: Mapping[str, Callable[[], SpendModel]] = {
+    "gamma_gamma": GammaGamma,
+    "lifetimes_gamma_gamma": LifetimesGammaGamma,
+}
+
+_CLASSES: dict[str, type[Model]] = {
+    model.__name__: model
+    for model in (
+        BGNBD,
+        MBGNBD,
+        GammaGamma,
+        LifetimesBGNBD,
+        LifetimesMBGNBD,
+        LifetimesGammaGamma,
+    )
+}
+
+
+def model_from_dict(description: Mapping[str, Any]) -> Any:
+    """Rebuild a model of any kind from its ``to_dict``.
+
+    Raises
+    ------
+    ModelFileError
+        If the description names no model, or is damaged.
+    """
+    name = description.get("model")
+    if name not in _CLASSES:
+        raise ModelFileError(
+            f"expected a saved model, one of {', '.join(_CLASSES)}; found {name!r}"
+        )
+    return _CLASSES[name].from_dict(description)
