@@ -69,7 +69,8 @@ def _forecast(inputs: ReportInputs) -> dict[str, Any]:
             how = "of the total"
         elif quantity in window and not window.empty:
             value = window[quantity].sum()
-            low, high = window[f"{quantity}_low"].sum(), window[f"{quantity}_high"].sum()
+            low = window[f"{quantity}_low"].sum(skipna=False)
+            high = window[f"{quantity}_high"].sum(skipna=False)
             how = "sum of the cohort-months' intervals, so wider than the total's own"
         elif quantity == "clv" and not inputs.tiers.empty:
             value = inputs.tiers["clv"].sum()

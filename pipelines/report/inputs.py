@@ -76,14 +76,15 @@ class ReportInputs:
     tiers : DataFrame
         tier, customers, clv, expected_revenue, share_of_clv.
     segments : DataFrame
-        dimension, value, customers, then any of ltv_revenue, ltv_margin, clv, churn.
+        dimension, value, customers, then per customer any of ltv_revenue, ltv_margin (to
+        date), expected_revenue, clv (over the horizon) and churn (mean probability).
     alive_matrix : DataFrame
         frequency, recency (days), probability_alive.
     frequency_histogram : DataFrame
         frequency, observed, expected (customers).
     model : dict
         ``label``; ``parameters`` (records: model, parameter, estimate, standard_error, low,
-        high); ``log_likelihood`` (by model); ``parity`` (records: model, parameter, own,
+        high); ``log_likelihood`` (by model); ``parity`` (records: model, quantity, own,
         lifetimes); ``notes`` (sentences).
     totals : DataFrame
         quantity (revenue, purchases, margin, clv), value, low, high over the horizon. Without

@@ -343,24 +343,24 @@ def segments(inputs: ReportInputs) -> Section:
         )
         return section
     code = inputs.currency
-    frame = frame.assign(
-        dimension=[str(d).replace("_", " ") for d in frame["dimension"]],
-        clv_each=frame["clv"] / frame["customers"] if "clv" in frame else np.nan,
-    )
+    frame = frame.assign(dimension=[str(d).replace("_", " ") for d in frame["dimension"]])
+    section.text = [
+        "Means per customer: LTV to date, before any cost; and what is forecast over the horizon, "
+        "where CLV is net of cost to serve and discounted."
+    ]
     section.tables["segments"] = table(
         frame,
         [
             Column("dimension", "Dimension"),
             Column("value", "Value"),
             Column("customers", "Customers", "integer"),
-            Column("ltv_revenue", money("LTV, revenue", code), "currency"),
-            Column("ltv_margin", money("LTV, gross margin", code), "currency"),
+            Column("ltv_revenue", money("LTV to date, revenue", code), "currency"),
+            Column("ltv_margin", money("LTV to date, gross margin", code), "currency"),
+            Column("expected_revenue", money("LTV forecast, revenue", code), "currency"),
             Column("clv", money("CLV", code), "currency"),
-            Column("clv_each", money("CLV per customer", code), "currency"),
-            Column("churn", "Churn", "percent"),
+            Column("churn", "Churn probability", "percent"),
         ],
         title="Segments",
         sheet="Segments",
-        note="LTV before, CLV after cost to serve and discounting.",
     )
     return section

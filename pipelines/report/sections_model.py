@@ -22,7 +22,7 @@ def model(inputs: ReportInputs) -> Section:
         return section
     section.text = [str(note) for note in inputs.model.get("notes", ())]
     if not parameters.empty:
-        named = parameters.assign(model=[words.model_label(str(m)) for m in parameters["model"]])
+        named = parameters.assign(model=[words.model_name(str(m)) for m in parameters["model"]])
         section.tables["parameters"] = table(
             named,
             [
@@ -39,14 +39,16 @@ def model(inputs: ReportInputs) -> Section:
         )
     parity = as_frame(inputs.model.get("parity"))
     if not parity.empty:
-        apart = (parity["own"] - parity["lifetimes"]) / parity["lifetimes"].abs()
+        parity = parity[parity["quantity"] != "seconds"]
         section.tables["parity"] = table(
             parity.assign(
-                model=[words.model_label(str(m)) for m in parity["model"]], difference=apart
+                model=[words.model_name(str(m)) for m in parity["model"]],
+                quantity=[str(q).replace("_", "-") for q in parity["quantity"]],
+                difference=(parity["own"] - parity["lifetimes"]) / parity["lifetimes"].abs(),
             ),
             [
                 Column("model", "Model"),
-                Column("parameter", "Quantity"),
+                Column("quantity", "Quantity"),
                 Column("own", "This project", "ratio"),
                 Column("lifetimes", "lifetimes", "ratio"),
                 Column("difference", "Relative difference", "ratio"),
@@ -61,7 +63,7 @@ def model(inputs: ReportInputs) -> Section:
         section.tables["log_likelihood"] = table(
             pd.DataFrame(
                 {
-                    "model": [words.model_label(name) for name in likelihood],
+                    "model": [words.model_name(name) for name in likelihood],
                     "value": list(likelihood.values()),
                 }
             ),

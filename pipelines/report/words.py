@@ -55,6 +55,15 @@ BASELINES = {
 }
 """Baselines of the first screen, as the end of a sentence."""
 
+MODEL_NAMES = {
+    "BGNBD": "BG/NBD",
+    "MBGNBD": "MBG/NBD",
+    "ParetoNBD": "Pareto/NBD",
+    "NBD": "NBD",
+    "GammaGamma": "Gamma-Gamma",
+}
+"""The literature's names of the model classes; an engine's prefix is kept."""
+
 METRICS: dict[str, str] = {
     "wape": "Error (WAPE)",
     "bias": "Bias",
@@ -121,6 +130,13 @@ def model_label(name: str) -> str:
 def model_line(name: str) -> str:
     """One line that explains a model."""
     return MODELS.get(name, ("", ""))[1]
+
+
+def model_name(kind: str) -> str:
+    """Class name of a model as the literature writes it."""
+    bare = kind.removeprefix("Lifetimes")
+    name = MODEL_NAMES.get(bare, bare)
+    return name if bare == kind else f"{name} (lifetimes)"
 
 
 def percent(share: float | None, digits: int = 0) -> str:

@@ -210,9 +210,11 @@ def example_inputs(**changes: object) -> ReportInputs:
                 "dimension": ["channel", "channel"],
                 "value": ["email", "=SUM(A1:A9)<script>alert(1)</script>"],
                 "customers": [3000, 1947],
-                "ltv_revenue": [180_000.0, 118_000.0],
-                "ltv_margin": [72_000.0, 47_200.0],
-                "clv": [61_000.0, 40_500.0],
+                "ltv_revenue": [180.4, 118.2],
+                "ltv_margin": [72.2, 47.3],
+                "expected_revenue": [60.5, 31.9],
+                "clv": [21.0, 10.5],
+                "churn": [0.41, 0.62],
             }
         ),
         alive_matrix=alive,
@@ -225,12 +227,12 @@ def example_inputs(**changes: object) -> ReportInputs:
         ),
         model={
             "parameters": [
-                ("bgnbd", "r", 0.2426, 0.0125, 0.219, 0.268),
-                ("bgnbd", "alpha", 4.4136, 0.378, 3.73, 5.22),
-                ("gamma_gamma", "p", 6.25, 0.4, 5.5, 7.1),
+                ("BGNBD", "r", 0.2426, 0.0125, 0.219, 0.268),
+                ("BGNBD", "alpha", 4.4136, 0.378, 3.73, 5.22),
+                ("GammaGamma", "p", 6.25, 0.4, 5.5, 7.1),
             ],
-            "log_likelihood": {"bgnbd": -9582.43, "gamma_gamma": -4055.92},
-            "parity": [{"model": "bgnbd", "parameter": "r", "own": 0.2426, "lifetimes": 0.2425}],
+            "log_likelihood": {"BGNBD": -9582.43, "GammaGamma": -4055.92},
+            "parity": [{"model": "BGNBD", "quantity": "r", "own": 0.2426, "lifetimes": 0.2425}],
             "notes": ["Newton's method converged in 7 steps."],
         },
     )
