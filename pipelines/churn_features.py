@@ -120,10 +120,10 @@ def churn_labels(purchases: Table, origin: dt.date, horizon_days: int) -> Table:
     bought = purchases.filter(purchases.purchase == 1, purchases.date <= until)
     day = ibis.literal(origin)
     counts = bought.group_by("customer_id").agg(
-        first=_.date.min(), returns=(_.date > day).cast("int64").sum()
+        first=_.date.min(), returns=ibis.ifelse(_.date > day, 1, 0).sum()
     )
     known = counts.filter(counts["first"] <= day)
-    return known.select("customer_id", churned=(known.returns == 0).cast("int64"))
+    return known.select("customer_id", churned=ibis.ifelse(known.returns == 0, 1, 0).cast("int64"))
 
 
 def _dimensions(table: Table) -> list[str]:

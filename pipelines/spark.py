@@ -23,6 +23,9 @@ from ibis.expr.types import Table
 from clvmodels.exceptions import ConfigError
 from pipelines.config import Config, Source
 
+_ZONE = "spark.sql.session.timeZone"
+_ARROW = "spark.sql.execution.arrow.pyspark.enabled"
+
 
 @contextmanager
 def connect(config: Config) -> Iterator[BaseBackend]:
@@ -48,17 +51,19 @@ def connect(config: Config) -> Iterator[BaseBackend]:
         with _java():
             session = builder.getOrCreate()
         session.sparkContext.setLogLevel("ERROR")
-    zone = session.conf.get("spark.sql.session.timeZone")
+    before = {key: session.conf.get(key) for key in (_ZONE, _ARROW)}
     connection = ibis.pyspark.connect(session)
     # Ibis sets the session to UTC; times without an offset are the source's local clock.
-    session.conf.set("spark.sql.session.timeZone", config.calendar.local_zone_of_source)
+    session.conf.set(_ZONE, config.calendar.local_zone_of_source)
+    session.conf.set(_ARROW, "true")
     try:
         yield connection
     finally:
         if started:
             session.stop()
         else:
-            session.conf.set("spark.sql.session.timeZone", zone)
+            for key, value in before.items():
+                session.conf.set(key, value)
 
 
 @contextmanager

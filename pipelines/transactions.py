@@ -167,6 +167,7 @@ def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
         purchase=ibis.literal(0, "int64"), refund_of_first=_.purchases_before == 1
     )
     tied = materialise(connection, tied.select("rows", *names))
+    tied = tied.mutate(purchase=tied.purchase.cast("int64"))  # Spark types literals by size
     orphans = refund_rows - int(tied.rows.sum().fill_null(0).execute())
     return bought.select(names).union(tied.select(names)), orphans
 

@@ -1,0 +1,68 @@
+"""One log on three engines: each fixture puts a frame where an engine reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import example_logs as logs
+import ibis
+import pandas as pd
+import postgres_server
+import pytest
+
+from pipelines.config import Config
+
+Place = Callable[..., Config]
+URI = "CLV_TEST_POSTGRES"
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres_server.running(tmp_path_factory.mktemp("postgres")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    from pyspark.sql import SparkSession
+
+    from pipelines import spark
+
+    options = {
+        "spark.master": "local[2]",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+    }
+    config = logs.config({"kind": "spark", "table": "none", "spark_options": options})
+    with spark.connect(config):  # later connections find this session and leave it running
+        yield SparkSession.getActiveSession()
+
+
+@pytest.fixture(params=["duckdb", "postgres", "spark"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Return a function that stores a frame in the engine and gives the configuration for it."""
+    engine = request.param
+
+    def store(frame: pd.DataFrame, table: str = "log", **sections: dict[str, object]) -> Config:
+        if engine == "duckdb":
+            file = tmp_path / "log.duckdb"
+            with duckdb.connect(str(file)) as connection:
+                connection.register("frame", frame)
+                connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM frame")
+            return logs.config({"kind": "duckdb", "path": str(file), "table": table}, **sections)
+        if engine == "postgres":
+            uri = request.getfixturevalue("postgres_uri")
+            monkeypatch.setenv(URI, uri)
+            connection = ibis.connect(uri)
+            connection.create_table(table, ibis.memtable(frame), overwrite=True)
+            connection.disconnect()
+            return logs.config({"kind": "postgres", "uri_env": URI, "table": table}, **sections)
+        request.getfixturevalue("spark_session")
+        file = tmp_path / f"{table}.parquet"
+        frame.to_parquet(file, coerce_timestamps="us")
+        return logs.config({"kind": "spark", "path": str(file)}, **sections)
+
+    return store
