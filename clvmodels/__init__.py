@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from clvmodels.lifetimes_engine import LifetimesBGNBD, LifetimesGammaGamma, LifetimesMBGNBD
     from clvmodels.mbgnbd import MBGNBD
     from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
+    from clvmodels.nbd import NBD
+    from clvmodels.pareto_nbd import ParetoNBD
 
 _HOMES = {
     "BGNBD": "bgnbd",
     "MBGNBD": "mbgnbd",
+    "NBD": "nbd",
+    "ParetoNBD": "pareto_nbd",
     "GammaGamma": "gamma_gamma",
     "ChurnClassifier": "churn",
     "LifetimesBGNBD": "lifetimes_engine",
@@ -29,6 +33,7 @@ _HOMES = {
 __all__ = [
     "BGNBD",
     "MBGNBD",
+    "NBD",
     "SPEND_MODELS",
     "TRANSACTION_MODELS",
     "ChurnClassifier",
@@ -36,6 +41,7 @@ __all__ = [
     "LifetimesBGNBD",
     "LifetimesGammaGamma",
     "LifetimesMBGNBD",
+    "ParetoNBD",
     "model_from_dict",
 ]
 

@@ -23,9 +23,12 @@ from clvmodels.likelihood import Terms, Total, Value
 from clvmodels.optimize import LogLikelihood
 from clvmodels.special import (
     discounted_until_dropout,
+    draw_geometric,
+    draw_poisson,
     log1p_ratio,
     negative_binomial_pmf,
     purchases_until_dropout,
+    trigamma,
 )
 
 Array = npt.NDArray[np.float64]
@@ -78,7 +81,7 @@ class BetaGeometricModel(TransactionModel):
     def _count_terms(self, x: Array, r: Value, alpha: Value, a: Value, b: Value) -> Terms:
         """Ln of Gamma(r+x)/Gamma(r) alpha^r B(a, b+x)/B(a, b), with x + 1 for x in MBG/NBD."""
         y = x + self._first
-        psi, trigamma = special.psi, _trigamma
+        psi = special.psi
         value = (
             special.gammaln(r + x)
             - special.gammaln(r)
@@ -180,17 +183,3 @@ class BetaGeometricModel(TransactionModel):
         rate = rng.gamma(p["r"] + x) / (p["alpha"] + T)
         leave = rng.beta(p["a"], p["b"] + x + self._first)
         return np.minimum(draw_poisson(rate * t, rng), draw_geometric(leave, rng))
-
-
-def draw_geometric(p: Array, rng: np.random.Generator) -> Counts:
-    """Trials until the first success; astronomically many where p is all but 0."""
-    return rng.geometric(np.maximum(p, 1e-15))
-
-
-def draw_poisson(mean: Array, rng: np.random.Generator) -> Counts:
-    """Poisson counts; means beyond what an integer holds are cut."""
-    return rng.poisson(np.minimum(mean, 1e18))
-
-
-def _trigamma(value: npt.ArrayLike) -> Array:
-    return np.asarray(special.polygamma(1, value))

@@ -13,8 +13,10 @@ from clvmodels.exceptions import ModelFileError
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.lifetimes_engine import LifetimesBGNBD, LifetimesGammaGamma, LifetimesMBGNBD
 from clvmodels.mbgnbd import MBGNBD
+from clvmodels.nbd import NBD
+from clvmodels.pareto_nbd import ParetoNBD
 
-CANDIDATES = (BGNBD, MBGNBD)
+CANDIDATES = (BGNBD, MBGNBD, ParetoNBD)
 """Transaction models that ``auto`` chooses from."""
 
 
@@ -31,6 +33,8 @@ TRANSACTION_MODELS: Mapping[str, Callable[[], TransactionModel | AutoTransaction
     "auto": AutoTransactionModel,
     "bgnbd": BGNBD,
     "mbgnbd": MBGNBD,
+    "nbd": NBD,
+    "pareto_nbd": ParetoNBD,
     "lifetimes_auto": LifetimesBGNBD,
     "lifetimes_bgnbd": LifetimesBGNBD,
     "lifetimes_mbgnbd": LifetimesMBGNBD,
@@ -47,6 +51,8 @@ _CLASSES: dict[str, type[Model]] = {
     for model in (
         BGNBD,
         MBGNBD,
+        NBD,
+        ParetoNBD,
         GammaGamma,
         LifetimesBGNBD,
         LifetimesMBGNBD,

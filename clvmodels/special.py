@@ -7,18 +7,15 @@ quantity is a sum or an integral of positive terms instead.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.quadrature import beta_nodes, panels
+
 Array = npt.NDArray[np.float64]
 
 _SERIES_TERMS = 3000
-_TINY_LOG = -43.0  # e^-43 < 2e-19: below double precision beside 1
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(16)
-_PANELS = 32
 _CHUNK = 4096
 
 
@@ -89,43 +86,6 @@ def _dropout_series(k: Array, a: Array, b: Array, z: Array) -> Array:
                 break
             np.maximum(beyond, 0.0, out=beyond)
     return total
-
-
-def beta_nodes(a: Array, b: Array, scale: Array) -> tuple[Array, Array, Array, Array]:
-    """Nodes and weights for expectations under Beta(a, b), rowwise.
-
-    Composite Gauss-Legendre in the logit of p, over the part that carries the mass; what is left
-    of the two power-law tails is returned as masses at p = 0 and p = 1, where an integrand that is
-    smooth on the given scale is constant.
-
-    Parameters
-    ----------
-    a, b : ndarray, shape (n,)
-    scale : ndarray, shape (n,)
-        The integrand is constant for p far below 1 / scale.
-
-    Returns
-    -------
-    nodes, weights : ndarray, shape (n, m)
-    mass_at_0, mass_at_1 : ndarray, shape (n,)
-    """
-    mode = np.log(a / b)
-    spread = 10 * np.sqrt(1 / a + 1 / b)
-    low = np.maximum(_TINY_LOG - np.log1p(scale + b), mode - spread + _TINY_LOG / a)
-    high = np.minimum(-_TINY_LOG + np.log1p(a), mode + spread - _TINY_LOG / b)
-    edges = low[:, None] + (high - low)[:, None] * (np.arange(_PANELS) / _PANELS)
-    half = (high - low) / (2 * _PANELS)
-    logit = (edges[:, :, None] + half[:, None, None] * (1 + _NODES)).reshape(a.size, -1)
-    log_beta = special.betaln(a, b)
-    log_density = (
-        -a[:, None] * np.logaddexp(0, -logit)
-        - b[:, None] * np.logaddexp(0, logit)
-        - log_beta[:, None]
-    )
-    weights = np.exp(log_density) * half[:, None] * np.tile(_NODE_WEIGHTS, _PANELS)
-    at_0 = np.exp(a * low - log_beta) / a
-    at_1 = np.exp(-b * high - log_beta) / b
-    return special.expit(logit), weights, at_0, at_1
 
 
 def _dropout_integral(k: Array, a: Array, b: Array, z: Array) -> Array:
@@ -217,12 +177,9 @@ def _exponential_integral_fraction(order: Array, c: Array) -> Array:
 
 def _exponential_integral_panels(order: Array, c: Array) -> Array:
     # In y = ln(1 + v) the integrand is exp(-c (e^y - 1) + (1 - order) y).
-    high = np.log1p(45.0 / c)
-    half = high / (2 * 16)
-    edges = high[:, None] * (np.arange(16) / 16)
-    y = (edges[:, :, None] + half[:, None, None] * (1 + _NODES)).reshape(c.size, -1)
+    y, weights = panels(np.zeros(c.size), np.log1p(45.0 / c), 16)
     integrand = np.exp(-c[:, None] * np.expm1(y) + (1 - order[:, None]) * y)
-    return half * (integrand @ np.tile(_NODE_WEIGHTS, 16))
+    return np.einsum("ij,ij->i", weights, integrand)
 
 
 def negative_binomial_pmf(n: npt.ArrayLike, k: npt.ArrayLike, z: npt.ArrayLike) -> Array:
@@ -237,6 +194,21 @@ def negative_binomial_pmf(n: npt.ArrayLike, k: npt.ArrayLike, z: npt.ArrayLike) 
         - special.xlog1py(n, z)
     )
     return np.asarray(np.exp(log_pmf))
+
+
+def trigamma(value: npt.ArrayLike) -> Array:
+    """Second derivative of the log-gamma function."""
+    return np.asarray(special.polygamma(1, value))
+
+
+def draw_geometric(p: Array, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Trials until the first success; astronomically many where p is all but 0."""
+    return rng.geometric(np.maximum(p, 1e-15))
+
+
+def draw_poisson(mean: Array, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Poisson counts; means beyond what an integer holds are cut."""
+    return rng.poisson(np.minimum(mean, 1e18))
 
 
 def unique_rows(*columns: Array) -> tuple[list[Array], npt.NDArray[np.intp]] | None:
@@ -274,8 +246,3 @@ def _codes(column: Array) -> tuple[npt.NDArray[np.int64], int]:
             return code, int(high - low) + 1
     values, inverse = np.unique(column, return_inverse=True)
     return inverse.astype(np.int64), values.size
-
-
-def as_float(value: Any) -> float:
-    """Return a zero-dimensional result as a float."""
-    return float(np.asarray(value).reshape(()))

@@ -1,0 +1,263 @@
+"""The Pareto/NBD model of Schmittlein, Morrison and Colombo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from clvmodels.base import TransactionModel, moment_start
+from clvmodels.covariates import Effect
+from clvmodels.forecasts import Counts, Parameters
+from clvmodels.frames import Histories
+from clvmodels.likelihood import Terms, Total, Value
+from clvmodels.optimize import LogLikelihood
+from clvmodels.quadrature import decay_nodes
+from clvmodels.special import (
+    draw_poisson,
+    negative_binomial_pmf,
+    scaled_exponential_integral,
+    trigamma,
+)
+
+Array = npt.NDArray[np.float64]
+
+R, ALPHA, S, BETA = range(4)
+
+
+class ParetoNBD(TransactionModel):
+    r"""Pareto / negative binomial distribution model.
+
+    A customer buys as a Poisson process of rate lambda until she leaves, unseen, after an
+    exponential lifetime of rate mu. Across customers lambda ~ Gamma(r, alpha) and
+    mu ~ Gamma(s, beta), independently.
+
+    With k = r + x the likelihood of a history of x repeat purchases, the last at t_x, observed
+    for T, is
+
+    .. math::
+       L = \frac{\Gamma(k)}{\Gamma(r)} \alpha^r \beta^s \left[
+           (\alpha+T)^{-k} (\beta+T)^{-s}
+           + s \int_{t_x}^{T} (\alpha+\tau)^{-k} (\beta+\tau)^{-(s+1)} d\tau \right],
+
+    customers who are alive and customers who left at tau. The papers write the integral as a
+    difference of Gaussian hypergeometric functions, in two cases (alpha above or below beta),
+    which overflows for frequent buyers; quadrature of the positive integrand has no such cases,
+    and the derivatives are integrals of the same kind.
+
+    Parameters
+    ----------
+    penalty, purchase_covariates, dropout_covariates
+        See :class:`clvmodels.base.TransactionModel`. Covariates scale lambda and mu by
+        exp(gamma' z) through alpha and beta; coefficients are named ``purchase:z`` and
+        ``dropout:z``.
+
+    Attributes
+    ----------
+    params_ : dict
+        ``r`` (shape), ``alpha`` (in the unit of T), ``s`` (shape), ``beta`` (in the unit of T).
+
+    References
+    ----------
+    Schmittlein, D. C., Morrison, D. G. and Colombo, R. (1987). Counting your customers: who are
+    they and what will they do next? Management Science 33(1), 1-24.
+    Fader, P. S. and Hardie, B. G. S. (2005). A note on deriving the Pareto/NBD model and related
+    expressions. http://brucehardie.com/notes/009/
+    """
+
+    parameter_names = ("r", "alpha", "s", "beta")
+    scale_names = ("alpha", "beta")
+    purchase_effects = (Effect("alpha", -1.0, "purchase"),)
+    dropout_effects = (Effect("beta", -1.0, "dropout"),)
+    advice: ClassVar = {
+        "r": "Customers hardly differ in how often they buy (or none bought again).",
+        "alpha": "Customers hardly differ in how often they buy (or none bought again).",
+        "s": "Nobody is seen to leave, or customers hardly differ in how readily they do.",
+        "beta": "Nobody is seen to leave, or customers hardly differ in how readily they do.",
+    }
+
+    def _start(self, data: Histories) -> Array:
+        shape, scale = moment_start(data)
+        return np.log([shape, 0.7 * scale, 0.7, 0.7])
+
+    def _log_likelihood(self, data: Histories) -> LogLikelihood:
+        counts, position = np.unique(data.frequency, return_inverse=True)
+        by_count = np.bincount(position, weights=data.weight).astype(float)
+
+        def total(theta: Array) -> Total:
+            r, alpha, s, beta = natural = np.exp(theta)
+            result = Total.zero(4)
+            result.add(_count_terms(counts, r, alpha, s, beta), by_count)
+            terms = _row_terms(data.frequency, data.recency, data.T, r, alpha, s, beta)
+            result.add(terms, data.weight)
+            return result.in_logs(natural)
+
+        return total
+
+    def _terms(self, data: Histories, values: Sequence[Value]) -> Iterable[Terms]:
+        yield _count_terms(data.frequency, *values)
+        yield _row_terms(data.frequency, data.recency, data.T, *values)
+
+    def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array:
+        k, s = p["r"] + x, p["s"]
+        log_odds = np.full(x.shape, -np.inf)
+        for rows, _, weights, log_ends in _departures(
+            k, p["alpha"] + recency, s, p["beta"] + recency, T - recency
+        ):
+            log_odds[rows] = _log(weights.sum(axis=1)) + log_ends
+        return special.expit(-log_odds)
+
+    def _expected_if_alive(self, p: Parameters, x: Array, T: Array, t: Array) -> Array:
+        # k B / A (1 - (B / (B+t))^(s-1)) / (s-1), without its pole at s = 1
+        k, A, B = p["r"] + x, p["alpha"] + T, p["beta"] + T
+        log_growth = np.log1p(t / B)
+        return np.asarray(k / A * B * log_growth * special.exprel((1 - p["s"]) * log_growth))
+
+    def _pmf_if_alive(self, p: Parameters, x: Array, T: Array, t: float, n: Array) -> Array:
+        k, A, s, B = (
+            np.broadcast_to(value, x.shape)[:, 0]
+            for value in (p["r"] + x, p["alpha"] + T, p["s"], p["beta"] + T)
+        )
+        stays = np.exp(-s * np.log1p(t / B))
+        columns = []
+        for count in n:
+            # Stays all the time, or leaves at u; either way with so many purchases till then.
+            pmf = stays * negative_binomial_pmf(count, k, t / A)
+            busy = k + count
+            length = np.full(k.shape, t)
+            refine = 1.0 + float(np.sqrt(min(count, k.max()))) / 3
+            for rows, u, weights in decay_nodes(
+                busy, A, s + 1, B, length, cut=count == 0, refine=refine
+            ):
+                at = negative_binomial_pmf(count, k[rows, None], u / A[rows, None])
+                scale = B[rows, None]
+                density = (s[rows, None] / scale) * (1 + u / scale) ** -(s[rows, None] + 1)
+                pmf[rows] += np.einsum("ij,ij->i", weights, at * density)
+            columns.append(pmf)
+        return np.stack(columns, axis=1)
+
+    def _discounted_if_alive(self, p: Parameters, x: Array, T: Array, rate: float) -> Array:
+        # Equation (2) of Fader, Hardie and Lee (2005, JMR), with e^c E_s(c) for Kummer's U.
+        k, A, B = p["r"] + x, p["alpha"] + T, p["beta"] + T
+        return np.asarray(k / A * B * scaled_exponential_integral(p["s"], rate * B))
+
+    def _draw_if_alive(
+        self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
+    ) -> Counts:
+        rate = rng.gamma(p["r"] + x) / (p["alpha"] + T)
+        leave = rng.standard_gamma(p["s"], x.shape) / (p["beta"] + T)
+        with np.errstate(divide="ignore", over="ignore"):
+            lifetime = rng.standard_exponential(x.shape) / leave
+        return draw_poisson(rate * np.minimum(lifetime, t), rng)
+
+
+def _count_terms(x: Array, r: Value, alpha: Value, s: Value, beta: Value) -> Terms:
+    """Logarithm of Gamma(r+x)/Gamma(r) alpha^r beta^s."""
+    return Terms(
+        special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha) + s * np.log(beta),
+        {
+            R: special.psi(r + x) - special.psi(r) + np.log(alpha),
+            ALPHA: r / alpha,
+            S: np.log(beta),
+            BETA: s / beta,
+        },
+        {
+            (R, R): trigamma(r + x) - trigamma(r),
+            (R, ALPHA): 1 / alpha,
+            (ALPHA, ALPHA): -r / alpha**2,
+            (S, BETA): 1 / beta,
+            (BETA, BETA): -s / beta**2,
+        },
+    )
+
+
+def _row_terms(
+    x: Array, recency: Array, T: Array, r: Value, alpha: Value, s: Value, beta: Value
+) -> Terms:
+    """Logarithm of the bracket of the likelihood, and its derivatives under the integral sign."""
+    k, A, B = r + x, alpha + recency, beta + recency
+    end_a, end_b = 1 / (alpha + T), 1 / (beta + T)
+    log_odds = np.full(x.shape, -np.inf)
+    gap_a, gap_b = np.log1p((T - recency) / A), np.log1p((T - recency) / B)
+    first = np.zeros((4, x.size))
+    second = np.zeros((4, 4, x.size))
+    for rows, u, weights, log_ends in _departures(k, A, s, B, T - recency):
+        mass = weights.sum(axis=1)
+        log_odds[rows] = _log(mass) + log_ends
+        weights /= np.where(mass > 0, mass, 1.0)[:, None]
+        # Derivatives of the logarithm of the integrand are multiples of these four.
+        a, b = _at(A, rows), _at(B, rows)
+        parts = (np.log1p(u / a), 1 / (a + u), np.log1p(u / b), 1 / (b + u))
+        for i, part in enumerate(parts):
+            weighted = weights * part
+            first[i, rows] = weighted.sum(axis=1)
+            for j in range(i, 4):
+                second[i, j, rows] = np.einsum("ij,ij->i", weighted, parts[j])
+    left = special.expit(log_odds)
+    bend = left * (1 - left)
+    scale = (-1.0, -k, -1.0, -(s + 1))
+    slope = (
+        gap_a - first[0],
+        k * (end_a - first[1]),
+        1 / s + gap_b - first[2],
+        s * end_b - (s + 1) * first[3],
+    )
+    curve = {
+        (i, j): scale[i] * scale[j] * (second[i, j] - first[i] * first[j])
+        for i in range(4)
+        for j in range(i, 4)
+    }
+    curve[R, ALPHA] += end_a - first[1]
+    curve[ALPHA, ALPHA] += k * (second[1, 1] - end_a**2)
+    curve[S, S] += -1 / (s * s)
+    curve[S, BETA] += end_b - first[3]
+    curve[BETA, BETA] += (s + 1) * second[3, 3] - s * end_b**2
+    hessian = {(i, j): left * entry + bend * slope[i] * slope[j] for (i, j), entry in curve.items()}
+    hessian[R, ALPHA] -= end_a
+    hessian[ALPHA, ALPHA] += k * end_a**2
+    hessian[S, BETA] -= end_b
+    hessian[BETA, BETA] += s * end_b**2
+    log_end_a, log_end_b = np.log(alpha + T), np.log(beta + T)
+    return Terms(
+        -k * log_end_a - s * log_end_b + np.logaddexp(0.0, log_odds),
+        {
+            R: left * slope[0] - log_end_a,
+            ALPHA: left * slope[1] - k * end_a,
+            S: left * slope[2] - log_end_b,
+            BETA: left * slope[3] - s * end_b,
+        },
+        hessian,
+    )
+
+
+def _departures(
+    k: Array, A: Value, s: Value, B: Value, length: Array
+) -> Iterable[tuple[npt.NDArray[np.intp], Array, Array, Array]]:
+    """Nodes of the integral over the time u after the last purchase at which she left.
+
+    Yields rows, u, weights with the integrand (1+u/A)^-k (1+u/B)^-(s+1) in them, and what to add
+    to the logarithm of their sum for the odds of having left against being alive.
+    """
+    k, A, s, B, length = np.broadcast_arrays(k, A, s, B, length)
+    for rows, u, weights in decay_nodes(k, A, s + 1, B, length):
+        a, b = A[rows, None], B[rows, None]
+        order, power = k[rows, None], s[rows, None]
+        weights *= np.exp(-order * np.log1p(u / a) - (power + 1) * np.log1p(u / b))
+        log_ends = (
+            np.log(s[rows] / B[rows])
+            + k[rows] * np.log1p(length[rows] / A[rows])
+            + s[rows] * np.log1p(length[rows] / B[rows])
+        )
+        yield rows, u, weights, log_ends
+
+
+def _at(values: Value, rows: npt.NDArray[np.intp]) -> Value:
+    return values[rows, None] if isinstance(values, np.ndarray) else values
+
+
+def _log(mass: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(mass))
