@@ -1,0 +1,1 @@
+"""This project against lifetimes, on the same simulated log and in one run (``make bench``)."""
