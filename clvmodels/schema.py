@@ -77,6 +77,7 @@ PURCHASES = Table(
         Column("amount", "number", "net value of the day", "currency"),
         Column("purchase", "integer", "1; 0 on a day that nets to a refund", "purchases"),
         Column("refund_of_first", "boolean", "a refund before the second purchase"),
+        Column("individual", "boolean", "false: counts in totals only", required=False),
         Column("margin", "number", "gross margin of the day", "currency", required=False),
         Column("channel", "string", "channel of the customer's first purchase", required=False),
         Column("product_category", "string", "category of the day's largest line", required=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import Literal
 
 import ibis
 from ibis import _
@@ -15,8 +16,22 @@ WINDOWS = (30, 90, 180, 365)
 """Lengths of the recent windows, in days."""
 
 
+People = Literal["individual", "aggregate", "all"]
+
+
+def of_people(purchases: Table, people: People) -> Table:
+    """Return the purchases of customers who may be profiled, who may not, or of all."""
+    if "individual" not in purchases.columns:
+        return purchases if people != "aggregate" else purchases.filter(ibis.literal(False))
+    if people == "all":
+        return purchases
+    return purchases.filter(purchases.individual == (people == "individual"))
+
+
 def churn_features(purchases: Table, origin: dt.date) -> Table:
     """Return one row for every customer known at the origin, from nothing after it.
+
+    Customers who count in totals only are left out.
 
     Parameters
     ----------
@@ -41,7 +56,7 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
         - the dimensions of the first purchase, where mapped.
     """
     day = ibis.literal(origin)
-    known = purchases.filter(purchases.date <= day)
+    known = of_people(purchases, "individual").filter(_.date <= day)
     bought_on = ibis.ifelse(known.purchase == 1, known.date, ibis.null("date"))
     before = ibis.window(group_by="customer_id", order_by="date", rows=(None, -1))
     dated = known.mutate(
@@ -117,7 +132,7 @@ def churn_labels(purchases: Table, origin: dt.date, horizon_days: int) -> Table:
     data must cover; refunds are no purchases.
     """
     until = ibis.literal(origin + dt.timedelta(days=horizon_days))
-    bought = purchases.filter(purchases.purchase == 1, purchases.date <= until)
+    bought = of_people(purchases, "individual").filter(_.purchase == 1, _.date <= until)
     day = ibis.literal(origin)
     counts = bought.group_by("customer_id").agg(
         first=_.date.min(), returns=ibis.ifelse(_.date > day, 1, 0).sum()

@@ -98,6 +98,22 @@ class Columns(Section):
         return self
 
 
+class Consent(Section):
+    """A log of grants and withdrawals, where consent is not a column of the transactions."""
+
+    path: str | None = Field(None, description="CSV or Parquet, for sources that are files")
+    table: str | None = Field(None, description="for sources that are databases")
+    customer_id: str = "customer_id"
+    timestamp: str = "timestamp"
+    granted: str = "granted"
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Consent:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("needs either path or table")
+        return self
+
+
 class Calendar(Section):
     """What a day is."""
 
@@ -145,6 +161,9 @@ class Governance(Section):
     )
     consent: Literal["ignore", "exclude", "aggregate_only"] = "ignore"
     retention_days: int | None = Field(None, ge=1)
+    pseudonym_key_env: str | None = Field(
+        None, description="environment variable with the key of pseudonyms for ids in outputs"
+    )
     max_missing_id_share: float = Field(0.3, ge=0, le=1)
     max_bad_row_share: float = Field(0.05, ge=0, le=1)
     max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
@@ -180,6 +199,7 @@ class Config(Section):
     name: Name
     source: Source
     columns: Columns = Columns(amount="amount")
+    consent: Consent | None = None
     calendar: Calendar = Calendar()
     economics: Economics = Economics()
     governance: Governance = Governance()
@@ -225,12 +245,20 @@ def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None =
 
 def _with_absolute_source(config: Config, base: Path | None) -> Config:
     """Take relative paths from the folder of the configuration file."""
-    paths = {}
-    for key in ("path", "temp_directory"):
-        value = getattr(config.source, key)
-        if base is not None and value and "://" not in value and not Path(value).is_absolute():
-            paths[key] = str(base / value)
-    return config.model_copy(update={"source": config.source.model_copy(update=paths)})
+    if base is None:
+        return config
+    changed: dict[str, Any] = {}
+    for name, keys in (("source", ("path", "temp_directory")), ("consent", ("path",))):
+        section = getattr(config, name)
+        values = {key: getattr(section, key, None) for key in keys}
+        paths = {
+            key: str(base / value)
+            for key, value in values.items()
+            if value and "://" not in value and not Path(value).is_absolute()
+        }
+        if paths:
+            changed[name] = section.model_copy(update=paths)
+    return config.model_copy(update=changed)
 
 
 def _explain(error: ValidationError) -> Iterable[str]:

@@ -17,7 +17,7 @@ from ibis import _
 from ibis.expr.types import DateColumn, Table
 
 from clvmodels.exceptions import InvalidValueError
-from pipelines.churn_features import churn_features, churn_labels
+from pipelines.churn_features import People, churn_features, churn_labels, of_people
 from pipelines.dialect import month_start, quarter_start
 from pipelines.lines import DIMENSIONS
 
@@ -38,7 +38,7 @@ VALUE_DIGITS = 8
 Cohort = Literal["month", "quarter"]
 
 
-def summary(purchases: Table, as_of: dt.date) -> Table:
+def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> Table:
     """Return the RFM summary of every customer who has bought by ``as_of``.
 
     Parameters
@@ -47,6 +47,9 @@ def summary(purchases: Table, as_of: dt.date) -> Table:
         Customer-days, ``schema.PURCHASES``.
     as_of : date
         The last day that is known, inclusive.
+    people : {'individual', 'aggregate', 'all'}
+        Customers who may be profiled one by one; those who count in totals only
+        (``governance.consent = 'aggregate_only'``); or both.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def summary(purchases: Table, as_of: dt.date) -> Table:
     Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), section
     "Data": the first purchase is left out of frequency and of the mean value.
     """
-    known = purchases.filter(purchases.date <= ibis.literal(as_of))
+    known = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
     bought = known.purchase == 1
     facts = known.group_by("customer_id").agg(
         bought=_.purchase.sum(),

@@ -86,6 +86,8 @@ def _fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
         source_name = getattr(columns, name)
         if source_name is not None:
             fields[name] = raw[source_name].cast("string")
+    if columns.consent is not None and config.governance.consent != "ignore":
+        fields["consent"] = raw[columns.consent]
     if columns.product_code is not None:
         fields["product_code"] = raw[columns.product_code].cast("string").strip().upper()
     return fields

@@ -18,7 +18,7 @@ from ibis import BaseBackend, _
 from ibis.expr.types import Table
 
 from clvmodels.exceptions import DataError
-from pipelines import lines, quality, sources
+from pipelines import consent, lines, quality, sources
 from pipelines.config import Config
 from pipelines.csv_files import rejected
 from pipelines.dialect import materialise, row_fingerprint
@@ -88,7 +88,9 @@ def load(
         if as_of is None and config.governance.retention_days is not None:
             staged = lines.stage(raw, config, None, connection.name)
             as_of = _as_date(staged.filter(staged.reason == 0).date.max().execute())
-        days = _customer_days(connection, raw, config, as_of)
+        with sources.reading(config.source):
+            days = _customer_days(connection, raw, config, as_of)
+            days = consent.apply(connection, days, config, as_of)
         purchases, orphans = _with_refunds(connection, days)
         account = _account(connection, days, purchases, orphans, config, as_of)
         account = replace(
@@ -134,6 +136,8 @@ def _customer_days(
     for name in lines.DIMENSIONS:
         if name in staged.columns:
             aggregates[name] = staged[name].argmax(staged.amount)
+    if "consent" in staged.columns:
+        aggregates["granted"] = ibis.ifelse(consent.granted(staged.consent), 1, 0).min() == 1
     days = staged.group_by("reason", "customer_id", "date").agg(**aggregates)
     return materialise(connection, days)
 
@@ -145,7 +149,8 @@ def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
     purchase in the log has nothing to reduce and is left out; the number of such rows is
     returned. Both look back in time only, so the table serves every earlier origin.
     """
-    extra = [name for name in days.columns if name == "margin" or name in lines.DIMENSIONS]
+    optional = ("individual", "margin", *lines.DIMENSIONS)
+    extra = [name for name in optional if name in days.columns]
     names = ["customer_id", "date", "amount", "purchase", "refund_of_first", *extra]
     known = days.filter(_.reason == 0)
     is_purchase = (known.amount > 0) | (known.lowest >= 0)

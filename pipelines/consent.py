@@ -1,0 +1,111 @@
+"""Who may be profiled: consent as a column of the log, or as a log of grants and withdrawals.
+
+What counts is the last word known at the as-of date, for the whole history of the customer. On a
+day that holds both a grant and a withdrawal, the withdrawal counts; a customer without any word
+has not consented.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import ibis
+from ibis import BaseBackend, _
+from ibis.expr.types import BooleanColumn, Column, Table
+
+from clvmodels.exceptions import ConfigError, MissingColumnError
+from pipelines import lines, sources
+from pipelines.config import Config, Consent
+
+GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
+"""Texts that are a grant, case ignored; every other text is none."""
+
+
+def granted(column: Column) -> BooleanColumn:
+    """Return whether a value is a grant; nothing is not."""
+    if column.type().is_boolean():
+        return column.fill_null(False)
+    if column.type().is_numeric():
+        return (column == 1).fill_null(False)
+    return column.cast("string").strip().lower().isin(GRANTS).fill_null(False)
+
+
+def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date | None) -> Table:
+    """Set aside, or mark, the customer-days of customers who may not be profiled.
+
+    Parameters
+    ----------
+    connection : ibis backend
+    days : ibis Table
+        Customer-days with their reason, and ``granted`` where consent is a column.
+    config : Config
+    as_of : date or None
+        Grants and withdrawals after it are not known yet; None knows all of them.
+
+    Returns
+    -------
+    ibis Table
+        The days; in mode ``exclude`` with the reason ``no_consent``, in mode ``aggregate_only``
+        with a boolean ``individual`` that is false where the customer counts in totals only.
+    """
+    mode = config.governance.consent
+    if mode == "ignore":
+        return days
+    if config.consent is not None:
+        words = _log(connection, config, config.consent, as_of)
+    elif "granted" in days.columns:
+        words = days.filter(_.reason == 0).select("customer_id", "date", "granted")
+    else:
+        raise ConfigError(
+            f"governance.consent = '{mode}' needs columns.consent or a [consent] section"
+        )
+    # 1 for a grant: engines differ in what they can do with booleans
+    daily = words.group_by("customer_id", "date").agg(grant=ibis.ifelse(_.granted, 1, 0).min())
+    last = daily.group_by("customer_id").agg(grant=_.grant.argmax(_.date))
+    willing = last.filter(_.grant == 1).select(willing_id=last.customer_id)
+    joined = days.left_join(willing, days.customer_id == willing.willing_id)
+    unwilling = (joined.reason == 0) & joined.willing_id.isnull()
+    if mode == "aggregate_only":
+        return joined.mutate(individual=~unwilling).drop("willing_id")
+    code = ibis.literal(lines.REASONS.index("no_consent"), "int8")
+    reason = ibis.ifelse(unwilling, code, joined.reason).cast("int8")
+    return joined.mutate(reason=reason).drop("willing_id")
+
+
+def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.date | None) -> Table:
+    """Return customer_id, date and granted of every word known at the as-of date."""
+    if consent.path is not None:
+        kind = "csv" if ".csv" in Path(consent.path).suffixes else "parquet"
+        changed = {"kind": kind, "path": consent.path, "table": None}
+        if config.source.kind == "spark":
+            changed |= {"kind": "spark", "format": kind}
+        elif config.source.kind not in sources.EMBEDDED:
+            raise ConfigError(
+                f"consent.path: source kind '{config.source.kind}' reads no files; put the grants "
+                "and withdrawals in a table and name it with consent.table"
+            )
+    else:
+        changed = {"table": consent.table, "path": config.source.path}
+        if config.source.kind == "spark":
+            changed["path"] = None
+    source = config.source.model_copy(update=changed)
+    raw = sources.read(connection, config.model_copy(update={"source": source}))
+    needed = [consent.customer_id, consent.timestamp, consent.granted]
+    missing = [name for name in needed if name not in raw.columns]
+    if missing:
+        raise MissingColumnError(
+            f"{sources.describe(source)}, named in [consent],", missing, list(raw.columns)
+        )
+    words = raw.select(
+        customer_id=lines.customer_ids(raw[consent.customer_id]),
+        date=lines.local_dates(raw[consent.timestamp], config, connection.name),
+        granted=granted(raw[consent.granted]),
+    ).filter(_.customer_id.notnull())
+    # A word without a readable day is taken as said today when it withdraws, and as never said
+    # when it grants.
+    latest = ibis.literal(as_of or dt.date(9999, 12, 31))
+    words = words.mutate(
+        date=ibis.ifelse(words.date.isnull() & ~words.granted, latest, words.date)
+    ).filter(_.date.notnull())
+    return words if as_of is None else words.filter(_.date <= latest)
