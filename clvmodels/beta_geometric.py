@@ -26,6 +26,7 @@ from clvmodels.special import (
     draw_geometric,
     draw_poisson,
     log1p_ratio,
+    log_rising,
     negative_binomial_pmf,
     purchases_until_dropout,
     trigamma,
@@ -82,15 +83,7 @@ class BetaGeometricModel(TransactionModel):
         """Ln of Gamma(r+x)/Gamma(r) alpha^r B(a, b+x)/B(a, b), with x + 1 for x in MBG/NBD."""
         y = x + self._first
         psi = special.psi
-        value = (
-            special.gammaln(r + x)
-            - special.gammaln(r)
-            + r * np.log(alpha)
-            + special.gammaln(b + y)
-            - special.gammaln(b)
-            + special.gammaln(a + b)
-            - special.gammaln(a + b + y)
-        )
+        value = log_rising(r, x) + r * np.log(alpha) + log_rising(b, y) - log_rising(a + b, y)
         of_sum = psi(a + b) - psi(a + b + y)
         of_sum_2 = trigamma(a + b) - trigamma(a + b + y)
         return Terms(

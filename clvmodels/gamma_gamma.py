@@ -14,6 +14,7 @@ from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import Spends, read_spends
 from clvmodels.likelihood import Terms, Total
 from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
+from clvmodels.special import log_rising
 
 Array = npt.NDArray[np.float64]
 
@@ -278,7 +279,7 @@ def _count_terms(x: Array, p: float, q: float, v: float) -> Terms:
     both, own = special.psi(px + q), special.psi(px)
     both_2, own_2 = special.polygamma(1, px + q), special.polygamma(1, px)
     return Terms(
-        special.gammaln(px + q) - special.gammaln(px) - special.gammaln(q) + q * np.log(v),
+        log_rising(px, q) - special.gammaln(q) + q * np.log(v),
         {P: x * (both - own), Q: both - special.psi(q) + np.log(v), V: q / v},
         {
             (P, P): x * x * (both_2 - own_2),

@@ -15,7 +15,7 @@ from clvmodels.forecasts import Counts, Parameters
 from clvmodels.frames import Histories
 from clvmodels.likelihood import Terms, Total, Value
 from clvmodels.optimize import LogLikelihood
-from clvmodels.special import draw_poisson, negative_binomial_pmf, trigamma
+from clvmodels.special import draw_poisson, log_rising, negative_binomial_pmf, trigamma
 
 Array = npt.NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def _terms(x: Array, T: Array, r: Value, alpha: Value) -> Terms:
     k, end = r + x, 1 / (alpha + T)
     log_end = np.log(alpha + T)
     return Terms(
-        special.gammaln(k) - special.gammaln(r) + r * np.log(alpha) - k * log_end,
+        log_rising(r, x) + r * np.log(alpha) - k * log_end,
         {
             R: special.psi(k) - special.psi(r) + np.log(alpha) - log_end,
             ALPHA: r / alpha - k * end,

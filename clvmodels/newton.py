@@ -87,6 +87,8 @@ def maximize(
         new_value, new_gradient, new_hessian = objective(theta + step)
         iterations += 1
         ratio = (new_value - value) / gain if np.isfinite(new_value) else -1.0
+        if gain < 1e-11 * (1.0 + abs(value)) and abs(ratio) * gain < 1e-10 * (1.0 + abs(value)):
+            ratio = 1.0  # the values hold only rounding errors here; the derivatives still serve
         length = float(np.linalg.norm(step))
         if ratio < 0.25:
             radius = 0.3 * min(length, radius)

@@ -16,13 +16,14 @@ from clvmodels.newton import Optimum, maximize
 Array = npt.NDArray[np.float64]
 LogLikelihood = Callable[[Array], Total]
 
-BOX = 10.0
+BOX = 14.0
 """Half-width of the box of the logarithms of the parameters, in the data's own units."""
 
-PSEUDO_CUSTOMERS = 0.1
-"""Strength of the prior that takes over where the likelihood has no maximum."""
+PRIOR_CUSTOMERS = (0.1, 1.0, 10.0, 100.0)
+"""Strengths of the prior that takes over where the likelihood has no maximum, mildest first."""
 
-_NOT_IDENTIFIED = 1e-9
+_LEAST_INFORMATION = 1e-3
+"""Below this, the log-parameters have a standard error beyond 30 along some axis."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ def estimate(
     the parameters. Neither the number of customers nor, with time and money measured in the
     data's own means, any unit changes its strength.
 
-    Where the likelihood has no maximum inside the box, the maximum under a prior of a tenth of a
-    customer (a penalty of 0.1 / N) is returned, with a ConvergenceWarning.
+    Where the likelihood has no maximum inside the box, the maximum under a prior worth a tenth
+    of a customer (a penalty of 0.1 / N), or the mildest stronger one that has a maximum, is
+    returned, with a ConvergenceWarning.
 
     Parameters
     ----------
@@ -102,16 +104,23 @@ def estimate(
         )
 
     if sample is not None:
-        warm = climb(*sample, penalty + PSEUDO_CUSTOMERS / sample[1], start, 1e-2)
+        warm = climb(*sample, penalty + PRIOR_CUSTOMERS[0] / sample[1], start, 1e-2)
         start = warm.theta
     best = climb(log_likelihood, customers, penalty, start, 1e-5)
-    unidentified = _unidentified(best, names)
-    if unidentified:
-        penalty += PSEUDO_CUSTOMERS / customers
-        best = climb(log_likelihood, customers, penalty, np.clip(start, -4, 4), 1e-5)
-        _warn(model, unidentified, advice or {})
+    unidentified = _unidentified(best, customers)
+    if unidentified.any():
+        for prior in PRIOR_CUSTOMERS:
+            total = penalty + prior / customers
+            best = climb(log_likelihood, customers, total, np.clip(start, -4, 4), 1e-5)
+            if not _unidentified(best, customers).any():
+                break
+        penalty = total
+        unidentified |= _held_by_prior(best, penalty)
+    missing = tuple(name for name, bad in zip(names, unidentified, strict=True) if bad)
+    if missing:
+        _warn(model, missing, advice or {}, prior)
     value = (best.value + 0.5 * penalty * float(best.theta @ best.theta)) * customers
-    return Estimate(best.theta, value, _inverse(-best.hessian * customers), unidentified)
+    return Estimate(best.theta, value, _inverse(-best.hessian * customers), missing)
 
 
 def _penalised(
@@ -124,24 +133,33 @@ def _penalised(
     )
 
 
-def _unidentified(best: Optimum, names: Sequence[str]) -> tuple[str, ...]:
+def _unidentified(best: Optimum, customers: float) -> npt.NDArray[np.bool_]:
     curvature, axes = np.linalg.eigh(-best.hessian)
-    flat = curvature < _NOT_IDENTIFIED * max(1.0, float(curvature[-1]))
+    flat = curvature < max(_LEAST_INFORMATION / customers, 1e-12 * float(curvature[-1]))
     if best.converged and not flat.any():
-        return ()
+        return np.zeros(best.theta.size, dtype=np.bool_)
     involved = best.at_bound | (np.abs(best.theta) >= BOX - 1e-6)
-    if not involved.any():
-        worst = axes[:, flat] if flat.any() else axes[:, :1]
-        involved = np.any(np.abs(worst) > 0.3, axis=1)
-    return tuple(name for name, bad in zip(names, involved, strict=True) if bad)
+    if involved.any():
+        return involved
+    return _involved(axes, flat if flat.any() else np.arange(curvature.size) == 0)
 
 
-def _warn(model: str, unidentified: Sequence[str], advice: Mapping[str, str]) -> None:
+def _held_by_prior(best: Optimum, penalty: float) -> npt.NDArray[np.bool_]:
+    """Which parameters lie along axes where the data say less than the prior does."""
+    curvature, axes = np.linalg.eigh(-best.hessian - penalty * np.eye(best.theta.size))
+    return _involved(axes, curvature < penalty)
+
+
+def _involved(axes: Array, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.any(np.abs(axes[:, chosen]) > 0.3, axis=1), dtype=np.bool_)
+
+
+def _warn(model: str, unidentified: Sequence[str], advice: Mapping[str, str], prior: float) -> None:
     reasons = list(dict.fromkeys(advice[name] for name in unidentified if name in advice))
     warnings.warn(
         f"{model}: the data do not identify {', '.join(unidentified)}: the likelihood has no "
         f"maximum. {' '.join(reasons)} The estimates are held finite by a prior worth "
-        f"{PSEUDO_CUSTOMERS:g} customers; forecasts from them are usable, their standard errors "
+        f"{prior:g} customers; forecasts from them are usable, their standard errors "
         "are not. Fit more customers, a longer period, or set penalty (0.01 is mild).",
         ConvergenceWarning,
         stacklevel=4,

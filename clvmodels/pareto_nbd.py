@@ -18,6 +18,7 @@ from clvmodels.optimize import LogLikelihood
 from clvmodels.quadrature import decay_nodes
 from clvmodels.special import (
     draw_poisson,
+    log_rising,
     negative_binomial_pmf,
     scaled_exponential_integral,
     trigamma,
@@ -157,7 +158,7 @@ class ParetoNBD(TransactionModel):
 def _count_terms(x: Array, r: Value, alpha: Value, s: Value, beta: Value) -> Terms:
     """Logarithm of Gamma(r+x)/Gamma(r) alpha^r beta^s."""
     return Terms(
-        special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha) + s * np.log(beta),
+        log_rising(r, x) + r * np.log(alpha) + s * np.log(beta),
         {
             R: special.psi(r + x) - special.psi(r) + np.log(alpha),
             ALPHA: r / alpha,

@@ -61,8 +61,9 @@ def beta_nodes(a: Array, b: Array, scale: Array) -> tuple[Array, Array, Array, A
     """
     mode = np.log(a / b)
     spread = 10 * np.sqrt(1 / a + 1 / b)
-    low = np.maximum(_TINY_LOG - np.log1p(scale + b), mode - spread + _TINY_LOG / a)
-    high = np.minimum(-_TINY_LOG + np.log1p(a), mode + spread - _TINY_LOG / b)
+    power_low, power_high = _TINY_LOG - np.log1p(scale + b), -_TINY_LOG + np.log1p(a)
+    low = np.maximum(power_low, mode - spread + _TINY_LOG / a)
+    high = np.minimum(power_high, mode + spread - _TINY_LOG / b)
     logit, widths = panels(low, high, _BETA_PANELS)
     log_beta = special.betaln(a, b)
     log_density = (
@@ -71,8 +72,9 @@ def beta_nodes(a: Array, b: Array, scale: Array) -> tuple[Array, Array, Array, A
         - log_beta[:, None]
     )
     weights = np.exp(log_density) * widths
-    at_0 = np.exp(a * low - log_beta) / a
-    at_1 = np.exp(-b * high - log_beta) / b
+    # The density is a pure power beyond an end that was not set by its decay.
+    at_0 = np.where(low == power_low, np.exp(np.minimum(a * low - log_beta, 0.0)) / a, 0.0)
+    at_1 = np.where(high == power_high, np.exp(np.minimum(-b * high - log_beta, 0.0)) / b, 0.0)
     return special.expit(logit), weights, at_0, at_1
 
 

@@ -24,6 +24,25 @@ def log1p_ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
     return np.log1p(np.asarray(numerator, dtype=float) / np.asarray(denominator, dtype=float))
 
 
+def log_rising(base: npt.ArrayLike, steps: npt.ArrayLike) -> Array:
+    """Return ln of Gamma(base + steps) / Gamma(base), exact also where base is far the larger."""
+    base, steps = np.asarray(base, dtype=float), np.asarray(steps, dtype=float)
+    large = np.maximum(base, 50.0)
+    top = large + steps
+    stirling = (
+        (top - 0.5) * np.log1p(steps / large)
+        + steps * (np.log(large) - 1)
+        + (_stirling_rest(top) - _stirling_rest(large))
+    )
+    direct = special.gammaln(base + steps) - special.gammaln(base)
+    return np.asarray(np.where(base > 50, stirling, direct))
+
+
+def _stirling_rest(value: Array) -> Array:
+    square = value * value
+    return np.asarray((1 / 12 - (1 / 360 - 1 / (1260 * square)) / square) / value)
+
+
 def purchases_until_dropout(
     k: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, z: npt.ArrayLike
 ) -> Array:
@@ -177,7 +196,8 @@ def _exponential_integral_fraction(order: Array, c: Array) -> Array:
 
 def _exponential_integral_panels(order: Array, c: Array) -> Array:
     # In y = ln(1 + v) the integrand is exp(-c (e^y - 1) + (1 - order) y).
-    y, weights = panels(np.zeros(c.size), np.log1p(45.0 / c), 16)
+    high = np.minimum(np.log1p(45.0 / c), 45.0 / np.maximum(order - 1, 1e-3))
+    y, weights = panels(np.zeros(c.size), high, 16)
     integrand = np.exp(-c[:, None] * np.expm1(y) + (1 - order[:, None]) * y)
     return np.einsum("ij,ij->i", weights, integrand)
 
