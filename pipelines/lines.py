@@ -9,10 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import math
-from collections.abc import Mapping
 
 import ibis
-from ibis import BaseBackend
 from ibis.expr.types import BooleanValue, Column, Table
 
 from clvmodels.exceptions import DataError, MissingColumnError
@@ -68,12 +66,13 @@ def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Tab
     if config.governance.duplicates == "drop":
         raw = raw.group_by(raw.columns).agg(copies=ibis._.count())
         copies = ["copies"]
-    typed = raw.select(*copies, **_fields(raw, config, engine))
-    staged = typed.mutate(reason=_reason(typed, config, as_of))
+    typed = raw.select(*copies, **typed_fields(raw, config, engine))
+    staged = typed.mutate(reason=reason_codes(typed, config, as_of))
     return staged.drop("product_code") if "product_code" in staged.columns else staged
 
 
-def _fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
+def typed_fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
+    """Return the mapped columns of a raw table, each of its type; null where unreadable."""
     columns = config.columns
     fields: dict[str, Column] = {
         "customer_id": customer_ids(raw[columns.customer_id]),
@@ -95,12 +94,7 @@ def _fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
 
 def require_columns(raw: Table, config: Config) -> None:
     """Raise MissingColumnError unless the raw table has every column that [columns] names."""
-    mapped = {
-        key: name
-        for key, name in config.columns.model_dump().items()
-        if name is not None and key != "date_format"
-    }
-    missing = {key: name for key, name in mapped.items() if name not in raw.columns}
+    missing = {key: name for key, name in mapped_columns(config).items() if name not in raw.columns}
     if not missing:
         return
     hints = []
@@ -109,6 +103,12 @@ def require_columns(raw: Table, config: Config) -> None:
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         hints.append(f"'{name}', mapped by columns.{key}{hint}")
     raise MissingColumnError(describe(config.source), hints, list(raw.columns))
+
+
+def mapped_columns(config: Config) -> dict[str, str]:
+    """Return what [columns] maps: key -> name in the source."""
+    keys = config.columns.model_dump(exclude={"date_format"}, exclude_none=True)
+    return {key: str(name) for key, name in keys.items()}
 
 
 def customer_ids(column: Column) -> Column:
@@ -169,7 +169,8 @@ def amounts(raw: Table, config: Config) -> Column:
     return number(raw[columns.quantity], config) * number(raw[columns.price], config)
 
 
-def _reason(lines: Table, config: Config, as_of: dt.date | None) -> Column:
+def reason_codes(lines: Table, config: Config, as_of: dt.date | None) -> Column:
+    """Return the code of the first reason that applies to each typed row."""
     governance, calendar = config.governance, config.calendar
     latest = calendar.latest or dt.date.today() + dt.timedelta(days=1)
     tests: dict[str, BooleanValue] = {
@@ -192,55 +193,3 @@ def _reason(lines: Table, config: Config, as_of: dt.date | None) -> Column:
         tests["zero_value"] = lines.amount == 0
     branches = [(test, REASONS.index(name)) for name, test in tests.items()]
     return ibis.cases(*branches, else_=0).cast("int8")
-
-
-EXAMPLES = 3
-_SHOWN = {"no_id": "customer_id", "bad_date": "timestamp", "bad_amount": "amount"}
-
-
-def examples(
-    connection: BaseBackend,
-    raw: Table,
-    config: Config,
-    as_of: dt.date | None,
-    set_aside: Mapping[str, int],
-) -> dict[str, list[str]]:
-    """Return the first rows that a customer id, date or amount set aside, as text.
-
-    Rows are numbered from 1 after the header; only files have numbers, tables of a database
-    have no order.
-    """
-    wanted = [reason for reason in _SHOWN if set_aside.get(reason, 0) > 0]
-    if not wanted:
-        return {}
-    numbered = connection.name == "duckdb"
-    row = ibis.row_number() + 1 if numbered else ibis.literal(0)
-    typed = raw.mutate(clv_row=row)
-    typed = typed.select(
-        "clv_row", **_fields(typed, config, connection.name), **_raw_texts(typed, config)
-    )
-    coded = typed.mutate(reason=_reason(typed, config, as_of))
-    found = {}
-    for reason in wanted:
-        rows = coded.filter(coded.reason == REASONS.index(reason)).limit(EXAMPLES).execute()
-        text = f"clv_{_SHOWN[reason]}"
-        found[reason] = [
-            (f"row {line.clv_row} " if numbered else "") + repr(getattr(line, text))
-            for line in rows.sort_values("clv_row").itertuples()
-        ]
-    return found
-
-
-def _raw_texts(raw: Table, config: Config) -> dict[str, Column]:
-    columns = config.columns
-    amount = columns.amount
-    if amount is None:
-        text = raw[columns.quantity].cast("string").fill_null("nothing")
-        shown = text + " x " + raw[columns.price].cast("string").fill_null("nothing")
-    else:
-        shown = raw[amount].cast("string")
-    return {
-        "clv_customer_id": raw[columns.customer_id].cast("string"),
-        "clv_timestamp": raw[columns.timestamp].cast("string"),
-        "clv_amount": shown,
-    }

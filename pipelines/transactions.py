@@ -22,6 +22,7 @@ from pipelines import consent, lines, quality, sources
 from pipelines.config import Config
 from pipelines.csv_files import rejected
 from pipelines.dialect import materialise, row_fingerprint
+from pipelines.preview import examples
 from pipelines.quality import DataQualityAccount
 
 AMOUNT_DIGITS = 8
@@ -90,14 +91,15 @@ def load(
             as_of = _as_date(staged.filter(staged.reason == 0).date.max().execute())
         with sources.reading(config.source):
             days = _customer_days(connection, raw, config, as_of)
-            days = consent.apply(connection, days, config, as_of)
+            if config.governance.consent != "ignore":
+                days = materialise(connection, consent.apply(connection, days, config, as_of))
         purchases, orphans = _with_refunds(connection, days)
         account = _account(connection, days, purchases, orphans, config, as_of)
         account = replace(
             account,
             examples={
                 **account.examples,
-                **lines.examples(connection, raw, config, as_of, account.set_aside),
+                **examples(connection, raw, config, as_of, account.set_aside),
             },
         )
         if enforce:
