@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,13 @@ import numpy.typing as npt
 from clvmodels.covariates import CovariateEffects, Design, Effect
 from clvmodels.exceptions import ConvergenceWarning, InvalidValueError
 from clvmodels.fitted import Model, RandomState
-from clvmodels.forecasts import Forecasts
-from clvmodels.frames import Histories, compress, read_histories
+from clvmodels.forecasts import Counts, Forecasts, Parameters
+from clvmodels.frames import Histories, compress, read_exposures, read_histories
 from clvmodels.likelihood import Terms, Total, Value, add_by_row
 from clvmodels.optimize import Estimate, LogLikelihood, estimate, systematic_sample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Model", "RandomState", "SpendModel", "TransactionModel"]
 
@@ -73,6 +76,12 @@ class TransactionModel(Forecasts):
     @abstractmethod
     def _log_likelihood(self, data: Histories) -> LogLikelihood:
         """Log-likelihood of customers who share the parameters."""
+
+    @abstractmethod
+    def _draw_histories(
+        self, p: Parameters, T: Array, rng: np.random.Generator
+    ) -> tuple[Counts, Array]:
+        """Frequency and recency of new customers observed for T; shapes (n,)."""
 
     @abstractmethod
     def _terms(self, data: Histories, values: Sequence[Value]) -> Iterable[Terms]:
@@ -135,6 +144,30 @@ class TransactionModel(Forecasts):
         self._learn(names, result, shift, in_units, customers)
         return self
 
+    def resample(self, summary: Any, random_state: RandomState = None) -> pd.DataFrame:
+        """Draw histories of new customers from the fitted model, in continuous time.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With T and the model's covariates; a whole-number ``weight`` repeats a row.
+        random_state : int or Generator, optional
+
+        Returns
+        -------
+        pandas.DataFrame
+            frequency, recency, T and the covariates; one row a customer.
+        """
+        import pandas as pd
+
+        rng = np.random.default_rng(random_state)
+        data = read_exposures(summary, self._effects.columns)
+        data = data.rows(np.repeat(np.arange(data.size), data.weight.astype(np.int64)))
+        frequency, recency = self._draw_histories(self._parameters(data), data.T, rng)
+        return pd.DataFrame(
+            {"frequency": frequency, "recency": recency, "T": data.T, **data.covariates}
+        )
+
     def _fit_with_covariates(
         self, effects: CovariateEffects, data: Histories, customers: float
     ) -> Estimate:
@@ -189,7 +222,7 @@ class TransactionModel(Forecasts):
         result = Total.zero(theta.size)
         for at in range(0, data.size, _CHUNK):
             rows = np.arange(at, min(at + _CHUNK, data.size))
-            part, matrices = data.rows(rows, data.weight[rows]), design.rows(rows).matrices
+            part, matrices = data.rows(rows), design.rows(rows).matrices
             values: list[Value] = [
                 np.exp(np.clip(matrix @ theta[columns], -30.0, 30.0))
                 for matrix, columns in zip(matrices, design.columns, strict=True)
@@ -201,10 +234,6 @@ class TransactionModel(Forecasts):
 
 class SpendModel(Model):
     """A model of the value of purchases."""
-
-    @abstractmethod
-    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
-        """Estimate the parameters from customers with repeat purchases."""
 
     @abstractmethod
     def expected_spend(self, summary: Any) -> Array:

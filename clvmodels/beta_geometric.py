@@ -176,3 +176,14 @@ class BetaGeometricModel(TransactionModel):
         rate = rng.gamma(p["r"] + x) / (p["alpha"] + T)
         leave = rng.beta(p["a"], p["b"] + x + self._first)
         return np.minimum(draw_poisson(rate * t, rng), draw_geometric(leave, rng))
+
+    def _draw_histories(
+        self, p: Parameters, T: Array, rng: np.random.Generator
+    ) -> tuple[Counts, Array]:
+        rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
+        leave = rng.beta(p["a"], p["b"], T.shape)
+        would = draw_poisson(rate * T, rng)
+        made = np.minimum(would, draw_geometric(leave, rng) - self._first)
+        # The times of the purchases she would make are ordered uniforms.
+        last = rng.beta(np.maximum(made, 1), would - made + 1)
+        return made, np.where(made > 0, T * last, 0.0)

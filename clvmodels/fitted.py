@@ -1,18 +1,16 @@
-"""The grammar that every fitted model speaks: parameters, their uncertainty, and files."""
+"""The uncertainty of a fitted model: standard errors, intervals, draws."""
 
 from __future__ import annotations
 
-import copy
-import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
-from clvmodels.optimize import Estimate
-from clvmodels.schema import SCHEMA_VERSION
+from clvmodels.exceptions import InvalidValueError
+from clvmodels.parameters import ParametricModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,96 +28,24 @@ class Interval(NamedTuple):
     upper: Any
 
 
-class Model:
-    """A fitted model holds parameters, never the data they came from.
+class LikelihoodRatio(NamedTuple):
+    """A likelihood-ratio test."""
 
-    Estimation runs in the logarithms of the positive parameters, followed by the coefficients of
-    covariates, which may have either sign; together these are the working parameters.
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
 
-    Attributes
-    ----------
-    params_ : dict of str to float
-        Natural parameters, then covariate coefficients. Scales are in the units of the data.
-    log_likelihood_ : float
-        Sum over customers, without the penalty, in the units of the data.
-    n_customers_ : float
-        Sum of the weights.
-    unidentified_ : tuple of str
-        Parameters that the data do not pin down; empty after a proper fit.
-    """
 
-    parameter_names: ClassVar[tuple[str, ...]]
+class Model(ParametricModel):
+    """A fitted model and how sure it is of its parameters and of what follows from them."""
 
-    params_: dict[str, float]
-    log_likelihood_: float
-    n_customers_: float
-    unidentified_: tuple[str, ...]
-    _working_covariance: Array | None
+    @abstractmethod
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
+        """Estimate the parameters."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name.endswith("_") and not name.startswith("_"):
-            raise NotFittedError(
-                f"{type(self).__name__} has no {name} yet: call fit, or use from_params"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
-        if "params_" not in self.__dict__:
-            return f"{type(self).__name__}({settings})"
-        learned = ", ".join(f"{key}={value:.4g}" for key, value in self.params_.items())
-        return f"<{type(self).__name__}({settings}) fitted: {learned}>"
-
-    def get_params(self) -> dict[str, Any]:
-        """Return the settings given to the constructor."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names}
-
-    # Construction without a fit
-
-    @classmethod
-    def from_params(cls, **params: float) -> Self:
-        """Build a model from known parameters, e.g. published ones.
-
-        Raises
-        ------
-        InvalidValueError
-            If a parameter is missing, unknown, or not a positive number.
-        """
-        if set(params) != set(cls.parameter_names):
-            raise InvalidValueError(
-                f"{cls.__name__} has the parameters {', '.join(cls.parameter_names)}; "
-                f"found {', '.join(params) or 'none'}"
-            )
-        bad = [f"{k} = {v}" for k, v in params.items() if not (np.isfinite(v) and v > 0)]
-        if bad:
-            raise InvalidValueError(f"parameters must be positive numbers; found {', '.join(bad)}")
-        model = cls()
-        model.params_ = {name: float(params[name]) for name in cls.parameter_names}
-        model.log_likelihood_ = float("nan")
-        model.n_customers_ = 0.0
-        model.unidentified_ = ()
-        model._working_covariance = None
-        return model
-
-    def _learn(
-        self,
-        names: tuple[str, ...],
-        estimate: Estimate,
-        shift: Array,
-        log_likelihood: float,
-        customers: float,
-    ) -> None:
-        working = estimate.theta + shift
-        positive = len(self.parameter_names)
-        natural = np.concatenate([np.exp(working[:positive]), working[positive:]])
-        self.params_ = dict(zip(names, natural.tolist(), strict=True))
-        self.log_likelihood_ = log_likelihood
-        self.n_customers_ = customers
-        self.unidentified_ = estimate.unidentified
-        self._working_covariance = estimate.covariance
-
-    # Uncertainty
+    @abstractmethod
+    def resample(self, summary: Any, random_state: RandomState = None) -> pd.DataFrame:
+        """Draw new data from the fitted model for customers as many and as old as these."""
 
     @property
     def covariance_(self) -> Array:
@@ -135,7 +61,7 @@ class Model:
 
     def confidence_intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Wald intervals of the parameters, on the log scale where they are positive."""
-        reach = _quantile(level) * np.sqrt(np.diag(self._covariance()))
+        reach = normal_quantile(level) * np.sqrt(np.diag(self._covariance()))
         low, high = self._natural(self._working() - reach), self._natural(self._working() + reach)
         return {
             name: (float(a), float(b)) for name, a, b in zip(self.params_, low, high, strict=True)
@@ -215,7 +141,7 @@ class Model:
             slopes.append((ahead - behind) / (2 * step))
         slope = np.stack(slopes)
         variance = np.einsum("i...,ij,j...->...", slope, covariance, slope)
-        return _interval(center, np.sqrt(np.maximum(variance, 0.0)), level)
+        return positive_interval(center, np.sqrt(np.maximum(variance, 0.0)), level)
 
     def draw_interval(
         self,
@@ -242,99 +168,69 @@ class Model:
         center = np.asarray(function(self), dtype=float)
         return Interval(center[()], draws.std(axis=0, ddof=1)[()], low[()], high[()])
 
-    # Files
+    def parametric_bootstrap(
+        self, summary: Any, n: int = 100, random_state: RandomState = None
+    ) -> pd.DataFrame:
+        """Refit the model to data drawn from itself: a check of the standard errors.
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-safe description; it holds no customer data."""
-        covariance = self.__dict__.get("_working_covariance")
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "model": type(self).__name__,
-            "settings": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in self.get_params().items()
-            },
-            "params": dict(self.params_),
-            "log_likelihood": _nullable(self.log_likelihood_),
-            "n_customers": self.n_customers_,
-            "unidentified": list(self.unidentified_),
-            "working_covariance": None if covariance is None else covariance.tolist(),
-        }
+        Parameters
+        ----------
+        summary : DataFrame
+            The customers whose number and ages the drawn data share.
+        n : int
+            Data sets drawn.
+        random_state : int or Generator, optional
 
-    @classmethod
-    def from_dict(cls, description: Mapping[str, Any]) -> Self:
-        """Rebuild a model from :meth:`to_dict`.
+        Returns
+        -------
+        pandas.DataFrame
+            One row a data set, one column a parameter.
+        """
+        import pandas as pd
+
+        rng = np.random.default_rng(random_state)
+        refits = (type(self)(**self.get_params()) for _ in range(n))
+        return pd.DataFrame([m.fit(self.resample(summary, rng)).params_ for m in refits])
+
+    def likelihood_ratio_test(self, restricted: Model) -> LikelihoodRatio:
+        """Test this model against one nested in it, fitted to the same customers.
+
+        Parameters
+        ----------
+        restricted : Model
+            The same model with fewer covariates.
+
+        Returns
+        -------
+        LikelihoodRatio
+            Twice the gain in log-likelihood, the number of extra parameters, and the p-value of
+            that gain if the extra parameters were all zero (chi-squared).
 
         Raises
         ------
-        ModelFileError
-            If the description is of another model or a later version, or is incomplete.
+        InvalidValueError
+            If the other model is not nested in this one, or was fitted to other customers.
         """
-        if description.get("model") != cls.__name__:
-            raise ModelFileError(
-                f"expected a saved {cls.__name__}; found {description.get('model')!r}"
+        from scipy.special import chdtrc
+
+        extra = len(self.params_) - len(restricted.params_)
+        nested = set(restricted.params_) < set(self.params_)
+        if self.parameter_names != restricted.parameter_names or not nested:
+            raise InvalidValueError(
+                "the restricted model must be of the same kind with fewer covariates; found "
+                f"{type(restricted).__name__} with {', '.join(restricted.params_)}"
             )
-        version = description.get("schema_version")
-        if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-            raise ModelFileError(
-                f"this version reads files up to schema version {SCHEMA_VERSION}; "
-                f"found {version!r}. Upgrade the package, or train again."
+        if self.n_customers_ != restricted.n_customers_:
+            raise InvalidValueError(
+                "both models must be fitted to the same customers; found "
+                f"{self.n_customers_:g} and {restricted.n_customers_:g}"
             )
-        try:
-            settings = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in description["settings"].items()
-            }
-            model = cls(**settings)
-            model.params_ = {str(k): float(v) for k, v in description["params"].items()}
-            value = description["log_likelihood"]
-            model.log_likelihood_ = float("nan") if value is None else float(value)
-            model.n_customers_ = float(description["n_customers"])
-            model.unidentified_ = tuple(description["unidentified"])
-            covariance = description["working_covariance"]
-            model._working_covariance = (
-                None if covariance is None else np.array(covariance, dtype=float)
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the saved {cls.__name__} is damaged: {error!r}") from None
-        missing = [name for name in cls.parameter_names if name not in model.params_]
-        if missing:
-            raise ModelFileError(f"the saved {cls.__name__} lacks {', '.join(missing)}")
-        return model
-
-    # Working parameters
-
-    def _working(self) -> Array:
-        values = np.array(list(self.params_.values()))
-        positive = len(self.parameter_names)
-        return np.concatenate([np.log(values[:positive]), values[positive:]])
-
-    def _natural(self, working: Array) -> Array:
-        positive = len(self.parameter_names)
-        return np.concatenate([np.exp(working[:positive]), working[positive:]])
-
-    def _jacobian(self) -> Array:
-        values = np.array(list(self.params_.values()))
-        values[len(self.parameter_names) :] = 1.0
-        return values
-
-    def _at(self, working: Array) -> Self:
-        model = copy.copy(self)
-        natural = self._natural(np.clip(working, -300, 300))
-        model.params_ = dict(zip(self.params_, natural.tolist(), strict=True))
-        return model
-
-    def _covariance(self) -> Array:
-        covariance = self._working_covariance
-        if covariance is None:
-            raise NotFittedError(
-                f"this {type(self).__name__} was given its parameters; only a fit has standard "
-                "errors"
-            )
-        return covariance
+        statistic = max(0.0, 2.0 * (self.log_likelihood_ - restricted.log_likelihood_))
+        return LikelihoodRatio(statistic, extra, float(chdtrc(extra, statistic)))
 
 
-def _quantile(level: float) -> float:
+def normal_quantile(level: float) -> float:
+    """Half-width, in standard errors, of a central normal interval."""
     if not 0 < level < 1:
         raise InvalidValueError(f"level must lie between 0 and 1; found {level}")
     from scipy.special import ndtri
@@ -342,8 +238,9 @@ def _quantile(level: float) -> float:
     return float(ndtri(0.5 + level / 2))
 
 
-def _interval(center: Array, error: Array, level: float) -> Interval:
-    reach = _quantile(level) * error
+def positive_interval(center: Array, error: Array, level: float) -> Interval:
+    """Interval of known standard error, on the log scale where the estimate is positive."""
+    reach = normal_quantile(level) * error
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         factor = np.exp(reach / center)
     positive = (center > 0) & np.isfinite(factor)
@@ -351,7 +248,3 @@ def _interval(center: Array, error: Array, level: float) -> Interval:
         low = np.where(positive, center / factor, center - reach)
         high = np.where(positive, center * factor, center + reach)
     return Interval(center[()], error[()], low[()], high[()])
-
-
-def _nullable(value: float) -> float | None:
-    return value if np.isfinite(value) else None

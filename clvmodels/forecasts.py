@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from clvmodels.covariates import CovariateEffects
 from clvmodels.exceptions import InvalidValueError
-from clvmodels.fitted import Model, RandomState
+from clvmodels.fitted import Interval, Model, RandomState, positive_interval
 from clvmodels.frames import Histories, read_histories, read_horizons
 from clvmodels.special import unique_rows
 
@@ -256,6 +256,49 @@ class Forecasts(Model):
             future = self._draw_if_alive(p, data.frequency, data.T, float(t), rng)
             counts[:, draw] = np.where(rng.random(data.size) < alive, future, 0)
         return counts
+
+    def total_purchases(
+        self,
+        summary: Any,
+        horizon: float,
+        level: float = 0.9,
+        *,
+        of_expectation: bool = False,
+        random_state: RandomState = None,
+    ) -> Interval:
+        """Purchases of all customers together within the horizon, with an interval.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency, recency, T [, weight].
+        horizon : float
+            In the unit of T.
+        level : float
+            Probability inside the interval.
+        of_expectation : bool
+            Whether the interval is for the expected total, from parameter uncertainty alone
+            (delta method), rather than for the total itself, which also varies with what
+            customers do.
+        random_state : int or Generator, optional
+            Of the draws by which the variance between customers' futures is measured.
+
+        Returns
+        -------
+        Interval
+            Of the model being right: season, trend and new customers are not in it.
+        """
+        weight = read_histories(summary, covariates=self._effects.columns).weight
+        expected = self.delta_interval(
+            lambda m: weight @ m.expected_purchases(summary, horizon), level
+        )
+        if of_expectation:
+            return expected
+        draws = int(np.clip(2_000_000 // weight.size, 8, 2000))
+        futures = self.simulate(summary, horizon, draws, random_state)
+        variance = weight @ futures.var(axis=1, ddof=1)
+        error = np.sqrt(expected.standard_error**2 + variance)
+        return positive_interval(np.asarray(expected.estimate), error, level)
 
     # Machinery
 

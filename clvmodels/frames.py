@@ -40,8 +40,9 @@ class Histories:
         """Number of rows."""
         return self.frequency.size
 
-    def rows(self, index: npt.NDArray[np.intp], weight: Array) -> Histories:
-        """Return the rows at ``index``, with other weights."""
+    def rows(self, index: npt.NDArray[np.intp], weight: Array | None = None) -> Histories:
+        """Return the rows at ``index``, with other weights if given."""
+        weight = self.weight[index] if weight is None else weight
         covariates = {name: values[index] for name, values in self.covariates.items()}
         return Histories(
             self.frequency[index], self.recency[index], self.T[index], weight, covariates
@@ -119,6 +120,25 @@ def read_histories(
     )
     extra = {name: columns[name] for name in covariates}
     return Histories(frequency, recency, T, columns["weight"], extra)
+
+
+def read_exposures(table: Any, covariates: Sequence[str] = ()) -> Histories:
+    """Read T [, weight, covariates] of customers whose purchases are still to be drawn.
+
+    As :func:`read_histories`, with frequency and recency 0.
+    """
+    columns = _read(table, ("T", *covariates), None)
+    _reject(columns["T"] < 0, "T must not be negative", T=columns["T"])
+    zero = np.zeros_like(columns["T"])
+    extra = {name: columns[name] for name in covariates}
+    return Histories(zero, zero, columns["T"], columns["weight"], extra)
+
+
+def read_counts(table: Any) -> tuple[Array, Array]:
+    """Read frequency and weight (1 where there is none); shapes (n,)."""
+    columns = _read(table, ("frequency",), None)
+    _check_frequency(columns["frequency"])
+    return columns["frequency"], columns["weight"]
 
 
 def compress(data: Histories) -> Histories:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,13 @@ from scipy import special
 
 from clvmodels.base import RandomState, SpendModel, check_penalty
 from clvmodels.exceptions import InvalidValueError
-from clvmodels.frames import Spends, read_spends
+from clvmodels.frames import Spends, read_counts, read_spends
 from clvmodels.likelihood import Terms, Total
 from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
 from clvmodels.special import log_rising
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = npt.NDArray[np.float64]
 
@@ -196,27 +199,30 @@ class GammaGamma(SpendModel):
         total = rng.standard_gamma(np.where(counts > 0, p * counts, 1.0)) / nu * scale
         return np.where(counts > 0, total, 0.0)
 
-    def simulate_mean_spend(
-        self, frequency: npt.ArrayLike, random_state: RandomState = None
-    ) -> Array:
-        """Draw the mean value of ``frequency`` purchases for customers from the population.
+    def resample(self, summary: Any, random_state: RandomState = None) -> pd.DataFrame:
+        """Draw mean values of purchases for new customers who buy as often as these.
 
         Parameters
         ----------
-        frequency : array_like of int, shape (n,)
+        summary : DataFrame
+            With frequency; a whole-number ``weight`` repeats a row, frequency 0 is left out.
         random_state : int or Generator, optional
 
         Returns
         -------
-        ndarray, shape (n,)
-            0 where frequency is 0.
+        pandas.DataFrame
+            frequency and monetary_value; one row a customer.
         """
+        import pandas as pd
+
         rng = np.random.default_rng(random_state)
-        x = np.asarray(frequency, dtype=float)
+        x, weight = read_counts(summary)
+        x = np.repeat(x, np.where(x > 0, weight, 0).astype(np.int64))
         p, q, v = self.params_.values()
-        nu = np.maximum(rng.gamma(q, 1 / v, x.shape), np.finfo(float).tiny)
-        tries = np.maximum(x, 1.0)
-        return np.where(x > 0, rng.standard_gamma(p * tries) / (nu * tries), 0.0)
+        tiny = np.finfo(float).tiny
+        nu = np.maximum(rng.gamma(q, 1 / v, x.shape), tiny)
+        value = np.maximum(rng.standard_gamma(p * x) / (nu * x), tiny)
+        return pd.DataFrame({"frequency": x, "monetary_value": value})
 
     def _spend(self, x: Array, m: Array) -> Array:
         p, q, v = self.params_.values()

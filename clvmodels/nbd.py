@@ -92,6 +92,12 @@ class NBD(TransactionModel):
     ) -> Counts:
         return draw_poisson(rng.gamma(p["r"] + x) / (p["alpha"] + T) * t, rng)
 
+    def _draw_histories(
+        self, p: Parameters, T: Array, rng: np.random.Generator
+    ) -> tuple[Counts, Array]:
+        made = draw_poisson(rng.gamma(p["r"], size=T.shape) / p["alpha"] * T, rng)
+        return made, np.where(made > 0, T * rng.beta(np.maximum(made, 1), 1), 0.0)
+
 
 def _terms(x: Array, T: Array, r: Value, alpha: Value) -> Terms:
     k, end = r + x, 1 / (alpha + T)

@@ -149,10 +149,24 @@ class ParetoNBD(TransactionModel):
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
     ) -> Counts:
         rate = rng.gamma(p["r"] + x) / (p["alpha"] + T)
-        leave = rng.standard_gamma(p["s"], x.shape) / (p["beta"] + T)
-        with np.errstate(divide="ignore", over="ignore"):
-            lifetime = rng.standard_exponential(x.shape) / leave
-        return draw_poisson(rate * np.minimum(lifetime, t), rng)
+        return draw_poisson(rate * _draw_active(p["s"], p["beta"] + T, t, rng), rng)
+
+    def _draw_histories(
+        self, p: Parameters, T: Array, rng: np.random.Generator
+    ) -> tuple[Counts, Array]:
+        rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
+        active = _draw_active(p["s"], p["beta"] + np.zeros_like(T), T, rng)
+        made = draw_poisson(rate * active, rng)
+        last = rng.beta(np.maximum(made, 1), 1)
+        return made, np.where(made > 0, active * last, 0.0)
+
+
+def _draw_active(s: Value, B: Array, length: Value, rng: np.random.Generator) -> Array:
+    """Time until she leaves, or the length of the period if that is shorter."""
+    rate = rng.standard_gamma(s, B.shape) / B
+    with np.errstate(divide="ignore", over="ignore"):
+        lifetime = rng.standard_exponential(B.shape) / rate
+    return np.minimum(lifetime, length)
 
 
 def _count_terms(x: Array, r: Value, alpha: Value, s: Value, beta: Value) -> Terms:
