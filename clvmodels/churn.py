@@ -7,6 +7,8 @@ were grown on, so that a probability of 0.8 means eight in ten.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -56,6 +58,14 @@ class ChurnSample:
             np.concatenate([s.churned for s in samples]),
         )
 
+    def thinned(self, rows: int, seed: int) -> ChurnSample:
+        """At most ``rows`` rows, chosen at random and kept in order."""
+        if len(self.churned) <= rows:
+            return self
+        rng = np.random.default_rng(seed)
+        chosen = np.sort(rng.choice(len(self.churned), rows, replace=False))
+        return ChurnSample(self.features.iloc[chosen], self.churned[chosen])
+
     @property
     def smaller_class(self) -> int:
         """Number of customers in the rarer of the two classes."""
@@ -71,6 +81,8 @@ class ChurnClassifier:
         Length of the window in which no purchase counts as churn, in days.
     max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
         As in scikit-learn's HistGradientBoostingClassifier.
+    max_rows : int
+        Most rows the trees are grown on; a larger sample is thinned at random.
     random_state : int
         Seed; the same seed and data give the same classifier.
     """
@@ -79,11 +91,12 @@ class ChurnClassifier:
         self,
         horizon_days: int = 90,
         *,
-        max_iter: int = 150,
-        learning_rate: float = 0.06,
+        max_iter: int = 100,
+        learning_rate: float = 0.08,
         max_leaf_nodes: int = 15,
         min_samples_leaf: int = 40,
         l2_regularization: float = 1.0,
+        max_rows: int = 200_000,
         random_state: int = 0,
     ) -> None:
         self.horizon_days = horizon_days
@@ -92,6 +105,7 @@ class ChurnClassifier:
         self.max_leaf_nodes = max_leaf_nodes
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
+        self.max_rows = max_rows
         self.random_state = random_state
 
     def fit(self, sample: ChurnSample, calibration: ChurnSample) -> Self:
@@ -114,13 +128,14 @@ class ChurnClassifier:
                     f"{int((~part.churned).sum())} and {int(part.churned.sum())}. Give it more "
                     "history, or another [train] churn_horizon_days."
                 )
+        sample = sample.thinned(self.max_rows, self.random_state)
         self.feature_names_: tuple[str, ...] = tuple(sample.features.columns)
         self.categories_: dict[str, list[str]] = {
-            name: sorted(column.dropna().value_counts().index[:MAX_CATEGORIES])
+            str(name): sorted(column.dropna().value_counts().index[:MAX_CATEGORIES])
             for name, column in sample.features.items()
             if not pd.api.types.is_numeric_dtype(column)
         }
-        self.classifier_: HistGradientBoostingClassifier = HistGradientBoostingClassifier(
+        classifier = HistGradientBoostingClassifier(
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.max_leaf_nodes,
@@ -129,19 +144,24 @@ class ChurnClassifier:
             early_stopping=False,
             categorical_features="from_dtype",
             random_state=self.random_state,
-        ).fit(self._matrix(sample.features), sample.churned)
-        self.calibrated_: CalibratedClassifierCV = CalibratedClassifierCV(
-            FrozenEstimator(self.classifier_),
-            method="isotonic" if calibration.smaller_class >= ISOTONIC_ROWS else "sigmoid",
-        ).fit(self._matrix(calibration.features), calibration.churned)
+        )
+        with one_thread():
+            self.classifier_: HistGradientBoostingClassifier = classifier.fit(
+                self._matrix(sample.features), sample.churned
+            )
+            self.calibrated_: CalibratedClassifierCV = CalibratedClassifierCV(
+                FrozenEstimator(self.classifier_),
+                method="isotonic" if calibration.smaller_class >= ISOTONIC_ROWS else "sigmoid",
+            ).fit(self._matrix(calibration.features), calibration.churned)
         return self
 
     def churn_probability(self, features: pd.DataFrame) -> Array:
         """Probability of no purchase within the horizon, shape (n,)."""
-        return np.asarray(self.calibrated_.predict_proba(self._matrix(features))[:, 1])
+        with one_thread():
+            return np.asarray(self.calibrated_.predict_proba(self._matrix(features))[:, 1])
 
     def permutation_importance(
-        self, sample: ChurnSample, n_repeats: int = 5, max_rows: int = 20_000
+        self, sample: ChurnSample, n_repeats: int = 3, max_rows: int = 5_000
     ) -> pd.DataFrame:
         """Loss of AUC when a feature's values are shuffled among customers.
 
@@ -152,15 +172,16 @@ class ChurnClassifier:
         """
         from sklearn.inspection import permutation_importance
 
-        result = permutation_importance(
-            self.classifier_,
-            self._matrix(sample.features),
-            sample.churned,
-            scoring="roc_auc",
-            n_repeats=n_repeats,
-            max_samples=min(max_rows, len(sample.churned)),
-            random_state=self.random_state,
-        )
+        sample = sample.thinned(max_rows, self.random_state)
+        with one_thread():
+            result = permutation_importance(
+                self.classifier_,
+                self._matrix(sample.features),
+                sample.churned,
+                scoring="roc_auc",
+                n_repeats=n_repeats,
+                random_state=self.random_state,
+            )
         table = pd.DataFrame(
             {
                 "feature": self.feature_names_,
@@ -189,6 +210,19 @@ class ChurnClassifier:
         if name.endswith("_") and not name.startswith("__"):
             raise NotFittedError(f"ChurnClassifier has no {name} yet: call fit first")
         raise AttributeError(f"'ChurnClassifier' object has no attribute '{name}'")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep the trees on one core.
+
+    Origins run in parallel already, and on a busy machine OpenMP's threads spend more time
+    waiting for each other than they save.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="openmp"):
+        yield
 
 
 def _categorical(column: pd.Series, known: list[str]) -> pd.Categorical:

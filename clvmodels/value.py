@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.25
 TIERS = (("top 1 %", 0.01), ("top 5 %", 0.05), ("top 10 %", 0.10))
-OTHER_TIER = "other 90 %"
+TIER_NAMES = (*(name for name, _ in TIERS), "other 90 %")
+"""Value tiers, best first."""
 
 
 @dataclass(frozen=True)
@@ -76,29 +77,43 @@ def value_interval(
     expected: Array,
     second_moment: Array,
     p_zero: Array,
-    spend_mean: Array,
-    spend_cv: Array,
+    spend: Array,
+    spend_within: Array,
+    spend_between: Array,
     level: float = 0.9,
 ) -> tuple[Array, Array]:
     """Interval of a customer's total revenue: zero-inflated gamma with matched moments.
 
-    The number of purchases N has mean ``expected``, second moment ``second_moment`` and
-    P(N = 0) = ``p_zero``; each purchase has mean ``spend_mean`` and predictive coefficient of
-    variation ``spend_cv``. Given that it is positive, the total is taken as gamma with the first
-    two moments of the compound sum.
+    Parameters
+    ----------
+    expected, second_moment, p_zero : ndarray, shape (n,)
+        Mean and second moment of the number of purchases N, and P(N = 0).
+    spend : ndarray, shape (n,)
+        Expected value of a purchase, in currency.
+    spend_within : ndarray, shape (n,)
+        Coefficient of variation of one purchase around the customer's own mean.
+    spend_between : ndarray, shape (n,)
+        Coefficient of variation of the customer's own mean, given what is known of them.
+    level : float
+        Probability inside the interval.
 
     Returns
     -------
     low, high : ndarray, shape (n,)
         Quantiles at (1 - level) / 2 and (1 + level) / 2, in currency.
+
+    Notes
+    -----
+    Given N and the customer's mean z, the total has mean N z and variance N z^2 within^2, so
+    E[S^2] = E[z^2] (E[N^2] + E[N] within^2) with E[z^2] = spend^2 (1 + between^2). Given that it
+    is positive, S is taken as gamma with these first two moments.
     """
     positive = np.clip(1.0 - p_zero, 1e-12, 1.0)
-    mean = expected * spend_mean / positive
-    variance_count = np.maximum(second_moment - expected**2, 0.0)
-    raw_second = (
-        expected * (spend_cv * spend_mean) ** 2 + (variance_count + expected**2) * spend_mean**2
-    ) / positive
-    variance = np.maximum(raw_second - mean**2, 1e-12 * np.maximum(mean, 1e-300) ** 2)
+    mean = expected * spend / positive
+    second = (
+        spend**2 * (1 + spend_between**2) * (second_moment + expected * spend_within**2) / positive
+    )
+    variance = np.maximum(second - mean**2, 1e-9 * mean**2)
     with np.errstate(divide="ignore", invalid="ignore"):
         shape = np.where(mean > 0, mean**2 / variance, 1.0)
         scale = np.where(mean > 0, variance / mean, 0.0)
@@ -108,6 +123,23 @@ def value_interval(
         return np.asarray(gammaincinv(shape, inner) * scale)
 
     return quantile((1 - level) / 2), quantile((1 + level) / 2)
+
+
+def spend_variation(p: float, q: float, frequency: Array) -> tuple[Array, Array]:
+    """Spread of purchase values under a Gamma-Gamma model, for :func:`value_interval`.
+
+    Given a customer's rate nu, a purchase is gamma(p, nu); given ``frequency`` observed
+    purchases, nu is gamma with shape q + p x (Fader and Hardie 2013, note 025, equation 5).
+
+    Returns
+    -------
+    within, between : ndarray, shape (n,)
+        Coefficients of variation of one purchase around the customer's mean, and of that mean.
+        The latter is infinite for a posterior shape of at most 2, and is held at 1.
+    """
+    posterior = q + p * np.asarray(frequency, dtype=float)
+    within = np.full_like(posterior, p**-0.5)
+    return within, np.where(posterior > 3, np.maximum(posterior - 2, 1.0) ** -0.5, 1.0)
 
 
 def value_tiers(clv: ArrayLike) -> NDArray[np.str_]:
@@ -120,7 +152,7 @@ def value_tiers(clv: ArrayLike) -> NDArray[np.str_]:
     rank = np.empty(values.size, dtype=np.int64)
     rank[np.argsort(-values, kind="stable")] = np.arange(values.size)
     limits = [np.ceil(share * values.size) for _, share in TIERS]
-    names = np.array([name for name, _ in TIERS] + [OTHER_TIER])
+    names = np.array(TIER_NAMES)
     return np.asarray(names[np.searchsorted(limits, rank, side="right")])
 
 

@@ -78,16 +78,19 @@ def test_impossible_churn_is_refused(churn: float) -> None:
 
 def test_value_interval_matches_a_simulated_compound_sum() -> None:
     rng = np.random.default_rng(3)
-    draws, cv, spend = 200_000, 0.6, 40.0
+    draws, within, between, spend = 200_000, 0.6, 0.3, 40.0
     rate = rng.gamma(2.0, 1.5, draws)
     count = rng.poisson(rate)
-    total = np.where(count > 0, rng.gamma(np.maximum(count, 1) / cv**2) * cv**2 * spend, 0.0)
+    own_mean = spend * rng.gamma(1 / between**2, between**2, draws)
+    unit_sum = rng.gamma(np.maximum(count, 1) / within**2) * within**2
+    total = np.where(count > 0, unit_sum * own_mean, 0.0)
     low, high = value.value_interval(
         np.array([count.mean()]),
         np.array([(count.astype(float) ** 2).mean()]),
         np.array([(count == 0).mean()]),
         np.array([spend]),
-        np.array([cv]),
+        np.array([within]),
+        np.array([between]),
     )
     covered = float(((total >= low[0]) & (total <= high[0])).mean())
     assert 0.88 < covered < 0.96
@@ -96,7 +99,7 @@ def test_value_interval_matches_a_simulated_compound_sum() -> None:
 
 
 def test_a_customer_sure_not_to_buy_is_worth_nothing_for_certain() -> None:
-    low, high = value.value_interval(*(np.array([x]) for x in (0.0, 0.0, 1.0, 40.0, 0.5)))
+    low, high = value.value_interval(*(np.array([x]) for x in (0.0, 0.0, 1.0, 40.0, 0.5, 0.2)))
     assert low[0] == high[0] == 0.0
 
 

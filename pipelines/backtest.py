@@ -1,0 +1,278 @@
+"""Forecast from past origins with what was known then, and compare with what happened after.
+
+Every origin is read from the engine first and judged in a process of its own. A forecast sees
+only :class:`~pipelines.candidates.Known`; the truth is opened when it is finished.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ibis import _
+from ibis.expr.types import Table
+from joblib import Parallel, delayed
+
+from clvmodels import metrics
+from clvmodels.churn import ChurnSample, churn_scores, reliability
+from clvmodels.exceptions import ConfigError, DataError
+from clvmodels.months import month_end, month_grid
+from pipelines import features, train
+from pipelines.candidates import CANDIDATES, Candidate, Known
+from pipelines.config import Config
+from pipelines.console import Progress
+from pipelines.train import Fitted
+
+CELL = ["cohort", "period"]
+QUANTITIES = ["purchases", "revenue"]
+CUSTOMER_MODELS = ("clv", "lifetimes")
+"""Models whose calibration by decile is kept."""
+
+MIN_HISTORY_DAYS = 150
+MIN_HOLDOUT_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What happened after the origin to the customers known at it.
+
+    Attributes
+    ----------
+    customers : DataFrame
+        purchases and revenue in all, in the row order of ``Known.customers``.
+    cells : DataFrame
+        cohort (quarter), period, purchases, revenue, customers.
+    churn : ChurnData, optional
+        Features at the origin and churn after it; None where the horizon outlasts the log.
+    """
+
+    customers: pd.DataFrame
+    cells: pd.DataFrame
+    churn: train.ChurnData | None
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """Long tables, one row a figure; of one origin or of all.
+
+    Attributes
+    ----------
+    metrics : DataFrame
+        origin, horizon_days, level, quantity, model, metric, value.
+    cells : DataFrame
+        origin, horizon_days, model, cohort (quarter), period, purchases, revenue, their _low
+        and _high, actual_purchases, actual_revenue, customers.
+    deciles : DataFrame
+        origin, model, quantity, decile (1 = lowest forecast), customers, forecast_mean,
+        actual_mean.
+    churn_reliability : DataFrame
+        origin, model, bin, predicted, observed, customers.
+    churn_importance : DataFrame
+        origin, feature, importance, importance_sd.
+    """
+
+    metrics: pd.DataFrame
+    cells: pd.DataFrame
+    deciles: pd.DataFrame
+    churn_reliability: pd.DataFrame
+    churn_importance: pd.DataFrame
+
+
+def choose_origins(first: dt.date, last: dt.date, config: Config) -> list[dt.date]:
+    """Configured origins, or month ends spread over the log.
+
+    Raises
+    ------
+    ConfigError
+        If a configured origin leaves nothing known before it or nothing to compare after it.
+    DataError
+        If the log is too short for even one origin.
+    """
+    if config.backtest.origins:
+        outside = [o for o in config.backtest.origins if not first < o < last]
+        if outside:
+            raise ConfigError(
+                f"[backtest] origins must lie between the first ({first}) and the last ({last}) "
+                f"day of the data; found {', '.join(map(str, outside))}"
+            )
+        return sorted(set(config.backtest.origins))
+    ends = []
+    day = month_end(first + dt.timedelta(days=MIN_HISTORY_DAYS))
+    while day <= last - dt.timedelta(days=MIN_HOLDOUT_DAYS):
+        ends.append(day)
+        day = month_end(day + dt.timedelta(days=1))
+    if not ends:
+        raise DataError(
+            f"a backtest needs about {MIN_HISTORY_DAYS + MIN_HOLDOUT_DAYS} days of data; found "
+            f"{first} to {last}. Give it a longer log, or name [backtest] origins."
+        )
+    if len(ends) <= config.backtest.max_origins:
+        return ends
+    chosen = np.linspace(0, len(ends) - 1, config.backtest.max_origins).round().astype(int)
+    return [ends[i] for i in chosen]
+
+
+def run(
+    purchases: Table, first: dt.date, last: dt.date, config: Config, progress: Progress
+) -> BacktestResult:
+    """Replay the past from every origin, comparing forecasts with actuals up to ``last``."""
+    origins = choose_origins(first, last, config)
+    with progress.step(f"read what was known at {len(origins)} origins, and what followed"):
+        pairs = [observe(purchases, first, origin, last, config) for origin in origins]
+    with progress.step(f"forecast from {len(origins)} origins and compare with what happened"):
+        labelled = [truth.churn is not None for _, truth in pairs]
+        results = Parallel(n_jobs=config.backtest.jobs)(
+            delayed(judge)(known, truth, config, explain=not any(labelled[i + 1 :]))
+            for i, (known, truth) in enumerate(pairs)
+        )
+    return BacktestResult(
+        **{
+            table.name: pd.concat([getattr(r, table.name) for r in results], ignore_index=True)
+            for table in fields(BacktestResult)
+        }
+    )
+
+
+def observe(
+    purchases: Table, first: dt.date, origin: dt.date, last: dt.date, config: Config
+) -> tuple[Known, Truth]:
+    """Read one origin from the engine: what was known and, apart from it, what happened."""
+    table = train.scoring_table(purchases, origin).to_pandas()
+    table["quarter"] = pd.to_datetime(table["cohort"]).dt.to_period("Q").dt.start_time
+    after = (
+        features.customer_months(purchases, origin, last)
+        .group_by("customer_id")
+        .agg(purchases=_.purchases.sum(), revenue=_.revenue.sum())
+        .to_pandas()
+    )
+    actual = table[["customer_id"]].merge(after, on="customer_id", how="left", validate="1:1")
+    horizon = config.train.churn_horizon_days
+    has_labels = origin + dt.timedelta(days=horizon) <= last
+    return (
+        Known(
+            train.extract(purchases, first, origin, config),
+            month_grid(origin, last),
+            table.drop(columns="customer_id"),
+        ),
+        Truth(
+            actual[QUANTITIES].fillna(0.0),
+            features.cohort_actuals(purchases, origin, last, cohort="quarter"),
+            train.churn_data(purchases, origin, horizon) if has_labels else None,
+        ),
+    )
+
+
+def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> BacktestResult:
+    """Make every candidate's forecast from one origin and score it.
+
+    ``explain`` asks for the importance of the churn classifier's features too.
+    """
+    fitted = train.estimate(known.training, config)
+    candidates = {name: make(known, fitted, config) for name, make in CANDIDATES.items()}
+    cells = pd.concat(
+        [_with_actuals(c, truth).assign(model=name) for name, c in candidates.items()]
+    )
+    scores = [
+        row for name in candidates for row in _cell_scores(name, cells[cells["model"] == name])
+    ]
+    deciles = []
+    for name, candidate in candidates.items():
+        if candidate.customers is None:
+            continue
+        scores += _customer_scores(name, candidate.customers, truth.customers)
+        if name in CUSTOMER_MODELS:
+            deciles.append(_deciles(candidate.customers, truth.customers).assign(model=name))
+    churn_rows, reliable, importance = _judge_churn(fitted, truth, config, explain)
+    stamp: dict[str, Any] = {"origin": pd.Timestamp(known.grid.as_of)}
+    scored = pd.DataFrame(
+        scores + churn_rows, columns=["level", "quantity", "model", "metric", "value"]
+    )
+    horizon = int(known.grid.edges[-1])
+    return BacktestResult(
+        metrics=scored.assign(**stamp, horizon_days=horizon),
+        cells=cells.assign(**stamp, horizon_days=horizon),
+        deciles=pd.concat(deciles).assign(**stamp),
+        churn_reliability=reliable.assign(**stamp),
+        churn_importance=importance.assign(**stamp),
+    )
+
+
+Row = tuple[str, str, str, str, float]
+
+
+def _with_actuals(candidate: Candidate, truth: Truth) -> pd.DataFrame:
+    actual = truth.cells.rename(columns={q: f"actual_{q}" for q in QUANTITIES})
+    cells = actual.merge(candidate.cells, on=CELL, how="outer", validate="1:1", indicator=True)
+    odd = cells[cells["_merge"] != "both"]
+    if len(odd):
+        raise DataError(
+            f"a forecast and its actuals must hold the same cohort-months; {len(odd)} differ, "
+            f"the first: cohort {odd['cohort'].iloc[0]:%Y-%m}, month {odd['period'].iloc[0]:%Y-%m}"
+        )
+    ends = [f"{q}_{end}" for q in QUANTITIES for end in ("low", "high")]
+    return cells.drop(columns="_merge").reindex(
+        columns=[*cells.columns.drop("_merge"), *(e for e in ends if e not in cells)]
+    )
+
+
+def _cell_scores(model: str, cells: pd.DataFrame) -> Iterator[Row]:
+    months = cells.groupby("period")[[*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]].sum()
+    for quantity in QUANTITIES:
+        for level, table in (("total_month", months), ("cohort_month", cells)):
+            actual, made = table[f"actual_{quantity}"], table[quantity]
+            for metric in (metrics.wape, metrics.bias, metrics.mae, metrics.rmse):
+                yield level, quantity, model, metric.__name__, metric(actual, made)
+        low, high = cells[f"{quantity}_low"], cells[f"{quantity}_high"]
+        if low.notna().all():
+            covered = metrics.coverage(cells[f"actual_{quantity}"], low, high)
+            yield "cohort_month", quantity, model, "coverage_90", covered
+
+
+def _customer_scores(model: str, made: pd.DataFrame, actual: pd.DataFrame) -> Iterator[Row]:
+    for quantity in QUANTITIES:
+        for metric in (metrics.mae, metrics.rmse, metrics.bias, metrics.gini):
+            score = metric(actual[quantity], made[quantity])
+            yield "customer", quantity, model, metric.__name__, score
+
+
+def _deciles(made: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
+    tables = []
+    for quantity in QUANTITIES:
+        rank = made[quantity].rank(method="first", pct=True)
+        decile = (rank * 10).apply(np.ceil).astype(int).rename("decile")
+        table = pd.DataFrame({"forecast": made[quantity], "actual": actual[quantity]})
+        grouped = table.groupby(decile).agg(
+            customers=("actual", "size"),
+            forecast_mean=("forecast", "mean"),
+            actual_mean=("actual", "mean"),
+        )
+        tables.append(grouped.reset_index().assign(quantity=quantity))
+    return pd.concat(tables)
+
+
+def _judge_churn(
+    fitted: Fitted, truth: Truth, config: Config, explain: bool
+) -> tuple[list[Row], pd.DataFrame, pd.DataFrame]:
+    reliable = pd.DataFrame(columns=["bin", "predicted", "observed", "customers", "model"])
+    importance = pd.DataFrame(columns=["feature", "importance", "importance_sd"])
+    if truth.churn is None:
+        return [], reliable, importance
+    horizon = config.train.churn_horizon_days
+    table = train.with_model_features(truth.churn.features, fitted.transactions, horizon)
+    made = {"bgnbd": table["model_probability_no_purchase"].to_numpy()}
+    if fitted.churn is not None:
+        made["churn"] = fitted.churn.churn_probability(table)
+        if explain:
+            sample = ChurnSample(table, truth.churn.churned)
+            importance = fitted.churn.permutation_importance(sample)
+    rows = [
+        ("customer", "purchases", model, metric, value)
+        for model, probability in made.items()
+        for metric, value in churn_scores(truth.churn.churned, probability).items()
+    ]
+    curves = [reliability(truth.churn.churned, p).assign(model=m) for m, p in made.items()]
+    return rows, pd.concat(curves), importance

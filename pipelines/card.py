@@ -1,0 +1,150 @@
+"""The model card: what was fitted, on what, how good it was, and what it assumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from pipelines.config import Config
+from pipelines.train import Fitted
+
+METRICS = ("wape", "bias", "mae", "gini", "coverage_90")
+
+
+def write(
+    fitted: Fitted,
+    config: Config,
+    *,
+    account: dict[str, Any],
+    metrics: pd.DataFrame,
+    parity: pd.DataFrame,
+) -> str:
+    """Render the model card as Markdown.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    account : dict
+        Data-quality account.
+    metrics : DataFrame
+        The backtest's metrics.
+    parity : DataFrame
+        model, quantity, own, lifetimes, difference: both engines on the same data.
+    """
+    economics = config.economics
+    parts = [
+        f"# Model card: {config.name}, as of {fitted.as_of}",
+        "Forecasts purchases, revenue (LTV) and discounted margin net of cost to serve (CLV) of "
+        "customers who have bought before, by customer, cohort and calendar month. It is meant "
+        "for budgets, campaign priorities and monthly tracking of groups of customers. It is not "
+        "meant for decisions about single persons, nor for customers who have not bought yet.",
+        "## Data",
+        f"{account['read']:,} rows read from {account['source']}, {account['kept']:,} kept: "
+        f"{account['customers']:,} customers, {account['purchases']:,} purchases (customer-days) "
+        f"from {account['first_date']} to {account['last_date']}. "
+        f"Fingerprint `{account['fingerprint']}`.",
+        _bullets(
+            f"set aside, {reason}: {count:,}" for reason, count in account["set_aside"].items()
+        ),
+        "## Parameters",
+        "Time in days, money in " + economics.currency + ".",
+        *(_parameters(model) for model in (fitted.transactions, fitted.spend)),
+        _churn(fitted),
+        "## The same data by the lifetimes package",
+        "Both engines fit the same model by maximum likelihood; the log-likelihoods should agree, "
+        "and where they do not the higher one is the better fit.",
+        _table(parity, digits=6),
+        "## How good past forecasts were",
+        "Every forecast was made with what was known at its origin and compared with what "
+        "happened up to the end of the data. `clv` is what this model would have forecast.",
+        _scores(metrics),
+        _churn_scores(metrics),
+        "## Assumptions",
+        _bullets(assumptions(config)),
+    ]
+    if fitted.notes:
+        parts += ["## Notes", _bullets(fitted.notes)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def assumptions(config: Config) -> list[str]:
+    """Every assumption that the log does not hold, in words."""
+    economics, governance = config.economics, config.governance
+    money = economics.currency
+    return [
+        f"Gross margin is {economics.margin:.1%} of revenue unless the log holds it.",
+        f"Serving a purchase costs {economics.cost_to_serve:,.2f} {money}.",
+        f"Future margin is discounted at {economics.annual_discount_rate:.1%} a year, from the "
+        "middle of each month.",
+        f"The forecast covers {economics.horizon_months} months after the as-of date.",
+        f"Churn means no purchase within {config.train.churn_horizon_days} days.",
+        f"Refunds: {governance.refunds}. Consent: {governance.consent}. Days are those of "
+        f"{config.calendar.time_zone}.",
+        "One customer's transactions on one day are one purchase.",
+        "Customers who first buy after the as-of date are not in the forecast.",
+    ]
+
+
+def _parameters(model: Any) -> str:
+    table = model.summary(0.95)
+    text = f"### {type(model).__name__}\n\n{_table(table.reset_index())}"
+    text += f"\n\nLog-likelihood {model.log_likelihood_:,.4f}, {model.n_customers_:,.0f} customers."
+    if model.unidentified_:
+        text += f" Not pinned down by the data: {', '.join(model.unidentified_)}."
+    return text
+
+
+def _churn(fitted: Fitted) -> str:
+    if fitted.churn is None:
+        return ""
+    trees = fitted.churn
+    return (
+        "### Churn classifier\n\nGradient-boosted trees on "
+        f"{len(trees.feature_names_)} features known at each origin, calibrated on a later "
+        f"origin than those they were grown on; horizon {trees.horizon_days} days."
+    )
+
+
+def _scores(metrics: pd.DataFrame) -> str:
+    rows = metrics[
+        metrics["level"].isin(["cohort_month", "total_month", "customer"])
+        & metrics["metric"].isin(METRICS)
+        & ~metrics["model"].eq("churn")
+    ]
+    table = rows.pivot_table(
+        index=["level", "quantity", "metric"], columns="model", values="value", aggfunc="mean"
+    )
+    origins = rows["origin"].nunique()
+    return f"Means over {origins} origins:\n\n{_table(table.reset_index(), digits=4)}"
+
+
+def _churn_scores(metrics: pd.DataFrame) -> str:
+    rows = metrics[metrics["metric"].isin(["auc", "brier", "log_loss"])]
+    if rows.empty:
+        return ""
+    table = rows.pivot_table(index=["origin", "model"], columns="metric", values="value")
+    table = table.reset_index()
+    table["origin"] = pd.to_datetime(table["origin"]).dt.strftime("%Y-%m-%d")
+    return (
+        "Churn, on customers and months the classifier had not seen (AUC: higher is better; "
+        "Brier score and log loss: lower is better):\n\n" + _table(table, digits=4)
+    )
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _table(frame: pd.DataFrame, digits: int = 5) -> str:
+    """Markdown table; numbers to ``digits`` significant digits."""
+
+    def cell(value: Any) -> str:
+        if isinstance(value, float):
+            return "" if pd.isna(value) else f"{value:.{digits}g}"
+        return str(value)
+
+    lines = [" | ".join(map(str, frame.columns)), " | ".join("---" for _ in frame.columns)]
+    lines += [" | ".join(map(cell, row)) for row in frame.itertuples(index=False)]
+    return "\n".join(f"| {line} |" for line in lines)

@@ -1,0 +1,195 @@
+"""The command line: `clv train | backtest | forecast | refresh | report | check | models`.
+
+Progress goes to stderr and results to stdout. Exit code 0: done; 1: the data or a forecast
+failed a check; 2: wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from clvmodels.exceptions import ClvError, ConfigError
+from pipelines import config as configuration
+from pipelines import files
+from pipelines.console import Progress, err
+
+if TYPE_CHECKING:
+    from pipelines.workflow import Outcome
+
+app = typer.Typer(
+    help="Customer lifetime value: from a transaction log to forecasts and a backtest.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+models = typer.Typer(help="Saved model versions.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="TOML file of the business.")
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Last day known, YYYY-MM-DD; default: last day of data."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+@app.command()
+def train(
+    config: ConfigOption,
+    as_of: AsOfOption = None,
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="Save without putting the version into use.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit the models, backtest them, forecast, and save models and report."""
+    from pipelines import workflow
+
+    outcome = workflow.train_job(
+        configuration.load(config), _date(as_of), Progress(quiet), promote=not challenger
+    )
+    _tell(outcome, as_json)
+
+
+@app.command()
+def backtest(
+    config: ConfigOption,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Forecast from past origins, compare with what happened, and write the report."""
+    from pipelines import workflow
+
+    _tell(workflow.backtest_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
+
+
+@app.command()
+def forecast(
+    config: ConfigOption,
+    as_of: AsOfOption = None,
+    version: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Saved version; default: the champion.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Score every customer with the model in use; write customers.parquet, cohorts.parquet."""
+    from pipelines import workflow
+
+    outcome = workflow.forecast_job(
+        configuration.load(config), _date(as_of), Progress(quiet), version
+    )
+    _tell(outcome, as_json)
+
+
+@app.command()
+def refresh(
+    config: ConfigOption,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """The monthly run: check the data, score, compare the last forecast with actuals, report."""
+    from pipelines import refresh as refreshing
+
+    _tell(
+        refreshing.refresh_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json
+    )
+
+
+@app.command()
+def report(
+    config: ConfigOption,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the page, workbook and figures again from the saved backtest.json."""
+    from pipelines import workflow
+
+    _tell(workflow.report_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
+
+
+@app.command()
+def check(
+    config: ConfigOption,
+    as_of: AsOfOption = None,
+    show: Annotated[
+        int, typer.Option(metavar="ROWS", min=0, max=1000, help="Show how the first rows are read.")
+    ] = 0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Read the source, account for every row, and fail if a limit is broken."""
+    from pipelines import workflow
+
+    outcome = workflow.check_job(configuration.load(config), _date(as_of), Progress(quiet), show)
+    _tell(outcome, as_json)
+    if outcome.facts["broken_limits"]:
+        raise typer.Exit(1)
+
+
+@models.command("list")
+def list_models(config: ConfigOption, as_json: JsonOption = False) -> None:
+    """List the saved versions; the one in use is marked."""
+    from pipelines import workflow
+
+    _tell(workflow.list_models(configuration.load(config)), as_json)
+
+
+@models.command("show")
+def show_model(
+    config: ConfigOption,
+    version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None,
+) -> None:
+    """Verify a version and print its card."""
+    from pipelines import registry
+
+    settings = configuration.load(config)
+    saved = registry.verify(settings, version or registry.champion(settings))
+    typer.echo((saved.folder / registry.CARD).read_text(encoding="utf-8"))
+
+
+@models.command("promote")
+def promote_model(config: ConfigOption, version: str) -> None:
+    """Verify a version and put it into use."""
+    from pipelines import registry
+
+    saved = registry.make_champion(configuration.load(config), version)
+    typer.echo(f"in use: {saved.folder}")
+
+
+def _date(text: str | None) -> dt.date | None:
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--as-of must be a date such as 1998-06-30; found '{text}'") from None
+
+
+def _tell(outcome: Outcome, as_json: bool) -> None:
+    typer.echo(
+        files.to_json(outcome.facts) if as_json else "\n".join(outcome.lines), nl=not as_json
+    )
+
+
+def main() -> None:
+    """Run the command line; every expected error is one message on stderr and an exit code."""
+    try:
+        app()
+    except ClvError as error:
+        err.print(f"[bold red]error[/bold red]: {escape(str(error))}")
+        sys.exit(error.exit_code)

@@ -1,0 +1,29 @@
+"""What a person sees while a command runs: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Progress:
+    """One line a step on stderr, with the seconds it took; silent where nobody watches."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Say that a step began, and how long it took once it is done."""
+        if self.quiet:
+            yield
+            return
+        start = time.perf_counter()
+        with err.status(title):
+            yield
+        err.print(f"[dim]{time.perf_counter() - start:6.1f} s[/dim]  {title}")

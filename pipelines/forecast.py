@@ -1,0 +1,167 @@
+"""Fitted models and purchases in, forecasts by customer and by cohort out.
+
+Customers are streamed in batches, so that memory is bounded by the batch. Cohort totals are the
+sums of their customers in every month.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from ibis.expr.types import Table
+from numpy.typing import NDArray
+
+from clvmodels.months import MonthGrid, add_months, month_grid
+from clvmodels.value import (
+    UnitEconomics,
+    discount_factors,
+    spend_variation,
+    value_interval,
+)
+from pipelines.config import Config, Economics
+from pipelines.train import Fitted, with_model_features
+
+Array = NDArray[np.float64]
+
+BATCH_ROWS = 250_000
+
+
+@dataclass(frozen=True)
+class CustomerMonths:
+    """Expected purchases and revenue of some customers by calendar month.
+
+    Attributes
+    ----------
+    purchases, revenue : ndarray, shape (n, k)
+    spend : ndarray, shape (n,)
+        Expected value of one purchase, in currency.
+    """
+
+    purchases: Array
+    revenue: Array
+    spend: Array
+
+
+def default_grid(as_of: dt.date, config: Config) -> MonthGrid:
+    """The configured horizon, cut at the ends of calendar months."""
+    return month_grid(as_of, add_months(as_of, config.economics.horizon_months))
+
+
+def unit_economics(economics: Economics) -> UnitEconomics:
+    """The part of the configuration that values a purchase."""
+    return UnitEconomics(economics.margin, economics.cost_to_serve, economics.annual_discount_rate)
+
+
+def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> CustomerMonths:
+    """Expected purchases and revenue in every month of the grid, from the customer models."""
+    cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
+    purchases = np.diff(cumulative, axis=1, prepend=0.0)
+    spend = fitted.spend.expected_spend(summary)
+    return CustomerMonths(purchases, purchases * spend[:, None], spend)
+
+
+def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> pd.DataFrame:
+    """Sum customers to cohorts: cohort, period, purchases, revenue."""
+    codes, cohorts = pd.factorize(cohort, sort=True)
+    index = pd.MultiIndex.from_product(
+        [pd.DatetimeIndex(cohorts), grid.index()], names=["cohort", "period"]
+    )
+    columns = {}
+    for name in ("purchases", "revenue"):
+        sums = np.zeros((len(cohorts), len(grid.periods)))
+        np.add.at(sums, codes, getattr(months, name))
+        columns[name] = sums.ravel()
+    return pd.DataFrame(columns, index=index).reset_index()
+
+
+def batches(table: Table, rows: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
+    """Stream an engine table as pandas frames of at most ``rows`` rows."""
+    # Engines sum integers in wider types than the expression promises.
+    schema = table.schema().to_pyarrow()
+    for batch in table.to_pyarrow_batches(chunk_size=rows):
+        if batch.num_rows:
+            yield pa.Table.from_batches([batch]).cast(schema).to_pandas(date_as_object=False)
+
+
+def score(
+    fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid, config: Config
+) -> tuple[pd.DataFrame, CustomerMonths]:
+    """Forecast some customers.
+
+    Returns
+    -------
+    DataFrame
+        Columns of schema.CUSTOMER_FORECAST but the tier, which needs all customers.
+    CustomerMonths
+        The same customers by calendar month.
+    """
+    months = customer_months(fitted, summary, grid)
+    economics = unit_economics(config.economics)
+    discount = discount_factors(grid.midpoints, economics.annual_discount_rate)
+    margin = months.revenue * economics.margin - months.purchases * economics.cost_to_serve
+    clv = margin @ discount
+    low, high = clv_interval(fitted, summary, months, grid, clv)
+    table = pd.DataFrame(
+        {
+            "customer_id": summary["customer_id"],
+            "cohort": summary["cohort"],
+            "probability_alive": fitted.transactions.probability_alive(summary),
+            "churn_probability": churn_probability(fitted, summary, config),
+            "expected_purchases": months.purchases.sum(axis=1),
+            "expected_spend": months.spend,
+            "expected_revenue": months.revenue.sum(axis=1),
+            "clv": clv,
+            "clv_low": low,
+            "clv_high": high,
+        }
+    )
+    return table, months
+
+
+def churn_probability(fitted: Fitted, summary: pd.DataFrame, config: Config) -> Array:
+    """Probability of no purchase in the churn horizon: the classifier's, or the model's own."""
+    horizon = config.train.churn_horizon_days
+    if fitted.churn is None:
+        return np.asarray(
+            fitted.transactions.probability_no_purchase(summary, horizon=horizon), dtype=float
+        )
+    return fitted.churn.churn_probability(
+        with_model_features(summary, fitted.transactions, horizon)
+    )
+
+
+def clv_interval(
+    fitted: Fitted, summary: pd.DataFrame, months: CustomerMonths, grid: MonthGrid, clv: Array
+) -> tuple[Array, Array]:
+    """90 % interval of each customer's CLV: what one customer may do, parameters taken as known.
+
+    Purchases given that the customer is alive vary like a negative binomial with the posterior
+    shape r + frequency; values of purchases like the Gamma-Gamma posterior. Revenue's interval
+    is scaled to CLV by their expected ratio.
+    """
+    horizon = float(grid.edges[-1])
+    alive = np.maximum(fitted.transactions.probability_alive(summary), 1e-12)
+    expected = np.asarray(fitted.transactions.expected_purchases(summary, horizon=horizon))
+    shape = fitted.transactions.params_["r"] + summary["frequency"].to_numpy(dtype=float)
+    given_alive = expected / alive
+    second = alive * (given_alive + given_alive**2 * (1 + 1 / shape))
+    spend = fitted.spend.params_
+    within, between = spend_variation(
+        spend["p"], spend["q"], summary["frequency"].to_numpy(dtype=float)
+    )
+    low, high = value_interval(
+        expected,
+        second,
+        np.asarray(fitted.transactions.probability_no_purchase(summary, horizon=horizon)),
+        months.spend,
+        within,
+        between,
+    )
+    base = expected * months.spend
+    ratio = np.divide(clv, base, out=np.zeros_like(base), where=base > 0)
+    return np.minimum(low * ratio, high * ratio), np.maximum(low * ratio, high * ratio)

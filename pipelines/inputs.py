@@ -1,0 +1,78 @@
+"""Gather what the report shows from the stages before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines import card, train
+from pipelines.backtest import BacktestResult
+from pipelines.config import Config
+from pipelines.deliver import Delivered
+from pipelines.report import ReportInputs
+from pipelines.train import Fitted, TrainingData
+from pipelines.transactions import Dataset
+
+MATRIX_FREQUENCIES = 16
+MATRIX_STEPS = 40
+
+
+def gather(
+    data: Dataset,
+    known: TrainingData,
+    fitted: Fitted,
+    result: BacktestResult,
+    made: Delivered,
+    config: Config,
+) -> ReportInputs:
+    """Collect the tables of a report; none of them holds a single customer."""
+    return ReportInputs(
+        config=config,
+        as_of=data.as_of,
+        account=data.account.to_dict(),
+        metrics=result.metrics,
+        cells=result.cells,
+        deciles=result.deciles,
+        churn_reliability=result.churn_reliability,
+        churn_importance=_latest(result.churn_importance),
+        cohort_months=known.cohort_months,
+        cohort_forecast=made.cohorts,
+        tiers=made.tiers,
+        segments=made.segments,
+        alive_matrix=alive_matrix(fitted, known.summary),
+        model=model_facts(known, fitted, config),
+        totals=made.totals,
+    )
+
+
+def _latest(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["origin"] == table["origin"].max()] if len(table) else table
+
+
+def alive_matrix(fitted: Fitted, summary: pd.DataFrame) -> pd.DataFrame:
+    """Probability alive by frequency and recency, for the oldest customers in the log."""
+    oldest = float(summary["T"].max())
+    frequency = np.arange(1, MATRIX_FREQUENCIES)
+    recency = np.linspace(0, oldest, MATRIX_STEPS + 1)[1:].round()
+    grid = pd.MultiIndex.from_product([frequency, recency], names=["frequency", "recency"])
+    table = grid.to_frame(index=False).assign(T=oldest)
+    table["probability_alive"] = fitted.transactions.probability_alive(table)
+    return table.drop(columns="T")
+
+
+def model_facts(known: TrainingData, fitted: Fitted, config: Config) -> dict[str, Any]:
+    """Parameters with intervals, log-likelihoods, the other engine's fit, and assumptions."""
+    models = (fitted.transactions, fitted.spend)
+    tables = [
+        m.summary(0.95).set_axis(["estimate", "standard_error", "low", "high"], axis=1)
+        .reset_index().assign(model=type(m).__name__) for m in models
+    ]  # fmt: skip
+    return {
+        "label": " x ".join(type(m).__name__ for m in models),
+        "parameters": pd.concat(tables).to_dict("records"),
+        "log_likelihood": {type(m).__name__: m.log_likelihood_ for m in models},
+        "parity": train.parity(known, fitted).to_dict("records"),
+        "notes": [*card.assumptions(config), *fitted.notes],
+    }

@@ -1,0 +1,110 @@
+"""The monthly run: check, score with the champion, judge the last forecast, report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+
+from clvmodels import metrics
+from clvmodels.months import month_end
+from pipelines import backtest, deliver, features, registry, train, workflow
+from pipelines.config import Config
+from pipelines.console import Progress
+from pipelines.transactions import Dataset
+from pipelines.workflow import Outcome
+
+TRACKING = "tracking.parquet"
+
+
+def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | None:
+    """The latest delivered forecast from before ``as_of``, if there is one."""
+    parent = Path(config.output.reports) / config.name
+    made = {}
+    for path in parent.glob(f"*/{deliver.COHORTS}"):
+        try:
+            day = dt.date.fromisoformat(path.parent.name)
+        except ValueError:
+            continue
+        if day < as_of:
+            made[day] = path
+    return max(made.items()) if made else None
+
+
+def track(data: Dataset, origin: dt.date, path: Path) -> pd.DataFrame:
+    """Compare a delivered forecast with what happened in the full months since.
+
+    Returns
+    -------
+    DataFrame
+        cohort, period, purchases, revenue (forecast), actual_purchases, actual_revenue; empty
+        where no month has ended since.
+    """
+    made = pd.read_parquet(path)
+    period = pd.to_datetime(made["period"])
+    ended = [month_end(day.date()) <= data.as_of for day in period]
+    made = made.assign(period=period, cohort=pd.to_datetime(made["cohort"]))[ended]
+    if made.empty:
+        return made
+    until = month_end(made["period"].max().date())
+    actual = features.cohort_actuals(data.purchases, origin, until, cohort="month")
+    actual = actual.rename(columns={q: f"actual_{q}" for q in backtest.QUANTITIES})
+    made = made.drop(columns=list(actual.columns.drop(backtest.CELL)), errors="ignore")
+    both = made.merge(actual, on=backtest.CELL, how="left", validate="1:1")
+    return both.fillna(dict.fromkeys(actual.columns.drop(backtest.CELL), 0.0))
+
+
+def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
+    """Check, score with the champion, compare the last forecast with actuals, and report."""
+    fitted, saved = registry.load(config)
+    with workflow.dataset(config, as_of, progress) as data:
+        last = previous_forecast(config, data.as_of)
+        tracked = pd.DataFrame()
+        if last is not None:
+            with progress.step(f"compare the forecast of {last[0]} with what happened"):
+                tracked = track(data, *last)
+        known = train.extract(data.purchases, data.first_date, data.as_of, config)
+        result = backtest.run(data.purchases, data.first_date, data.as_of, config, progress)
+        folder = workflow.write_report(data, known, fitted, result, config, progress, tracked)
+    return Outcome(
+        [
+            *workflow.hindsight(fitted, data.as_of),
+            *tracking_lines(last, tracked),
+            f"model:  {saved.folder}",
+            f"report: {folder / workflow.PAGE}",
+        ],
+        {
+            "as_of": data.as_of,
+            "version": saved.version,
+            "report": str(folder),
+            "previous_forecast": last[0] if last else None,
+            "tracking": _scores(tracked),
+        },
+    )
+
+
+def tracking_lines(last: tuple[dt.date, Path] | None, tracked: pd.DataFrame) -> list[str]:
+    """How the last forecast did, in words."""
+    if last is None:
+        return ["no earlier forecast to compare with"]
+    if tracked.empty:
+        return [f"forecast of {last[0]}: no full month has ended since"]
+    months = tracked["period"].nunique()
+    return [
+        f"forecast of {last[0]}, {months} full month{'s' if months > 1 else ''} since: {quantity} "
+        f"{score['bias']:+.1%} in total, off by {score['wape']:.1%} per cohort-month"
+        for quantity, score in _scores(tracked).items()
+    ]
+
+
+def _scores(tracked: pd.DataFrame) -> dict[str, dict[str, float]]:
+    if tracked.empty:
+        return {}
+    return {
+        quantity: {
+            score.__name__: score(tracked[f"actual_{quantity}"], tracked[quantity])
+            for score in (metrics.wape, metrics.bias)
+        }
+        for quantity in backtest.QUANTITIES
+    }

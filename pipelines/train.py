@@ -1,0 +1,208 @@
+"""From purchases known at an as-of date to fitted models.
+
+Two steps, so that many origins can be estimated in parallel: :func:`extract` asks the engine for
+small tables, :func:`estimate` turns them into models and needs no database.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ibis.expr.types import Table
+
+from clvmodels.base import SpendModel, TransactionModel
+from clvmodels.churn import ChurnClassifier, ChurnSample
+from clvmodels.exceptions import ConvergenceWarning, DataError
+from clvmodels.lifetimes_engine import compare
+from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS
+from pipelines import features
+from pipelines.config import Config
+
+CHURN_ORIGINS = 4
+"""Origins, a month apart, on which the churn classifier's trees are grown."""
+
+CHURN_STEP_DAYS = 30
+
+
+@dataclass(frozen=True)
+class ChurnData:
+    """What the churn model may learn from one origin."""
+
+    origin: dt.date
+    summary: pd.DataFrame
+    features: pd.DataFrame
+    churned: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Small tables, all known at ``as_of``, from which every model is estimated.
+
+    Attributes
+    ----------
+    as_of : date
+        Last day known.
+    summary : DataFrame
+        Compressed RFM summary (schema.COMPRESSED_SUMMARY).
+    spend : DataFrame
+        frequency, monetary_value, weight of the repeat buyers.
+    cohort_months : DataFrame
+        History by cohort and month (schema.COHORT_MONTHS).
+    churn : tuple of ChurnData
+        Oldest origin first; the last one calibrates. Every label ends on or before ``as_of``.
+    """
+
+    as_of: dt.date
+    summary: pd.DataFrame
+    spend: pd.DataFrame
+    cohort_months: pd.DataFrame
+    churn: tuple[ChurnData, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Models fitted at one as-of date. They hold parameters, never customers."""
+
+    as_of: dt.date
+    transactions: TransactionModel
+    spend: SpendModel
+    churn: ChurnClassifier | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> list[dt.date]:
+    """Origins for the churn model, oldest first; the last one calibrates.
+
+    The label of the last origin ends at ``as_of``, so nothing later is learned. Origins with
+    less than a month of history before them are left out.
+    """
+    last = as_of - dt.timedelta(days=horizon_days)
+    origins = [last - dt.timedelta(days=CHURN_STEP_DAYS * k) for k in range(CHURN_ORIGINS + 1)]
+    earliest = first_date + dt.timedelta(days=CHURN_STEP_DAYS)
+    return sorted(origin for origin in origins if origin >= earliest)
+
+
+def extract(purchases: Table, first_date: dt.date, as_of: dt.date, config: Config) -> TrainingData:
+    """Read from the engine what the models learn from, all of it known at ``as_of``."""
+    summary = features.summary(purchases, as_of)
+    horizon = config.train.churn_horizon_days
+    return TrainingData(
+        as_of=as_of,
+        summary=features.compress(summary),
+        spend=features.compress_spend(summary),
+        cohort_months=features.cohort_months(purchases, as_of),
+        churn=tuple(
+            churn_data(purchases, origin, horizon)
+            for origin in churn_origins(first_date, as_of, horizon)
+        ),
+    )
+
+
+def scoring_table(purchases: Table, as_of: dt.date) -> Table:
+    """Everything a customer is scored by: RFM summary, dimensions and churn features."""
+    summary = features.summary(purchases, as_of)
+    churn = features.churn_features(purchases, as_of)
+    return summary.join(
+        churn.drop(*(n for n in churn.columns if n in summary.columns and n != "customer_id")),
+        "customer_id",
+    )
+
+
+def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnData:
+    """Features known at ``origin`` and what happened in the ``horizon_days`` after it."""
+    table = features.churn_features(purchases, origin).to_pandas()
+    labels = features.churn_labels(purchases, origin, horizon_days).to_pandas()
+    churned = table[["customer_id"]].merge(labels, on="customer_id", validate="1:1")["churned"]
+    return ChurnData(
+        origin,
+        features.compress(features.summary(purchases, origin)),
+        table.drop(columns="customer_id"),
+        churned.to_numpy(dtype=bool),
+    )
+
+
+def estimate(data: TrainingData, config: Config) -> Fitted:
+    """Fit every model on one as-of date's tables."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        transactions = fit_transactions(data.summary, config)
+        spend = fit_spend(data.spend, config)
+    notes = [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    churn = None
+    try:
+        churn = fit_churn(data.churn, config)
+    except DataError as error:
+        notes.append(f"No churn classifier: {error}")
+    return Fitted(data.as_of, transactions, spend, churn, tuple(notes))
+
+
+def fit_transactions(summary: pd.DataFrame, config: Config) -> TransactionModel:
+    """Fit the purchase model that the configuration names on a compressed summary."""
+    return TRANSACTION_MODELS[_engine(config) + config.train.transaction_model]().fit(summary)
+
+
+def fit_spend(spend: pd.DataFrame, config: Config) -> SpendModel:
+    """Fit the spend model on the repeat buyers."""
+    return SPEND_MODELS[_engine(config) + "gamma_gamma"]().fit(spend)
+
+
+def _engine(config: Config) -> str:
+    return "lifetimes_" if config.train.engine == "lifetimes" else ""
+
+
+def parity(data: TrainingData, fitted: Fitted) -> pd.DataFrame:
+    """Both engines' fits of the same models on the same data, side by side.
+
+    Returns
+    -------
+    DataFrame
+        model, quantity (parameter, log_likelihood or seconds), own, lifetimes, difference.
+    """
+    tables = [
+        compare(model, table).reset_index().assign(model=type(model).__name__)
+        for model, table in ((fitted.transactions, data.summary), (fitted.spend, data.spend))
+    ]
+    return pd.concat(tables)[["model", "quantity", "own", "lifetimes", "difference"]]
+
+
+def fit_churn(origins: tuple[ChurnData, ...], config: Config) -> ChurnClassifier:
+    """Grow the churn trees on all origins but the last and calibrate them on the last.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two origins, or too few customers of either class.
+    """
+    horizon = config.train.churn_horizon_days
+    if len(origins) < 2:
+        raise DataError(
+            f"a churn horizon of {horizon} days needs at least {horizon + 2 * CHURN_STEP_DAYS} "
+            "days of history before the as-of date. Lower [train] churn_horizon_days."
+        )
+    with warnings.catch_warnings():
+        # An early origin may not pin every parameter down; its probabilities are features only.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        samples = [
+            ChurnSample(
+                with_model_features(part.features, fit_transactions(part.summary, config), horizon),
+                part.churned,
+            )
+            for part in origins
+        ]
+    classifier = ChurnClassifier(horizon, random_state=config.train.seed)
+    return classifier.fit(ChurnSample.concat(samples[:-1]), samples[-1])
+
+
+def with_model_features(
+    table: pd.DataFrame, model: TransactionModel, horizon_days: int
+) -> pd.DataFrame:
+    """Add the purchase model's own two probabilities to the churn features."""
+    return table.assign(
+        model_probability_alive=model.probability_alive(table),
+        model_probability_no_purchase=model.probability_no_purchase(table, horizon=horizon_days),
+    )

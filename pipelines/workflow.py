@@ -1,0 +1,266 @@
+"""The jobs of the command line, each a sequence of stages from the source to files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from clvmodels.exceptions import DataError
+from clvmodels.schema import SCHEMA_VERSION
+from pipelines import (
+    backtest,
+    card,
+    deliver,
+    files,
+    forecast,
+    inputs,
+    registry,
+    train,
+    transactions,
+)
+from pipelines.backtest import BacktestResult
+from pipelines.config import Config
+from pipelines.console import Progress
+from pipelines.deliver import Delivered
+from pipelines.report import figures, render, summarize
+from pipelines.train import Fitted, TrainingData
+from pipelines.transactions import Dataset
+
+BACKTEST = "backtest.json"
+PAGE = "backtest.html"
+WORKBOOK = "backtest.xlsx"
+FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job leaves behind, for people (``lines``) and for programs (``facts``)."""
+
+    lines: list[str]
+    facts: dict[str, Any]
+
+
+def report_folder(config: Config, as_of: dt.date) -> Path:
+    """Folder of one as-of date's report."""
+    return Path(config.output.reports) / config.name / as_of.isoformat()
+
+
+@contextmanager
+def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterator[Dataset]:
+    """Read and check the source, as one step on the console."""
+    with ExitStack() as stack:
+        with progress.step("read and check the transactions"):
+            data = stack.enter_context(transactions.load(config, as_of))
+        yield data
+
+
+def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData, Fitted]:
+    """Fit every model at the data's as-of date."""
+    with progress.step("read what the models learn from"):
+        known = train.extract(data.purchases, data.first_date, data.as_of, config)
+    with progress.step("fit the models"):
+        return known, train.estimate(known, config)
+
+
+def train_job(
+    config: Config, as_of: dt.date | None, progress: Progress, promote: bool = True
+) -> Outcome:
+    """Fit, backtest and forecast; save the models and the report."""
+    with dataset(config, as_of, progress) as data:
+        known, fitted = fit(data, config, progress)
+        result = backtest.run(data.purchases, data.first_date, data.as_of, config, progress)
+        folder = write_report(data, known, fitted, result, config, progress)
+    with progress.step("save the models"):
+        saved = registry.save(
+            fitted,
+            config,
+            card=card.write(
+                fitted,
+                config,
+                account=data.account.to_dict(),
+                metrics=result.metrics,
+                parity=train.parity(known, fitted),
+            ),
+            metrics=metric_records(result.metrics),
+            data=data.account.to_dict(),
+            promote=promote,
+        )
+    return Outcome(
+        [
+            *_headline(result),
+            f"model:  {saved.folder}{'' if promote else ' (challenger, not in use)'}",
+            f"report: {folder / PAGE}",
+        ],
+        {"model": str(saved.folder), "report": str(folder), "version": saved.version},
+    )
+
+
+def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
+    """Replay the past and write the report, without saving models."""
+    with dataset(config, as_of, progress) as data:
+        known, fitted = fit(data, config, progress)
+        result = backtest.run(data.purchases, data.first_date, data.as_of, config, progress)
+        folder = write_report(data, known, fitted, result, config, progress)
+    return Outcome([*_headline(result), f"report: {folder / PAGE}"], {"report": str(folder)})
+
+
+def forecast_job(
+    config: Config, as_of: dt.date | None, progress: Progress, version: str | None = None
+) -> Outcome:
+    """Score every customer with a saved model and write both forecast tables."""
+    fitted, saved = registry.load(config, version)
+    with dataset(config, as_of, progress) as data:
+        folder = report_folder(config, data.as_of)
+        grid = forecast.default_grid(data.as_of, config)
+        with (
+            progress.step(f"forecast {data.account.customers:,} customers"),
+            files.replacing_folder(folder, keep=True) as beside,
+        ):
+            made = deliver.write(fitted, data.purchases, grid, beside, config)
+    return Outcome(
+        [
+            *hindsight(fitted, data.as_of),
+            *forecast_lines(made, config),
+            f"model:     {saved.folder}",
+            f"customers: {folder / deliver.CUSTOMERS}",
+            f"cohorts:   {folder / deliver.COHORTS}",
+        ],
+        {
+            "as_of": data.as_of,
+            "version": saved.version,
+            "customers": made.customers,
+            "report": str(folder),
+            "totals": made.totals.to_dict("records"),
+        },
+    )
+
+
+def report_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
+    """Write page, workbook and figures again from a saved backtest.json."""
+    folder = report_folder(config, as_of) if as_of else _latest_report(config)
+    path = folder / BACKTEST
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; run `clv train` or `clv backtest` first")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    with progress.step("write the report"), files.replacing_folder(folder, keep=True) as beside:
+        _draw(content["report"], beside)
+    return Outcome([f"report: {folder / PAGE}"], {"report": str(folder)})
+
+
+def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: int = 0) -> Outcome:
+    """Read the source and account for every row."""
+    raise NotImplementedError
+
+
+def list_models(config: Config) -> Outcome:
+    """All saved versions, the one in use marked."""
+    known = registry.versions(config)
+    used = registry.champion(config) if known else None
+    lines = [f"{'*' if v == used else ' '} {v}  {registry.root(config) / v}" for v in known]
+    return Outcome(
+        lines or [f"no saved models of '{config.name}'; run `clv train`"],
+        {"champion": used, "versions": known},
+    )
+
+
+def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
+    """A warning where the model has seen days that the forecast is judged on."""
+    if fitted.as_of <= as_of:
+        return []
+    return [
+        f"warning: the model learned from data up to {fitted.as_of}, later than {as_of}: this is "
+        "no fair test of it. For one, train with that --as-of date, or run `clv backtest`."
+    ]
+
+
+def forecast_lines(made: Delivered, config: Config) -> list[str]:
+    """One line a total over the horizon."""
+    total = made.totals.set_index("quantity")["value"]
+    money = config.economics.currency
+    span = f"{made.grid.as_of + dt.timedelta(days=1)} to {made.grid.until}"
+    return [
+        f"{made.customers:,} customers, {span}: {total['purchases']:,.0f} purchases, "
+        f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}"
+    ]
+
+
+def write_report(
+    data: Dataset,
+    known: TrainingData,
+    fitted: Fitted,
+    result: BacktestResult,
+    config: Config,
+    progress: Progress,
+    tracked: pd.DataFrame | None = None,
+) -> Path:
+    """Forecast every customer and write the as-of date's report folder, whole or not at all.
+
+    Parameters
+    ----------
+    tracked : DataFrame, optional
+        An earlier forecast and what happened since (see :mod:`pipelines.refresh`).
+    """
+    folder = report_folder(config, data.as_of)
+    with (
+        progress.step("forecast every customer and write the report"),
+        files.replacing_folder(folder) as beside,
+    ):
+        grid = forecast.default_grid(data.as_of, config)
+        made = deliver.write(fitted, data.purchases, grid, beside, config)
+        summary = summarize(inputs.gather(data, known, fitted, result, made, config))
+        content = {
+            "schema_version": SCHEMA_VERSION,
+            "name": config.name,
+            "as_of": data.as_of.isoformat(),
+            "metrics": metric_records(result.metrics),
+            "report": summary,
+        }
+        files.write_text(beside / BACKTEST, files.to_json(content))
+        _draw(summary, beside)
+    return folder
+
+
+def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """The metrics as backtest.json holds them: one record a figure."""
+    columns = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
+    table = metrics[columns].assign(origin=metrics["origin"].dt.strftime("%Y-%m-%d"))
+    return [dict(zip(columns, row, strict=True)) for row in table.itertuples(index=False)]
+
+
+def _draw(summary: dict[str, Any], folder: Path) -> None:
+    """Write page, workbook and pictures of a summarised report."""
+    pictures = figures.draw_all(summary)
+    (folder / FIGURES).mkdir(exist_ok=True)
+    for name, content in pictures.items():
+        (folder / FIGURES / f"{name}.png").write_bytes(content)
+    files.write_text(folder / PAGE, render.html(summary, pictures))
+    render.workbook(summary, folder / WORKBOOK)
+
+
+def _latest_report(config: Config) -> Path:
+    parent = Path(config.output.reports) / config.name
+    found = sorted(path.parent for path in parent.glob(f"*/{BACKTEST}"))
+    if not found:
+        raise DataError(f"no report under {parent}; run `clv train` or `clv backtest` first")
+    return found[-1]
+
+
+def _headline(result: BacktestResult) -> list[str]:
+    """Mean error of the product's forecast and of lifetimes, by cohort and month."""
+    table = result.metrics
+    rows = table[(table["level"] == "cohort_month") & table["metric"].isin(["wape", "bias"])]
+    means = rows.groupby(["quantity", "model", "metric"])["value"].mean()
+    return [
+        f"{quantity}: off by {means[quantity, 'clv', 'wape']:.1%} per cohort-month on average over "
+        f"{table['origin'].nunique()} past forecasts, {means[quantity, 'clv', 'bias']:+.1%} in "
+        f"total (lifetimes: {means[quantity, 'lifetimes', 'wape']:.1%} and "
+        f"{means[quantity, 'lifetimes', 'bias']:+.1%})"
+        for quantity in backtest.QUANTITIES
+    ]
