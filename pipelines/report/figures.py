@@ -356,18 +356,55 @@ def tiers(chart: Chart) -> Figure:
     return figure
 
 
-def frequency_histogram(chart: Chart) -> Figure:
-    """Customers by repeat purchases, observed and expected."""
+def observed_and_expected(chart: Chart) -> Figure:
+    """Paired bars by group."""
     figure, axes = canvas(3.2)
     ax = axes[0, 0]
-    _paired(
-        ax,
-        chart["frequency"],
-        chart["expected"],
-        chart["observed"],
-        ("Expected by the model", "Observed"),
+    labels = ("Expected by the model", "Observed")
+    _paired(ax, chart["names"], chart["expected"], chart["observed"], labels)
+    if sum(map(len, chart["names"])) > 60:
+        ax.tick_params(axis="x", labelrotation=30)
+    label(ax, chart["x"], chart["y"])
+    thousands(ax)
+    title(figure, chart["title"])
+    legend(figure, ax)
+    return figure
+
+
+def tracking(chart: Chart) -> Figure:
+    """Observed and expected by month, and their running totals."""
+    figure, axes = canvas(3.2, 1, len(chart["panels"]))
+    x = dates(chart["period"])
+    for ax, panel in zip(axes.flat, chart["panels"], strict=True):
+        ax.plot(x, numbers(panel["expected"]), color=FORECAST, linestyle="--", label="Expected")
+        ax.plot(x, numbers(panel["observed"]), color=ACTUAL, linewidth=2, label="Observed")
+        ax.set_title(panel["title"], fontsize=9.5, color=INK, loc="left")
+        monthly(ax, x, 4)
+        thousands(ax)
+    label(axes[0, 0], y="repeat purchases")
+    title(figure, chart["title"])
+    legend(figure, axes[0, 0])
+    return figure
+
+
+def spend_distribution(chart: Chart) -> Figure:
+    """Histogram of mean spend and the model's curve."""
+    figure, axes = canvas(3.2)
+    ax = axes[0, 0]
+    edges = np.array(chart["edges"])
+    middle = (edges[1:] + edges[:-1]) / 2
+    ax.bar(
+        middle, numbers(chart["observed"]), np.diff(edges) * 0.92, color="#9aa5b1", label="Observed"
     )
-    label(ax, "repeat purchases", "customers")
+    ax.plot(
+        middle,
+        numbers(chart["expected"]),
+        color=FORECAST,
+        marker="o",
+        ms=4,
+        label="Expected by the model",
+    )
+    label(ax, f"mean value of a purchase ({chart['unit']})", "customers")
     thousands(ax)
     title(figure, chart["title"])
     legend(figure, ax)
@@ -387,5 +424,9 @@ DRAW: dict[str, Callable[[Chart], Figure]] = {
     "churn_reliability": churn_reliability,
     "churn_importance": churn_importance,
     "tiers": tiers,
-    "frequency_histogram": frequency_histogram,
+    "frequency_histogram": observed_and_expected,
+    "tracking": tracking,
+    "conditional_frequency": observed_and_expected,
+    "conditional_recency": observed_and_expected,
+    "spend_distribution": spend_distribution,
 }

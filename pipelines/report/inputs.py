@@ -90,7 +90,10 @@ class ReportInputs:
         quantity (revenue, purchases, margin, clv), value, low, high over the horizon. Without
         it the intervals are the sums of the cohorts' intervals, which are wider.
     diagnostics : dict of DataFrame
-        Tables of :mod:`clvmodels.diagnostics` by name; see ``sections_model``.
+        Tables of :mod:`clvmodels.diagnostics` by name, each optional: ``tracking`` (with the
+        month in ``period``), ``conditional_frequency``, ``conditional_recency``,
+        ``spend_distribution``, ``spend_by_frequency`` (``attrs["pearson"]`` holds the
+        correlation) and ``model_comparison``.
     """
 
     config: Config

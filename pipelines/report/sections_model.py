@@ -1,4 +1,4 @@
-"""Sections on the foundations: fit of the model, data account, assumptions, glossary."""
+"""Sections on the foundations: parameters, data account, assumptions, glossary."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pipelines.report.tables import Column, as_frame, plain, table
 
 
 def model(inputs: ReportInputs) -> Section:
-    """Parameters with standard errors, the check against lifetimes, and the fit."""
-    section = Section("model", "The model and how well it fits")
+    """Parameters with standard errors, and the check against lifetimes."""
+    section = Section("model", "The model and its parameters")
     parameters = as_frame(inputs.model.get("parameters"))
-    if parameters.empty and inputs.frequency_histogram.empty:
+    if parameters.empty:
         section.missing = "No fitted model was given."
         return section
     section.text = [str(note) for note in inputs.model.get("notes", ())]
@@ -71,33 +71,7 @@ def model(inputs: ReportInputs) -> Section:
             title="Log-likelihood",
             sheet="Log-likelihood",
         )
-    if not inputs.frequency_histogram.empty:
-        _add_histogram(inputs.frequency_histogram, section)
     return section
-
-
-def _add_histogram(histogram: pd.DataFrame, section: Section) -> None:
-    section.tables["frequency_histogram"] = table(
-        histogram,
-        [
-            Column("frequency", "Repeat purchases"),
-            Column("observed", "Customers, observed", "integer"),
-            Column("expected", "Customers, expected by the model", "number"),
-        ],
-        title="Customers by number of repeat purchases",
-        sheet="Frequency",
-    )
-    first = histogram.iloc[0]
-    section.charts["frequency_histogram"] = plain(
-        {
-            "title": "Customers by repeat purchases: observed and expected",
-            "alt": f"Paired bars by repeat purchases. With {first['frequency']}: observed "
-            f"{words.amount(first['observed'])}, expected {words.amount(first['expected'])}.",
-            "frequency": [str(value) for value in histogram["frequency"]],
-            "observed": list(histogram["observed"]),
-            "expected": list(histogram["expected"]),
-        }
-    )
 
 
 def data_account(inputs: ReportInputs) -> Section:

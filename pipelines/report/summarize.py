@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.report import sections, sections_customers, sections_errors, sections_model, words
+from pipelines.report import (
+    sections,
+    sections_customers,
+    sections_errors,
+    sections_fit,
+    sections_model,
+    words,
+)
 from pipelines.report.headline import headline
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import Section
@@ -31,6 +38,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections_customers.churn,
     sections_customers.tiers,
     sections_customers.segments,
+    sections_fit.fit,
     sections_model.model,
     sections_model.data_account,
     sections_model.assumptions,

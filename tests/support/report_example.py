@@ -161,6 +161,58 @@ def reliability() -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def diagnostics() -> dict[str, pd.DataFrame]:
+    months = _months("2023-01-01", "2024-12-01")
+    expected = np.linspace(40, 700, len(months))
+    observed = np.round(expected * (1 + 0.15 * np.sin(np.arange(len(months)))))
+    edges = np.append(np.linspace(0, 100, 11), np.inf)
+    buyers = np.array([20, 210, 480, 520, 390, 260, 160, 95, 60, 35, 28])
+    groups = pd.DataFrame(
+        {
+            "group": ["0", "1", "2", "3+"],
+            "customers": [900, 500, 300, 200],
+            "expected": [0.2, 0.6, 1.1, 2.9],
+            "actual": [0.22, 0.58, 1.2, 2.7],
+        }
+    )
+    by_frequency = pd.DataFrame(
+        {
+            "frequency": ["1", "2", "3+"],
+            "customers": [900, 520, 830],
+            "mean_value": [34.1, 35.0, 36.2],
+            "standard_error": [0.6, 0.7, 0.5],
+        }
+    )
+    by_frequency.attrs["pearson"] = 0.06
+    return {
+        "tracking": pd.DataFrame(
+            {
+                "period": months,
+                "observed": observed,
+                "expected": expected,
+                "cumulative_observed": observed.cumsum(),
+                "cumulative_expected": expected.cumsum(),
+            }
+        ),
+        "conditional_frequency": groups,
+        "conditional_recency": groups.assign(group=["none", "up to 80", "80 to 200", "above 200"]),
+        "spend_distribution": pd.DataFrame(
+            {"low": edges[:-1], "high": edges[1:], "observed": buyers, "expected": buyers * 0.97}
+        ),
+        "spend_by_frequency": by_frequency,
+        "model_comparison": pd.DataFrame(
+            {
+                "model": ["BGNBD", "NBD"],
+                "parameters": [4, 2],
+                "log_likelihood": [-9582.43, -9763.66],
+                "aic": [19172.9, 19531.3],
+                "bic": [19195.9, 19542.8],
+                "bic_difference": [0.0, 346.9],
+            }
+        ),
+    }
+
+
 def example_inputs(**changes: object) -> ReportInputs:
     """A full set of inputs; ``changes`` replaces single fields."""
     rng = np.random.default_rng(5)
@@ -225,6 +277,7 @@ def example_inputs(**changes: object) -> ReportInputs:
                 "expected": [2310.2, 880.4, 541.0, 372.5, 260.3, 165.8, 118.0, 298.8],
             }
         ),
+        diagnostics=diagnostics(),
         model={
             "parameters": [
                 ("BGNBD", "r", 0.2426, 0.0125, 0.219, 0.268),
