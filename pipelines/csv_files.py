@@ -10,6 +10,7 @@ import csv
 import gzip
 import importlib.util
 import tempfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,6 +59,8 @@ def read_csv(connection: BaseBackend, source: Source, files: list[Path]) -> Tabl
         If the encoding is unknown.
     """
     encoding = source.encoding.lower()
+    for file in files:
+        _require_whole(file)
     headers = {file: _csv_header(file, source) for file in files}
     names, delimiter = headers[files[0]]
     for file, (found, _) in headers.items():
@@ -96,17 +99,18 @@ def rejected(connection: BaseBackend, source: Source) -> tuple[int, list[str]]:
     return int(lines.count().execute()), shown
 
 
-def _open_text(file: Path, encoding: str) -> IO[str]:
+def _open_text(file: Path, encoding: str, errors: str = "strict") -> IO[str]:
     if file.suffix == ".gz":
-        return gzip.open(file, "rt", encoding=encoding, newline="")
-    return file.open(encoding=encoding, newline="")
+        return gzip.open(file, "rt", encoding=encoding, errors=errors, newline="")
+    return file.open(encoding=encoding, errors=errors, newline="")
 
 
 def _csv_header(file: Path, source: Source) -> tuple[list[str], str]:
     """Return the names in the header and the delimiter."""
     encoding = "utf-8-sig" if source.encoding.lower() in _UTF8 else source.encoding
+    remedy = "Set [source] encoding to the file's own (often cp1252 or utf-16)."
     try:
-        with _open_text(file, encoding) as text:
+        with _open_text(file, encoding, errors="replace") as text:
             line = text.readline()
     except LookupError:
         raise ConfigError(
@@ -115,9 +119,12 @@ def _csv_header(file: Path, source: Source) -> tuple[list[str], str]:
         ) from None
     except (UnicodeError, OSError, EOFError) as error:
         raise DataError(
-            f"cannot read {file} as {source.encoding} text: {error}. "
-            "Set [source] encoding to the file's own (often cp1252 or utf-16)."
+            f"cannot read {file} as {source.encoding} text: {error}. {remedy}"
         ) from None
+    if "\ufffd" in line or "\x00" in line:
+        raise DataError(
+            f"cannot read {file} as {source.encoding} text: its header is {line[:40]!r}. {remedy}"
+        )
     delimiter = source.delimiter or max(_DELIMITERS, key=line.count)
     names = next(csv.reader([line], delimiter=delimiter), [])
     if not any(name.strip() for name in names):
@@ -126,6 +133,21 @@ def _csv_header(file: Path, source: Source) -> tuple[list[str], str]:
     if repeated:
         raise DataError(f"{file} names the column {', '.join(repeated)} twice; rename one of them")
     return names, delimiter
+
+
+def _require_whole(file: Path) -> None:
+    """Read a gzip file to its checksum, since the engine takes a truncated one for its end."""
+    if file.suffix != ".gz":
+        return
+    try:
+        with gzip.open(file) as content:
+            while content.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"cannot read {file}: {error}. The download or copy may have ended early; get the "
+            "file again."
+        ) from None
 
 
 def _as_utf8(connection: BaseBackend, file: Path, encoding: str) -> Path:
