@@ -15,7 +15,7 @@ from clvmodels.exceptions import ConvergenceWarning, InvalidValueError
 from clvmodels.fitted import Model, RandomState
 from clvmodels.forecasts import Counts, Forecasts, Parameters
 from clvmodels.frames import Histories, compress, read_exposures, read_histories
-from clvmodels.likelihood import Terms, Total, Value, add_by_row
+from clvmodels.likelihood import Terms, Total, Value, add_by_row, dot
 from clvmodels.optimize import Estimate, LogLikelihood, estimate, systematic_sample
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class TransactionModel(Forecasts):
         effects = self._effects
         data = compress(read_histories(summary, weights, effects.columns))
         customers = float(data.weight.sum())
-        unit = float(data.weight @ data.T) / customers or 1.0
+        unit = dot(data.weight, data.T) / customers or 1.0
         scaled = data.in_units_of(unit)
         if effects.names:
             result = self._fit_with_covariates(effects, scaled, customers)
@@ -140,7 +140,7 @@ class TransactionModel(Forecasts):
         names = (*self.parameter_names, *effects.names)
         shift = np.array([np.log(unit) if name in self.scale_names else 0.0 for name in names])
         # A purchase has a density in time: changing the unit of time changes it by the unit.
-        in_units = result.log_likelihood - float(data.weight @ data.frequency) * np.log(unit)
+        in_units = result.log_likelihood - dot(data.weight, data.frequency) * np.log(unit)
         self._learn(names, result, shift, in_units, customers)
         return self
 
@@ -253,7 +253,7 @@ def check_penalty(penalty: float) -> None:
 def moment_start(data: Histories) -> tuple[float, float]:
     """Shape and scale of a gamma rate that matches the mean and spread of repeat purchases."""
     customers, exposure = data.weight.sum(), data.weight @ data.T
-    rate = max(float(data.weight @ data.frequency), 0.5) / max(float(exposure), 1e-12)
+    rate = max(dot(data.weight, data.frequency), 0.5) / max(float(exposure), 1e-12)
     expected = rate * data.T
     excess = data.weight @ ((data.frequency - expected) ** 2 - expected)
     ratio = float(excess / max(float(data.weight @ expected**2), 1e-12 * float(customers)))

@@ -12,7 +12,7 @@ from scipy import special
 from clvmodels.base import RandomState, SpendModel, check_penalty
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import Spends, read_counts, read_spends
-from clvmodels.likelihood import Terms, Total
+from clvmodels.likelihood import Terms, Total, dot
 from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
 from clvmodels.special import log_rising
 
@@ -97,7 +97,7 @@ class GammaGamma(SpendModel):
         check_penalty(self.penalty)
         data = read_spends(summary, weights, fit=True)
         customers = float(data.weight.sum())
-        unit = float(data.weight @ data.monetary_value) / customers
+        unit = dot(data.weight, data.monetary_value) / customers
         scaled = Spends(data.frequency, data.monetary_value / unit, data.weight)
         sample = None
         if data.size > SAMPLE_ROWS:
@@ -253,8 +253,8 @@ def _log_likelihood(data: Spends) -> LogLikelihood:
     total_value = x * m
     purchases = w * x
     log_m = np.log(m)
-    sum_log_m = float(w @ log_m)
-    by_p = float(purchases @ log_m) + float(by_count @ special.xlogy(counts, counts))
+    sum_log_m = dot(w, log_m)
+    by_p = dot(purchases, log_m) + dot(by_count, special.xlogy(counts, counts))
 
     def total(theta: Array) -> Total:
         p, q, v = natural = np.exp(theta)
@@ -263,10 +263,10 @@ def _log_likelihood(data: Spends) -> LogLikelihood:
         # ... + p (sum of w x ln(x m)) - sum of w ln m - sum of w (p x + q) ln(x m + v)
         value = total_value + v
         log_value, inverse = np.log(value), 1 / value
-        x_log, one_log = float(purchases @ log_value), float(w @ log_value)
-        x_1, one_1 = float(purchases @ inverse), float(w @ inverse)
+        x_log, one_log = dot(purchases, log_value), dot(w, log_value)
+        x_1, one_1 = dot(purchases, inverse), dot(w, inverse)
         inverse *= inverse
-        x_2, one_2 = float(purchases @ inverse), float(w @ inverse)
+        x_2, one_2 = dot(purchases, inverse), dot(w, inverse)
         result.value += p * by_p - sum_log_m - p * x_log - q * one_log
         result.gradient += [by_p - x_log, -one_log, -(p * x_1 + q * one_1)]
         result.hessian += [

@@ -44,7 +44,7 @@ class Total:
 
     def add(self, terms: Terms, weight: Array) -> None:
         """Add weighted terms whose parameters are the same for all rows."""
-        self.value += float(weight @ terms.value)
+        self.value += dot(weight, terms.value)
         whole = float(weight.sum())
         for i, entry in terms.gradient.items():
             self.gradient[i] += _sum(entry, weight, whole)
@@ -61,10 +61,13 @@ class Total:
         return Total(self.value, gradient, hessian)
 
 
+def dot(one: Array, other: Array) -> float:
+    """Sum of products, without BLAS: its threads cost more than they save here."""
+    return float(np.einsum("i,i->", one, other))
+
+
 def _sum(entry: Value, weight: Array, whole: float) -> float:
-    if isinstance(entry, np.ndarray):
-        return float(weight @ entry)
-    return entry * whole
+    return dot(weight, entry) if isinstance(entry, np.ndarray) else entry * whole
 
 
 def add_by_row(
@@ -90,7 +93,7 @@ def add_by_row(
     columns : sequence of ndarray of int, shape (d_i,)
         Where each parameter's coefficients stand in the total.
     """
-    total.value += float(weight @ terms.value)
+    total.value += dot(weight, terms.value)
     slopes = {i: weight * parameters[i] * entry for i, entry in terms.gradient.items()}
     for i, slope in slopes.items():
         total.gradient[columns[i]] += designs[i].T @ slope

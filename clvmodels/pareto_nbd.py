@@ -15,18 +15,11 @@ from clvmodels.forecasts import Counts, Parameters
 from clvmodels.frames import Histories
 from clvmodels.likelihood import Terms, Total, Value
 from clvmodels.optimize import LogLikelihood
+from clvmodels.pareto_likelihood import count_terms, departures, log_mass, row_terms, shared_times
 from clvmodels.quadrature import decay_nodes
-from clvmodels.special import (
-    draw_poisson,
-    log_rising,
-    negative_binomial_pmf,
-    scaled_exponential_integral,
-    trigamma,
-)
+from clvmodels.special import draw_poisson, negative_binomial_pmf, scaled_exponential_integral
 
 Array = npt.NDArray[np.float64]
-
-R, ALPHA, S, BETA = range(4)
 
 
 class ParetoNBD(TransactionModel):
@@ -87,28 +80,32 @@ class ParetoNBD(TransactionModel):
     def _log_likelihood(self, data: Histories) -> LogLikelihood:
         counts, position = np.unique(data.frequency, return_inverse=True)
         by_count = np.bincount(position, weights=data.weight).astype(float)
+        cells, rest = shared_times(data)
 
         def total(theta: Array) -> Total:
             r, alpha, s, beta = natural = np.exp(theta)
             result = Total.zero(4)
-            result.add(_count_terms(counts, r, alpha, s, beta), by_count)
-            terms = _row_terms(data.frequency, data.recency, data.T, r, alpha, s, beta)
-            result.add(terms, data.weight)
+            result.add(count_terms(counts, r, alpha, s, beta), by_count)
+            if cells is not None:
+                for terms, weight in cells.terms(r, alpha, s, beta):
+                    result.add(terms, weight)
+            terms = row_terms(rest.frequency, rest.recency, rest.T, r, alpha, s, beta)
+            result.add(terms, rest.weight)
             return result.in_logs(natural)
 
         return total
 
     def _terms(self, data: Histories, values: Sequence[Value]) -> Iterable[Terms]:
-        yield _count_terms(data.frequency, *values)
-        yield _row_terms(data.frequency, data.recency, data.T, *values)
+        yield count_terms(data.frequency, *values)
+        yield row_terms(data.frequency, data.recency, data.T, *values)
 
     def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array:
         k, s = p["r"] + x, p["s"]
         log_odds = np.full(x.shape, -np.inf)
-        for rows, _, weights, log_ends in _departures(
+        for rows, _, weights, log_ends in departures(
             k, p["alpha"] + recency, s, p["beta"] + recency, T - recency
         ):
-            log_odds[rows] = _log(weights.sum(axis=1)) + log_ends
+            log_odds[rows] = log_mass(weights.sum(axis=1)) + log_ends
         return special.expit(-log_odds)
 
     def _expected_if_alive(self, p: Parameters, x: Array, T: Array, t: Array) -> Array:
@@ -167,112 +164,3 @@ def _draw_active(s: Value, B: Array, length: Value, rng: np.random.Generator) ->
     with np.errstate(divide="ignore", over="ignore"):
         lifetime = rng.standard_exponential(B.shape) / rate
     return np.minimum(lifetime, length)
-
-
-def _count_terms(x: Array, r: Value, alpha: Value, s: Value, beta: Value) -> Terms:
-    """Logarithm of Gamma(r+x)/Gamma(r) alpha^r beta^s."""
-    return Terms(
-        log_rising(r, x) + r * np.log(alpha) + s * np.log(beta),
-        {
-            R: special.psi(r + x) - special.psi(r) + np.log(alpha),
-            ALPHA: r / alpha,
-            S: np.log(beta),
-            BETA: s / beta,
-        },
-        {
-            (R, R): trigamma(r + x) - trigamma(r),
-            (R, ALPHA): 1 / alpha,
-            (ALPHA, ALPHA): -r / alpha**2,
-            (S, BETA): 1 / beta,
-            (BETA, BETA): -s / beta**2,
-        },
-    )
-
-
-def _row_terms(
-    x: Array, recency: Array, T: Array, r: Value, alpha: Value, s: Value, beta: Value
-) -> Terms:
-    """Logarithm of the bracket of the likelihood, and its derivatives under the integral sign."""
-    k, A, B = r + x, alpha + recency, beta + recency
-    end_a, end_b = 1 / (alpha + T), 1 / (beta + T)
-    log_odds = np.full(x.shape, -np.inf)
-    gap_a, gap_b = np.log1p((T - recency) / A), np.log1p((T - recency) / B)
-    first = np.zeros((4, x.size))
-    second = np.zeros((4, 4, x.size))
-    for rows, u, weights, log_ends in _departures(k, A, s, B, T - recency):
-        mass = weights.sum(axis=1)
-        log_odds[rows] = _log(mass) + log_ends
-        weights /= np.where(mass > 0, mass, 1.0)[:, None]
-        # Derivatives of the logarithm of the integrand are multiples of these four.
-        a, b = _at(A, rows), _at(B, rows)
-        parts = (np.log1p(u / a), 1 / (a + u), np.log1p(u / b), 1 / (b + u))
-        for i, part in enumerate(parts):
-            weighted = weights * part
-            first[i, rows] = weighted.sum(axis=1)
-            for j in range(i, 4):
-                second[i, j, rows] = np.einsum("ij,ij->i", weighted, parts[j])
-    left = special.expit(log_odds)
-    bend = left * (1 - left)
-    scale = (-1.0, -k, -1.0, -(s + 1))
-    slope = (
-        gap_a - first[0],
-        k * (end_a - first[1]),
-        1 / s + gap_b - first[2],
-        s * end_b - (s + 1) * first[3],
-    )
-    curve = {
-        (i, j): scale[i] * scale[j] * (second[i, j] - first[i] * first[j])
-        for i in range(4)
-        for j in range(i, 4)
-    }
-    curve[R, ALPHA] += end_a - first[1]
-    curve[ALPHA, ALPHA] += k * (second[1, 1] - end_a**2)
-    curve[S, S] += -1 / (s * s)
-    curve[S, BETA] += end_b - first[3]
-    curve[BETA, BETA] += (s + 1) * second[3, 3] - s * end_b**2
-    hessian = {(i, j): left * entry + bend * slope[i] * slope[j] for (i, j), entry in curve.items()}
-    hessian[R, ALPHA] -= end_a
-    hessian[ALPHA, ALPHA] += k * end_a**2
-    hessian[S, BETA] -= end_b
-    hessian[BETA, BETA] += s * end_b**2
-    log_end_a, log_end_b = np.log(alpha + T), np.log(beta + T)
-    return Terms(
-        -k * log_end_a - s * log_end_b + np.logaddexp(0.0, log_odds),
-        {
-            R: left * slope[0] - log_end_a,
-            ALPHA: left * slope[1] - k * end_a,
-            S: left * slope[2] - log_end_b,
-            BETA: left * slope[3] - s * end_b,
-        },
-        hessian,
-    )
-
-
-def _departures(
-    k: Array, A: Value, s: Value, B: Value, length: Array
-) -> Iterable[tuple[npt.NDArray[np.intp], Array, Array, Array]]:
-    """Nodes of the integral over the time u after the last purchase at which she left.
-
-    Yields rows, u, weights with the integrand (1+u/A)^-k (1+u/B)^-(s+1) in them, and what to add
-    to the logarithm of their sum for the odds of having left against being alive.
-    """
-    k, A, s, B, length = np.broadcast_arrays(k, A, s, B, length)
-    for rows, u, weights in decay_nodes(k, A, s + 1, B, length):
-        a, b = A[rows, None], B[rows, None]
-        order, power = k[rows, None], s[rows, None]
-        weights *= np.exp(-order * np.log1p(u / a) - (power + 1) * np.log1p(u / b))
-        log_ends = (
-            np.log(s[rows] / B[rows])
-            + k[rows] * np.log1p(length[rows] / A[rows])
-            + s[rows] * np.log1p(length[rows] / B[rows])
-        )
-        yield rows, u, weights, log_ends
-
-
-def _at(values: Value, rows: npt.NDArray[np.intp]) -> Value:
-    return values[rows, None] if isinstance(values, np.ndarray) else values
-
-
-def _log(mass: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(mass))
