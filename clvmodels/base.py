@@ -252,10 +252,11 @@ def check_penalty(penalty: float) -> None:
 
 def moment_start(data: Histories) -> tuple[float, float]:
     """Shape and scale of a gamma rate that matches the mean and spread of repeat purchases."""
-    customers, exposure = data.weight.sum(), data.weight @ data.T
-    rate = max(dot(data.weight, data.frequency), 0.5) / max(float(exposure), 1e-12)
-    expected = rate * data.T
-    excess = data.weight @ ((data.frequency - expected) ** 2 - expected)
-    ratio = float(excess / max(float(data.weight @ expected**2), 1e-12 * float(customers)))
+    weight, T = data.weight, data.T
+    rate = max(dot(weight, data.frequency), 0.5) / max(dot(weight, T), 1e-12)
+    expected = rate * T
+    square = expected * expected
+    excess = dot(weight, (data.frequency - expected) ** 2 - expected)
+    ratio = excess / max(dot(weight, square), 1e-12 * float(weight.sum()))
     shape = float(np.clip(1.0 / max(ratio, 1e-3), 0.05, 20.0))
     return shape, shape / rate

@@ -19,7 +19,7 @@ from clvmodels.base import TransactionModel, moment_start
 from clvmodels.covariates import Effect
 from clvmodels.forecasts import Counts, Parameters
 from clvmodels.frames import Histories
-from clvmodels.likelihood import Terms, Total, Value
+from clvmodels.likelihood import Terms, Total, Value, weight_by_count
 from clvmodels.optimize import LogLikelihood
 from clvmodels.special import (
     discounted_until_dropout,
@@ -34,7 +34,7 @@ from clvmodels.special import (
 
 Array = npt.NDArray[np.float64]
 
-_CHUNK = 32_768
+_CHUNK = 8192
 R, ALPHA, A, B = range(4)
 
 
@@ -58,8 +58,7 @@ class BetaGeometricModel(TransactionModel):
         return np.log([shape, 0.7 * scale, 0.7, 2.0])
 
     def _log_likelihood(self, data: Histories) -> LogLikelihood:
-        counts, position = np.unique(data.frequency, return_inverse=True)
-        by_count = np.bincount(position, weights=data.weight).astype(float)
+        counts, by_count = weight_by_count(data.frequency, data.weight)
 
         def total(theta: Array) -> Total:
             r, alpha, a, b = natural = np.exp(theta)
@@ -109,37 +108,46 @@ class BetaGeometricModel(TransactionModel):
     ) -> Terms:
         """Ln of (alpha+T)^-(r+x) + [may have left] a/(b+x-1) (alpha+t_x)^-(r+x)."""
         k = r + x
-        log_end = np.log(alpha + T)
-        gap = log1p_ratio(T - recency, alpha + recency)
+        end, last = alpha + T, alpha + recency
+        log_end = np.log(end)
+        gap = log_end - np.log(last)
+        np.divide(1.0, end, out=end)
+        np.divide(1.0, last, out=last)
         may_leave = x + self._first > 0
         tries = np.where(may_leave, b + x + (self._first - 1), 1.0)
-        # odds of having left, and the logistic curve of its logarithm
-        log_odds = np.where(may_leave, np.log(a / tries) + k * gap, -np.inf)
-        left = special.expit(log_odds)
-        bend = left * (1 - left)
-        end, last = 1 / (alpha + T), 1 / (alpha + recency)
-        by_alpha = k * (end - last)
+        # log-odds of having left, their softplus and logistic curve
+        log_odds = np.where(may_leave, k * gap + np.log(a / tries), -800.0)
+        small = np.exp(-np.abs(log_odds))
+        softplus = np.maximum(log_odds, 0.0) + np.log(1 + small)
+        share = 1 / (1 + small)
+        bend = small * share * share
+        left = np.where(log_odds > 0, share, small * share)
+        step = end - last
+        by_alpha = k * step
         by_b = -1 / tries
-        slope_a = 1 / a
+        by_a = 1 / a
+        bend_gap, bend_alpha, bend_b = bend * gap, bend * by_alpha, bend * by_b
+        k_end = k * end
         return Terms(
-            -k * log_end + np.logaddexp(0.0, log_odds),
+            softplus - k * log_end,
             {
                 R: left * gap - log_end,
-                ALPHA: left * by_alpha - k * end,
-                A: left * slope_a,
+                ALPHA: left * by_alpha - k_end,
+                A: left * by_a,
                 B: left * by_b,
             },
             {
-                (R, R): bend * gap * gap,
-                (R, ALPHA): bend * gap * by_alpha + left * (end - last) - end,
-                (R, A): bend * gap * slope_a,
-                (R, B): bend * gap * by_b,
-                (ALPHA, ALPHA): bend * by_alpha**2
-                + k * (left * (last * last - end * end) + end * end),
-                (ALPHA, A): bend * by_alpha * slope_a,
-                (ALPHA, B): bend * by_alpha * by_b,
-                (A, A): (bend - left) * slope_a**2,
-                (A, B): bend * slope_a * by_b,
+                (R, R): bend_gap * gap,
+                (R, ALPHA): bend_gap * by_alpha + left * step - end,
+                (R, A): bend_gap * by_a,
+                (R, B): bend_gap * by_b,
+                (ALPHA, ALPHA): bend_alpha * by_alpha
+                - left * by_alpha * (end + last)
+                + k_end * end,
+                (ALPHA, A): bend_alpha * by_a,
+                (ALPHA, B): bend_alpha * by_b,
+                (A, A): (bend - left) * by_a**2,
+                (A, B): bend_b * by_a,
                 (B, B): (bend + left) * by_b**2,
             },
         )

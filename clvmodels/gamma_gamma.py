@@ -12,7 +12,7 @@ from scipy import special
 from clvmodels.base import RandomState, SpendModel, check_penalty
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import Spends, read_counts, read_spends
-from clvmodels.likelihood import Terms, Total, dot
+from clvmodels.likelihood import Terms, Total, dot, weight_by_count
 from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
 from clvmodels.special import log_rising
 
@@ -248,8 +248,7 @@ def _start(data: Spends) -> Array:
 
 def _log_likelihood(data: Spends) -> LogLikelihood:
     x, m, w = data.frequency, data.monetary_value, data.weight
-    counts, position = np.unique(x, return_inverse=True)
-    by_count = np.bincount(position, weights=w).astype(float)
+    counts, by_count = weight_by_count(x, w)
     total_value = x * m
     purchases = w * x
     log_m = np.log(m)

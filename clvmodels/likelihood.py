@@ -66,6 +66,16 @@ def dot(one: Array, other: Array) -> float:
     return float(np.einsum("i,i->", one, other))
 
 
+def weight_by_count(count: Array, weight: Array) -> tuple[Array, Array]:
+    """Distinct whole numbers, ascending, and the weight on each."""
+    if count.max(initial=0.0) < 4 * count.size + 1000:
+        by_count = np.bincount(count.astype(np.int64), weights=weight)
+        present = np.flatnonzero(by_count)
+        return present.astype(float), by_count[present].astype(float)
+    distinct, position = np.unique(count, return_inverse=True)
+    return distinct, np.bincount(position, weights=weight).astype(float)
+
+
 def _sum(entry: Value, weight: Array, whole: float) -> float:
     return dot(weight, entry) if isinstance(entry, np.ndarray) else entry * whole
 

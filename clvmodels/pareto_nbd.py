@@ -13,7 +13,7 @@ from clvmodels.base import TransactionModel, moment_start
 from clvmodels.covariates import Effect
 from clvmodels.forecasts import Counts, Parameters
 from clvmodels.frames import Histories
-from clvmodels.likelihood import Terms, Total, Value
+from clvmodels.likelihood import Terms, Total, Value, weight_by_count
 from clvmodels.optimize import LogLikelihood
 from clvmodels.pareto_likelihood import count_terms, departures, log_mass, row_terms, shared_times
 from clvmodels.quadrature import decay_nodes
@@ -78,8 +78,7 @@ class ParetoNBD(TransactionModel):
         return np.log([shape, 0.7 * scale, 0.7, 0.7])
 
     def _log_likelihood(self, data: Histories) -> LogLikelihood:
-        counts, position = np.unique(data.frequency, return_inverse=True)
-        by_count = np.bincount(position, weights=data.weight).astype(float)
+        counts, by_count = weight_by_count(data.frequency, data.weight)
         cells, rest = shared_times(data)
 
         def total(theta: Array) -> Total:
