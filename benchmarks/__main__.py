@@ -109,6 +109,8 @@ def agreement(outcomes: dict[str, Outcome]) -> str:
     if len(facts) < 2:
         return ""
     first, *others = facts.values()
+    if not first:
+        return ""
     apart = max(
         abs(other[key] - value) / max(abs(value), 1e-300)
         for other in others

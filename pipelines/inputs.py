@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines import card, train
+from pipelines import fit_quality, train
 from pipelines.backtest import BacktestResult
 from pipelines.config import Config
 from pipelines.deliver import Delivered
@@ -42,7 +42,9 @@ def gather(
         tiers=made.tiers,
         segments=made.segments,
         alive_matrix=alive_matrix(fitted, known.summary),
-        model=model_facts(known, fitted, config),
+        frequency_histogram=fit_quality.frequency_histogram(fitted, known),
+        diagnostics=fit_quality.tables(fitted, known),
+        model=model_facts(known, fitted),
         totals=made.totals,
     )
 
@@ -62,8 +64,8 @@ def alive_matrix(fitted: Fitted, summary: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="T")
 
 
-def model_facts(known: TrainingData, fitted: Fitted, config: Config) -> dict[str, Any]:
-    """Parameters with intervals, log-likelihoods, the other engine's fit, and assumptions."""
+def model_facts(known: TrainingData, fitted: Fitted) -> dict[str, Any]:
+    """Parameters with intervals, log-likelihoods, the other engine's fit, and notes."""
     models = (fitted.transactions, fitted.spend)
     tables = [
         m.summary(0.95).set_axis(["estimate", "standard_error", "low", "high"], axis=1)
@@ -74,5 +76,5 @@ def model_facts(known: TrainingData, fitted: Fitted, config: Config) -> dict[str
         "parameters": pd.concat(tables).to_dict("records"),
         "log_likelihood": {type(m).__name__: m.log_likelihood_ for m in models},
         "parity": train.parity(known, fitted).to_dict("records"),
-        "notes": [*card.assumptions(config), *fitted.notes],
+        "notes": list(fitted.notes),
     }

@@ -65,9 +65,10 @@ def month_lines(chart: Chart) -> Figure:
         for (name, values), (colour, line, marker) in zip(
             panel["forecasts"].items(), SERIES, strict=False
         ):
-            ax.plot(
-                x, numbers(values), color=colour, linestyle=line, marker=marker, ms=3.5, label=name
-            )
+            style = {"color": colour, "linestyle": line, "marker": marker, "ms": 3.5}
+            # Where a baseline says the same, this forecast stays visible.
+            layer = 2.5 if colour == FORECAST else 2.0
+            ax.plot(x, numbers(values), **style, label=name, zorder=layer)
         ax.plot(
             x,
             numbers(panel["actual"]),
@@ -100,15 +101,16 @@ def history_and_forecast(chart: Chart) -> Figure:
         joint = numbers([history["revenue"][-1], forecast["revenue"][0]])
         ax.plot([past[-1], ahead[0]], joint, color=FORECAST)
     ax.plot(past, numbers(history["revenue"]), color=ACTUAL, linewidth=2.2, label="Actual")
-    ax.fill_between(
-        ahead,
-        numbers(forecast["low"]),
-        numbers(forecast["high"]),
-        color=FORECAST,
-        alpha=0.2,
-        linewidth=0,
-        label="90 % interval",
-    )
+    if any(value is not None for value in forecast["low"]):
+        ax.fill_between(
+            ahead,
+            numbers(forecast["low"]),
+            numbers(forecast["high"]),
+            color=FORECAST,
+            alpha=0.2,
+            linewidth=0,
+            label="90 % interval",
+        )
     ax.plot(ahead, numbers(forecast["revenue"]), color=FORECAST, marker="o", ms=4, label="Forecast")
     label(ax, y=chart["unit"])
     monthly(ax, past + ahead)
@@ -178,7 +180,7 @@ def error_heatmap(chart: Chart) -> Figure:
         if rows[k]["origin"] != rows[k - 1]["origin"]:
             ax.axhline(k - 0.5, color=INK, linewidth=1)
     ax.grid(visible=False)
-    label(ax, y="origin   cohort")
+    ax.text(-0.01, 1.01, "origin   cohort", transform=ax.transAxes, ha="right", fontsize=9)
     bar = figure.colorbar(
         image, ax=ax, location="bottom", shrink=0.6, aspect=40, pad=0.02, extend="both"
     )

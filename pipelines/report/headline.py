@@ -154,7 +154,7 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
     revenue = past["revenue"]["against"]
     if revenue:
         compared = [words.against(name, score["change"]) for name, score in revenue.items()]
-        lines.append(f"For revenue per cohort-month, that is a {words.listed(compared)}.")
+        lines.append(f"For revenue per cohort-month, that is {words.listed(compared)}.")
     else:
         lines.append("No baseline was run, so there is nothing to compare these errors with.")
     coverage = past["revenue"]["coverage_90"]

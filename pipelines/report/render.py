@@ -16,11 +16,12 @@ from pipelines.report import words
 from pipelines.report.tables import Table
 
 MISSING = "–"
-NUMERIC = frozenset({"integer", "number", "ratio", "percent", "currency"})
+NUMERIC = frozenset({"integer", "number", "score", "ratio", "percent", "currency"})
 
 _EXCEL_FORMATS = {
     "integer": "#,##0",
     "number": "#,##0.00",
+    "score": "0.0000",
     "ratio": "#,##0.0000",
     "percent": "0.0%",
     "currency": "#,##0.00",
@@ -50,6 +51,7 @@ def html(summary: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_keep_percent_sign,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -59,6 +61,11 @@ def html(summary: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
         **summary, pictures=pictures, day=words.day
     )
     return page
+
+
+def _keep_percent_sign(value: Any) -> Any:
+    """Keep a percent sign on the line of its number."""
+    return value.replace(" %", "\N{NO-BREAK SPACE}%") if isinstance(value, str) else value
 
 
 def _cell_class(kind: str) -> str:
@@ -190,6 +197,7 @@ def _formatter(kind: str, values: Any) -> Callable[[Any], str]:
         "number": lambda v: f"{v:,.{1 if largest >= 100 else 2}f}",
         "currency": lambda v: f"{v:,.{0 if largest >= 1000 else 2}f}",
         "percent": lambda v: f"{v * 100:,.1f} %",
+        "score": lambda v: f"{v:,.4f}",
         "ratio": _four_digits,
         "date": str,
         "month": words.month,

@@ -50,15 +50,19 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
     code = inputs.currency
     section.text = [
         f"Customers known on {words.day(inputs.as_of)} only: what customers acquired later will "
-        "buy is not in it. Intervals are sums of the cohorts' intervals, so they are cautious."
+        "buy is not in it."
     ]
+    has_intervals = bool(monthly[["revenue_low", "purchases_low"]].notna().any(axis=None))
+    if has_intervals:
+        section.text[0] += " Intervals are sums of the cohorts' intervals, so they are cautious."
     shown = _forecast_columns(code)
     section.tables["forecast_by_month"] = table(
         monthly,
         [Column("period", "Month", "month"), *shown],
         title="Forecast by calendar month",
         sheet="Forecast by month",
-        note="Low and high: 90 % interval. Revenue and margin are LTV, before cost to serve.",
+        note=("Low and high: 90 % interval. " if has_intervals else "")
+        + "Revenue and margin are LTV, before cost to serve.",
     )
     section.tables["cohort_forecast"] = table(
         window,
@@ -102,7 +106,7 @@ def _history_chart(inputs: ReportInputs, monthly: pd.DataFrame) -> dict[str, Any
             "alt": (
                 f"Line chart of monthly repeat revenue in {inputs.currency}. The last "
                 f"{min(len(future), len(past))} months known sum to {words.amount(before)}; the "
-                f"{len(future)} forecast months to {words.amount(total)}, with a 90 % band."
+                f"{len(future)} forecast months to {words.amount(total)}."
             ),
             "unit": inputs.currency,
             "history": {"period": list(past.index), "revenue": past.to_numpy()},
@@ -150,7 +154,7 @@ def by_month(inputs: ReportInputs) -> Section:
                 Column("actual", "Actual", columns[0].kind),
                 *columns,
             ],
-            title=f"{name} by month ({unit})",
+            title=f"{name} by month, forecast and actual",
             sheet=f"Months, {quantity}",
         )
         panels = [
@@ -197,7 +201,7 @@ def _totals(cells: pd.DataFrame, quantity: str, inputs: ReportInputs) -> Table:
         months=("period", "size"),
         **{name: (name, lambda part: part.sum(skipna=False)) for name in ["actual", *models]},
     )
-    unit = inputs.currency if quantity == "revenue" else "purchases"
+    unit = f" ({inputs.currency})" if quantity == "revenue" else ""
     kind: Any = "currency" if quantity == "revenue" else "integer"
     return table(
         sums.reset_index(),
@@ -207,6 +211,6 @@ def _totals(cells: pd.DataFrame, quantity: str, inputs: ReportInputs) -> Table:
             Column("actual", "Actual", kind),
             *(Column(name, words.model_label(name), kind) for name in ordered_models(models)),
         ],
-        title=f"{words.QUANTITIES[quantity]} over all months after each origin ({unit})",
+        title=f"{words.QUANTITIES[quantity]} over all months after each origin{unit}",
         sheet=f"Totals, {quantity}",
     )

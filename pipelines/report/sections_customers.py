@@ -10,7 +10,7 @@ import pandas as pd
 from pipelines.report import words
 from pipelines.report.headline import forecast_window
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.sections import CHURN_METRICS, Section, money
+from pipelines.report.sections import CHURN_METRICS, Section, money, ordered_models
 from pipelines.report.tables import Column, plain, table
 
 MOST_LINES = 8
@@ -197,7 +197,7 @@ def churn(inputs: ReportInputs) -> Section:
             [
                 Column("origin", "Origin", "date"),
                 Column("label", "Model"),
-                *(Column(m, words.METRICS[m], "ratio") for m in CHURN_METRICS),
+                *(Column(m, words.METRICS[m], "score") for m in CHURN_METRICS),
             ],
             title="Churn scores",
             sheet="Churn scores",
@@ -224,9 +224,13 @@ def churn(inputs: ReportInputs) -> Section:
 def _reliability_chart(curve: pd.DataFrame) -> dict[str, Any]:
     latest = curve[curve["origin"] == curve["origin"].max()]
     latest = latest.assign(gap=(latest["predicted"] - latest["observed"]).abs())
+    by_model = [
+        (words.model_label(name), latest[latest["model"] == name])
+        for name in ordered_models(latest["model"].unique())[::-1]
+    ]
     apart = [
         f"{label} {words.percent(float(np.average(part['gap'], weights=part['customers'])))}"
-        for label, part in latest.groupby("label", sort=False)
+        for label, part in by_model
     ]
     return plain(
         {
@@ -240,7 +244,7 @@ def _reliability_chart(curve: pd.DataFrame) -> dict[str, Any]:
                     "observed": list(part["observed"]),
                     "customers": list(part["customers"]),
                 }
-                for label, part in latest.groupby("label", sort=False)
+                for label, part in by_model
             ],
         }
     )
@@ -255,12 +259,13 @@ def _importance(inputs: ReportInputs, section: Section) -> list[str]:
     if "importance_sd" not in importance:
         importance = importance.assign(importance_sd=np.nan)
     importance = importance.sort_values("importance", ascending=False)
+    importance["feature"] = [str(name).replace("_", " ") for name in importance["feature"]]
     section.tables["churn_importance"] = table(
         importance.head(15),
         [
             Column("feature", "Feature"),
-            Column("importance", "Importance (loss of AUC)", "ratio"),
-            Column("importance_sd", "Standard deviation", "ratio"),
+            Column("importance", "Importance (loss of AUC)", "score"),
+            Column("importance_sd", "Standard deviation", "score"),
         ],
         title="What churn forecasts rest on",
         sheet="Churn importance",
@@ -271,7 +276,7 @@ def _importance(inputs: ReportInputs, section: Section) -> list[str]:
         {
             "title": "What the churn forecast rests on",
             "alt": "Bar chart of permutation importance; the strongest features are "
-            + words.listed([str(f).replace("_", " ") for f in top["feature"].head(3)])
+            + words.listed(list(top["feature"].head(3)))
             + ".",
             "feature": list(top["feature"]),
             "importance": list(top["importance"]),

@@ -139,7 +139,7 @@ def _customer_level(customer: pd.DataFrame) -> dict[str, Table]:
             [
                 Column("quantity", "Quantity"),
                 Column("label", "Model"),
-                Column("gini", "Ranking (Gini)", "ratio"),
+                Column("gini", "Ranking (Gini)", "score"),
                 Column("mae", "Mean absolute error", "ratio"),
                 Column("rmse", "Root mean squared error", "ratio"),
                 Column("wape", "Error (WAPE)", "percent"),

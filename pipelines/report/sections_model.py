@@ -124,7 +124,11 @@ def assumptions(inputs: ReportInputs) -> Section:
     cac = economics.acquisition_cost
     retention = governance.retention_days
     rows = [
-        ("Gross margin", words.percent(economics.margin, 1), "share of revenue"),
+        (
+            "Gross margin",
+            words.percent(economics.margin, 1),
+            "of revenue, where the log holds none",
+        ),
         ("Cost to serve", f"{code} {economics.cost_to_serve:,.2f}", "per purchase"),
         ("Discount rate", words.percent(economics.annual_discount_rate, 1), "a year"),
         ("Forecast horizon", f"{economics.horizon_months} months", "after the as-of date"),
@@ -148,6 +152,7 @@ def assumptions(inputs: ReportInputs) -> Section:
             "without a purchase counts as churn",
         ),
         ("Purchase", "one a customer and day", "a day's transactions are summed"),
+        ("New customers", "not forecast", "only those known on the as-of date are"),
     ]
     section.text = [
         "These are set in the configuration. Another margin, cost to serve or discount "

@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 
 Kind = Literal[
-    "text", "integer", "number", "ratio", "percent", "currency", "date", "month", "quarter"
+    "text", "integer", "number", "score", "ratio", "percent", "currency", "date", "month", "quarter"
 ]
 """How a value is shown: ``number`` to two decimals, ``ratio`` to four digits."""
 
 Table = dict[str, Any]
+
+OPTIONAL = ("_low", "_high", "coverage_90")
+"""Endings of columns that are left out where nothing has an interval."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,12 @@ def table(
     dict
         ``title``, ``note``, ``sheet``, ``columns`` (key, label, kind) and ``rows`` (lists).
     """
-    kept = [column for column in columns if column.key in frame.columns]
+    kept = [
+        column
+        for column in columns
+        if column.key in frame.columns
+        and not (column.key.endswith(OPTIONAL) and frame[column.key].isna().all())
+    ]
     series = [[plain(value) for value in frame[column.key]] for column in kept]
     return {
         "title": title,

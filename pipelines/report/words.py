@@ -193,13 +193,15 @@ def too_high_or_low(bias: float | None) -> str:
 
 
 def against(name: str, change: float | None) -> str:
-    """Relative change of the error against a baseline, in words; below zero is better."""
+    """Relative change of the error against a baseline, as a noun; below zero is better."""
     label = BASELINES.get(name, model_label(name))
     if change is None or not math.isfinite(change):
-        return f"error that cannot be compared with {label}"
+        return f"an error that cannot be compared with that of {label}"
     if abs(change) < 0.01:
-        return f"error about equal to that of {label}"
-    return f"{percent(abs(change))} {'smaller' if change < 0 else 'larger'} error than {label}"
+        return f"about the same error as {label}"
+    size = percent(abs(change))
+    article = "an" if size.startswith("8") or size[:2] in ("11", "18") else "a"
+    return f"{article} {size} {'smaller' if change < 0 else 'larger'} error than {label}"
 
 
 def listed(items: list[str]) -> str:
