@@ -65,7 +65,7 @@ def validate(purchases: Table, config: Config, as_of: dt.date) -> None:
         purchases_schema(config, as_of).validate(purchases, lazy=True)
     except pandera.errors.SchemaErrors as error:
         failed = [
-            f"column '{problem.schema.name}' fails {problem.check}"
+            f"column '{problem.schema.name}' fails {getattr(problem.check, 'error', problem.check)}"
             for problem in error.schema_errors
         ]
         raise CheckFailedError(
