@@ -295,6 +295,57 @@ def test_a_table_without_its_columns_is_refused():
         example_inputs(tiers=pd.DataFrame({"tier": ["a"], "customers": [1]}))
 
 
+def test_intervals_that_nobody_has_leave_no_empty_columns(inputs):
+    forecast = inputs.cohort_forecast.copy()
+    cells = inputs.cells.copy()
+    for frame in (forecast, cells):
+        ends = [c for c in frame if c.endswith(("_low", "_high"))]
+        frame[ends] = np.nan
+    totals = pd.DataFrame({"quantity": ["revenue"], "value": [5.0], "low": [np.nan]})
+    bare = summarize(example_inputs(cohort_forecast=forecast, cells=cells, totals=totals))
+    keys = {c["key"] for t in bare["tables"].values() for c in t["columns"]}
+    assert not {k for k in keys if k.endswith(("_low", "_high"))}
+    assert "coverage_90" not in keys
+    cards = bare["headline"]["forecast"]["totals"]
+    assert [card["interval_text"] for card in cards] == [None, None, None]
+    assert not any("interval" in sentence for sentence in bare["headline"]["sentences"])
+    assert "nterval" not in " ".join(section(bare, "forecast")["text"])
+
+
+def test_fit_shows_what_it_is_given(summary):
+    part = section(summary, "fit")
+    assert {"frequency_histogram", "tracking", "spend_distribution"} <= set(part["charts"])
+    assert "Correlation: 0.06" in summary["tables"]["spend_by_frequency"]["note"]
+    compared = rows(summary, "model_comparison")
+    assert [row["model"] for row in compared] == ["BG/NBD", "NBD"]
+    few = summarize(example_inputs(diagnostics={}))
+    assert section(few, "fit")["charts"] == ["frequency_histogram"]
+    none = summarize(example_inputs(diagnostics={}, frequency_histogram=pd.DataFrame()))
+    assert section(none, "fit")["missing"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (-0.40, "a 40 % smaller error than the lifetimes package"),
+        (0.08, "an 8 % larger error than the lifetimes package"),
+        (0.18, "an 18 % larger error than the lifetimes package"),
+        (-0.004, "about the same error as the lifetimes package"),
+        (None, "an error that cannot be compared with that of the lifetimes package"),
+    ],
+)
+def test_against_a_baseline(change, said):
+    assert words.against("lifetimes", change).replace(NBSP, " ") == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("BGNBD", "BG/NBD"), ("LifetimesGammaGamma", "Gamma-Gamma (lifetimes)"), ("Other", "Other")],
+)
+def test_model_names(kind, said):
+    assert words.model_name(kind) == said
+
+
 @pytest.mark.parametrize(
     ("share", "said"),
     [(0.093, "9 %"), (0.004, "0.4 %"), (0.0, "0 %"), (-0.0001, "0.0 %"), (None, "not known")],

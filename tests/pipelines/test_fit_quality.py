@@ -1,0 +1,79 @@
+"""Diagnostics of a fit, from the tables that training leaves."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvmodels import BGNBD, GammaGamma
+from clvmodels.simulate import BGNBDProcess, simulate_log
+from pipelines import fit_quality
+from pipelines.train import Fitted, TrainingData
+
+
+@pytest.fixture(scope="module")
+def known():
+    log = simulate_log(
+        BGNBDProcess(0.8, 25.0, 0.8, 3.0), 3_000, start=dt.date(2023, 1, 1), days=365,
+        acquisition=181, random_state=2,
+    )  # fmt: skip
+    summary = log.summary()
+    month = pd.DatetimeIndex(np.datetime64("2023-01-01") + log.day.astype("timedelta64[D]"))
+    repeat = np.append(False, log.customer[1:] == log.customer[:-1])
+    counts = pd.Series(repeat).groupby(month.to_period("M").start_time).sum()
+    return TrainingData(
+        as_of=dt.date(2023, 12, 31),
+        summary=summary[["frequency", "recency", "T"]].assign(weight=1.0),
+        spend=summary.query("frequency > 0")[["frequency", "monetary_value"]].assign(weight=1.0),
+        cohort_months=pd.DataFrame(
+            {
+                "cohort": pd.Timestamp("2023-01-01"),
+                "period": counts.index,
+                "purchases": counts.to_numpy(),
+            }
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(known):
+    return Fitted(known.as_of, BGNBD().fit(known.summary), GammaGamma().fit(known.spend))
+
+
+def test_tables_are_complete(fitted, known):
+    made = fit_quality.tables(fitted, known)
+    assert set(made) == {
+        "tracking",
+        "spend_distribution",
+        "spend_by_frequency",
+        "model_comparison",
+    }
+    assert set(made["model_comparison"]["model"]) == {"BGNBD", "MBGNBD", "ParetoNBD", "NBD"}
+    assert made["model_comparison"]["model"].iloc[0] == "BGNBD"
+    assert abs(made["spend_by_frequency"].attrs["pearson"]) < 0.1
+
+
+def test_tracking_is_by_calendar_month(fitted, known):
+    table = fit_quality.tables(fitted, known)["tracking"]
+    assert table["period"].tolist() == list(pd.date_range("2023-01-01", "2023-12-01", freq="MS"))
+    assert table["cumulative_observed"].iloc[-1] == known.summary["frequency"].sum()
+    # A maximum likelihood fit of a true model is close to the total, and months follow.
+    assert table["cumulative_expected"].iloc[-1] == pytest.approx(
+        table["cumulative_observed"].iloc[-1], rel=0.03
+    )
+    late = table.tail(6)
+    np.testing.assert_allclose(late["expected"], late["observed"], rtol=0.12)
+
+
+def test_large_tables_compare_only_what_was_fitted(fitted, known, monkeypatch):
+    monkeypatch.setattr(fit_quality, "MOST_ROWS", 10)
+    assert len(fit_quality.tables(fitted, known)["model_comparison"]) == 1
+
+
+def test_histogram_counts_everyone(fitted, known):
+    table = fit_quality.frequency_histogram(fitted, known)
+    assert table["observed"].sum() == pytest.approx(3_000)
+    assert table["expected"].sum() == pytest.approx(3_000)
