@@ -61,8 +61,19 @@ def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> C
     """Expected purchases and revenue in every month of the grid, from the customer models."""
     cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
     purchases = np.diff(cumulative, axis=1, prepend=0.0)
-    spend = fitted.spend.expected_spend(summary)
+    spend = expected_spend(fitted, summary)
     return CustomerMonths(purchases, purchases * spend[:, None], spend)
+
+
+def expected_spend(fitted: Fitted, summary: pd.DataFrame) -> Array:
+    """Expected value of a future purchase, shape (n,), in currency.
+
+    A customer whose refunds exceed their repeat purchases counts as one who spent nothing.
+    """
+    spent = summary[["frequency", "monetary_value"]]
+    return np.asarray(
+        fitted.spend.expected_spend(spent.assign(monetary_value=spent["monetary_value"].clip(0)))
+    )
 
 
 def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> pd.DataFrame:
