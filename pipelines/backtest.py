@@ -85,21 +85,25 @@ class BacktestResult:
 def choose_origins(first: dt.date, last: dt.date, config: Config) -> list[dt.date]:
     """Configured origins, or month ends spread over the log.
 
+    Origins on or after ``last`` wait for a later as-of date; where all of them do, origins are
+    chosen from the log.
+
     Raises
     ------
     ConfigError
-        If a configured origin leaves nothing known before it or nothing to compare after it.
+        If a configured origin leaves nothing known before it.
     DataError
         If the log is too short for even one origin.
     """
-    if config.backtest.origins:
-        outside = [o for o in config.backtest.origins if not first < o < last]
-        if outside:
-            raise ConfigError(
-                f"[backtest] origins must lie between the first ({first}) and the last ({last}) "
-                f"day of the data; found {', '.join(map(str, outside))}"
-            )
-        return sorted(set(config.backtest.origins))
+    early = [o for o in config.backtest.origins if o <= first]
+    if early:
+        raise ConfigError(
+            f"[backtest] origins must lie after the first day of the data ({first}); "
+            f"found {', '.join(map(str, early))}"
+        )
+    past = {o for o in config.backtest.origins if o < last}
+    if past:
+        return sorted(past)
     ends = []
     day = month_end(first + dt.timedelta(days=MIN_HISTORY_DAYS))
     while day <= last - dt.timedelta(days=MIN_HOLDOUT_DAYS):
@@ -141,7 +145,7 @@ def observe(
     purchases: Table, first: dt.date, origin: dt.date, last: dt.date, config: Config
 ) -> tuple[Known, Truth]:
     """Read one origin from the engine: what was known and, apart from it, what happened."""
-    table = train.scoring_table(purchases, origin).to_pandas()
+    table = features.summary(purchases, origin, people="all").to_pandas()
     table["quarter"] = pd.to_datetime(table["cohort"]).dt.to_period("Q").dt.start_time
     after = (
         features.customer_months(purchases, origin, last)

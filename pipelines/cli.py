@@ -1,4 +1,4 @@
-"""The command line: `clv train | backtest | forecast | refresh | report | check | models`.
+"""The command line: `clv train | backtest | forecast | refresh | report | check | erase | models`.
 
 Progress goes to stderr and results to stdout. Exit code 0: done; 1: the data or a forecast
 failed a check; 2: wrong usage or configuration.
@@ -139,6 +139,20 @@ def check(
     _tell(outcome, as_json)
     if outcome.facts["broken_limits"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def erase(
+    config: ConfigOption,
+    customer: Annotated[
+        list[str], typer.Option(metavar="ID", help="Customer to remove; may be repeated.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a person from every saved output, and say from where."""
+    from pipelines import workflow
+
+    _tell(workflow.erase_job(configuration.load(config), customer), as_json)
 
 
 @models.command("list")

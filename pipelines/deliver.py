@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid
 from clvmodels.value import TIER_NAMES, value_tiers
-from pipelines import forecast, train
+from pipelines import features, forecast, train
 from pipelines.config import Config
 from pipelines.lines import DIMENSIONS
+from pipelines.privacy import pseudonyms
 from pipelines.train import Fitted
 
 CUSTOMERS = "customers.parquet"
@@ -77,6 +78,9 @@ def write(
 ) -> Delivered:
     """Score every customer known at the grid's as-of date and write both forecast tables.
 
+    Customers who may only be counted in aggregate are in the cohorts, but never in a row of
+    their own, a tier or a segment.
+
     Parameters
     ----------
     fitted : Fitted
@@ -88,12 +92,21 @@ def write(
         An existing folder; customers.parquet and cohorts.parquet are written into it.
     """
     sums = _Sums(config)
+    names = pseudonyms(config)
     unranked = folder / f".{CUSTOMERS}"
     with pq.ParquetWriter(unranked, CUSTOMER_SCHEMA) as writer:
-        for summary in forecast.batches(train.scoring_table(purchases, grid.as_of)):
+        # In a fixed order, so that equal runs write equal files and equal CLVs equal tiers.
+        table = train.scoring_table(purchases, grid.as_of).order_by("customer_id")
+        for summary in forecast.batches(table):
             scored, months = forecast.score(fitted, summary, grid, config)
+            sums.add_cohorts(forecast.cohort_sums(summary["cohort"], months, grid))
+            sums.add_customers(summary, scored)
+            if names is not None:
+                scored["customer_id"] = names.of_all(scored["customer_id"])
             writer.write_table(_arrow(scored.assign(tier=None)))
-            sums.add(summary, scored, forecast.cohort_sums(summary["cohort"], months, grid))
+    for summary in forecast.batches(features.summary(purchases, grid.as_of, people="aggregate")):
+        months = forecast.customer_months(fitted, summary, grid)
+        sums.add_cohorts(forecast.cohort_sums(summary["cohort"], months, grid))
     tier = value_tiers(sums.clv())
     with pq.ParquetWriter(folder / CUSTOMERS, CUSTOMER_SCHEMA) as writer:
         start = 0
@@ -123,12 +136,15 @@ class _Sums:
         self._cohorts: list[pd.DataFrame] = []
         self._segments: list[pd.DataFrame] = []
 
-    def add(self, summary: pd.DataFrame, scored: pd.DataFrame, cohorts: pd.DataFrame) -> None:
-        """Add a batch."""
+    def add_cohorts(self, cohorts: pd.DataFrame) -> None:
+        """Add a batch's sums by cohort and month."""
+        self._cohorts.append(cohorts)
+
+    def add_customers(self, summary: pd.DataFrame, scored: pd.DataFrame) -> None:
+        """Add a batch of scored customers."""
         self._values.append(
             (scored["clv"].to_numpy(float), scored["expected_revenue"].to_numpy(float))
         )
-        self._cohorts.append(cohorts)
         figures = pd.DataFrame(
             {
                 "customers": 1,

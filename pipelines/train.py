@@ -16,9 +16,12 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from clvmodels.base import SpendModel, TransactionModel
+from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnClassifier, ChurnSample
 from clvmodels.exceptions import ConvergenceWarning, DataError
+from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.lifetimes_engine import compare
+from clvmodels.mbgnbd import MBGNBD
 from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS
 from pipelines import features
 from pipelines.config import Config
@@ -89,7 +92,7 @@ def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> lis
 
 def extract(purchases: Table, first_date: dt.date, as_of: dt.date, config: Config) -> TrainingData:
     """Read from the engine what the models learn from, all of it known at ``as_of``."""
-    summary = features.summary(purchases, as_of)
+    summary = features.summary(purchases, as_of, people="all")
     horizon = config.train.churn_horizon_days
     return TrainingData(
         as_of=as_of,
@@ -120,7 +123,7 @@ def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnDat
     churned = table[["customer_id"]].merge(labels, on="customer_id", validate="1:1")["churned"]
     return ChurnData(
         origin,
-        features.compress(features.summary(purchases, origin)),
+        features.compress(features.summary(purchases, origin, people="all")),
         table.drop(columns="customer_id"),
         churned.to_numpy(dtype=bool),
     )
@@ -158,6 +161,8 @@ def _engine(config: Config) -> str:
 def parity(data: TrainingData, fitted: Fitted) -> pd.DataFrame:
     """Both engines' fits of the same models on the same data, side by side.
 
+    A purchase model that lifetimes cannot fit to weighted rows gives way to BG/NBD.
+
     Returns
     -------
     DataFrame
@@ -165,9 +170,17 @@ def parity(data: TrainingData, fitted: Fitted) -> pd.DataFrame:
     """
     tables = [
         compare(model, table).reset_index().assign(model=type(model).__name__)
-        for model, table in ((fitted.transactions, data.summary), (fitted.spend, data.spend))
+        for model, table in (
+            (_own_counterpart(fitted.transactions), data.summary),
+            (GammaGamma(), data.spend),
+        )
     ]
     return pd.concat(tables)[["model", "quantity", "own", "lifetimes", "difference"]]
+
+
+def _own_counterpart(model: TransactionModel) -> TransactionModel:
+    """This project's unfitted model of the kind that both engines can fit."""
+    return MBGNBD() if isinstance(model, MBGNBD) else BGNBD()
 
 
 def fit_churn(origins: tuple[ChurnData, ...], config: Config) -> ChurnClassifier:
