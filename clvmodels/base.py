@@ -144,6 +144,20 @@ class TransactionModel(Forecasts):
         self._learn(names, result, shift, in_units, customers)
         return self
 
+    def log_likelihood(self, summary: Any, weights: npt.ArrayLike | None = None) -> float:
+        """Log-likelihood of any histories at the model's parameters, a sum over customers.
+
+        Parameters
+        ----------
+        summary, weights
+            As for :meth:`fit`.
+        """
+        effects = self._effects
+        data = read_histories(summary, weights, effects.columns)
+        values = effects.natural(self.params_, data.covariates)
+        of_rows = (terms.value for terms in self._terms(data, list(values.values())))
+        return sum(dot(data.weight, value) for value in of_rows)
+
     def resample(self, summary: Any, random_state: RandomState = None) -> pd.DataFrame:
         """Draw histories of new customers from the fitted model, in continuous time.
 

@@ -100,7 +100,7 @@ def decay_nodes(
         Positions of rows that take the same number of nodes.
     u, weights : ndarray, shape (m, nodes)
     """
-    sigma = 1 / (np.maximum(k, 1.0) / A + s / B)
+    sigma = 1 / (np.maximum(k, 1.0) / A + np.maximum(s, 1.0) / B)
     width = np.log1p(length / sigma)
     if cut:
         for order, scale in ((k, A), (s, B)):
