@@ -5,6 +5,7 @@ A run that dies leaves the last good state.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -12,14 +13,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from clvmodels.exceptions import ConfigError
 
 
-@contextmanager
+@contextlib.contextmanager
 def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
     """Give a new folder to fill; on success it takes the place of ``target``, else it vanishes.
 
@@ -30,21 +30,37 @@ def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
     keep : bool
         Start from what ``target`` holds now instead of from nothing.
     """
-    _make_parent(target)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    made = _make_parent(target)
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ConfigError(f"cannot write to {target.parent}: {error.strerror}") from None
     beside.chmod(0o755)
     try:
         if keep and target.exists():
             shutil.copytree(target, beside, dirs_exist_ok=True)
         yield beside
-        old = beside.with_name(beside.name + ".old")
-        if target.exists():
-            target.rename(old)
-        beside.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        _exchange(beside, target)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
+        for parent in made:
+            with contextlib.suppress(OSError):  # somebody else has put something there
+                parent.rmdir()
         raise
+
+
+def _exchange(beside: Path, target: Path) -> None:
+    """Put one folder in the place of another, which stays where it was if that fails."""
+    old = beside.with_name(beside.name + ".old")
+    if target.exists():
+        target.rename(old)
+    try:
+        beside.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -84,8 +100,11 @@ def _finite(content: Any) -> Any:
     return content
 
 
-def _make_parent(target: Path) -> None:
+def _make_parent(target: Path) -> list[Path]:
+    """Make the folders above a path and return those that were not there, deepest first."""
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot write to {target.parent}: {error.strerror}") from None
+    return missing

@@ -80,6 +80,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             "report": str(folder),
             "previous_forecast": last[0] if last else None,
             "tracking": _scores(tracked),
+            "warnings": workflow.hindsight(fitted, data.as_of),
         },
     )
 

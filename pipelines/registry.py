@@ -130,6 +130,11 @@ def make_champion(config: Config, version: str) -> SavedModel:
     return saved
 
 
+def has_champion(config: Config) -> bool:
+    """Whether any version has been put into use."""
+    return (root(config) / CHAMPION).is_file()
+
+
 def champion(config: Config) -> str:
     """Version in use.
 
@@ -156,7 +161,7 @@ def verify(config: Config, version: str) -> SavedModel:
             f"there is no version '{version}' of '{config.name}'; "
             f"found: {', '.join(known) or 'none'}"
         )
-    manifest = _read_json(folder / MANIFEST)
+    manifest = _read_json(folder / MANIFEST, "schema_version", "files", "packages")
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise ModelFileError(
             f"{folder} was saved with schema version {manifest.get('schema_version')}; this "
@@ -241,14 +246,18 @@ def _champion(config: Config) -> dict[str, Any]:
         raise ModelFileError(
             f"no model of '{config.name}' is in use: {path} does not exist. Run `clv train` first."
         )
-    return _read_json(path)
+    return _read_json(path, "version", "manifest_sha256")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, *required: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelFileError(f"cannot read {path}: {error}") from None
-    if not isinstance(content, dict):
-        raise ModelFileError(f"{path} does not hold a JSON object")
+    if not isinstance(content, dict) or any(key not in content for key in required):
+        wanted = f" with {', '.join(required)}" if required else ""
+        raise ModelFileError(
+            f"{path} is damaged: it does not hold a JSON object{wanted}; promote a version again "
+            "or train again"
+        )
     return content

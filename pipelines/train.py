@@ -179,7 +179,7 @@ def parity(data: TrainingData, fitted: Fitted) -> pd.DataFrame:
 
 
 def _own_counterpart(model: TransactionModel) -> TransactionModel:
-    """This project's unfitted model of the kind that both engines can fit."""
+    """The own model, unfitted, of the kind that both engines can fit."""
     return MBGNBD() if isinstance(model, MBGNBD) else BGNBD()
 
 
