@@ -34,8 +34,8 @@ from pipelines.report.style import (
 
 Chart = dict[str, Any]
 
-CLIP = 0.6
-"""Relative error at which the heat map's colours end."""
+CLIP = (0.3, 1.0)
+"""Relative error at which the heat map's colours end: the 90th percentile, within these."""
 
 
 def draw_all(summary: dict[str, Any]) -> dict[str, bytes]:
@@ -151,13 +151,15 @@ def error_heatmap(chart: Chart) -> Figure:
     figure, axes = canvas(1.7 + 0.27 * len(rows))
     ax = axes[0, 0]
     colours = DIVERGING.with_extremes(bad=NO_VALUE)
-    shown = np.ma.masked_invalid(np.clip(error, -CLIP, CLIP))
-    image = ax.imshow(shown, cmap=colours, vmin=-CLIP, vmax=CLIP, aspect="auto")
+    known = np.abs(error[np.isfinite(error)])
+    clip = float(np.clip(np.quantile(known, 0.9) if known.size else 0.0, *CLIP))
+    shown = np.ma.masked_invalid(np.clip(error, -clip, clip))
+    image = ax.imshow(shown, cmap=colours, vmin=-clip, vmax=clip, aspect="auto")
     for i, j in zip(*np.nonzero(~asked), strict=True):
         ax.add_patch(_blank(i, j))
     if len(periods) <= 14:
         for i, j in zip(*np.nonzero(np.isfinite(error)), strict=True):
-            dark = abs(error[i, j]) > 0.75 * CLIP
+            dark = abs(error[i, j]) > 0.7 * clip
             ax.text(
                 j,
                 i,

@@ -16,6 +16,9 @@ from pipelines.report.tables import Column, plain, table
 MOST_LINES = 8
 """Cohorts drawn as lines of one figure; more are summed to quarters, then to years."""
 
+LEAST_CUSTOMERS = 10
+"""Customers that a segment needs to be shown by itself."""
+
 
 def cohort_value(inputs: ReportInputs) -> Section:
     """Cumulative revenue per acquired customer by cohort and age, observed and forecast."""
@@ -348,10 +351,16 @@ def segments(inputs: ReportInputs) -> Section:
         )
         return section
     code = inputs.currency
+    frame = _fold_small(frame)
+    if frame.empty:
+        section.missing = f"No segment holds {LEAST_CUSTOMERS} customers or more; fewer would tell on single ones."
+        return section
     frame = frame.assign(dimension=[str(d).replace("_", " ") for d in frame["dimension"]])
     section.text = [
         "Means per customer: LTV to date, before any cost; and what is forecast over the horizon, "
-        "where CLV is net of cost to serve and discounted."
+        "where CLV is net of cost to serve and discounted. Values with fewer than "
+        f"{LEAST_CUSTOMERS} customers are put together, or left out, so that no line tells on a "
+        "single customer."
     ]
     section.tables["segments"] = table(
         frame,
@@ -369,3 +378,19 @@ def segments(inputs: ReportInputs) -> Section:
         sheet="Segments",
     )
     return section
+
+
+def _fold_small(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put values of few customers together, means weighted; leave them out if still too few."""
+    means = [c for c in frame.columns if c not in ("dimension", "value", "customers")]
+    parts = []
+    for dimension, part in frame.groupby("dimension", sort=False):
+        small = part["customers"] < LEAST_CUSTOMERS
+        parts.append(part[~small])
+        customers = part.loc[small, "customers"]
+        if customers.sum() >= LEAST_CUSTOMERS:
+            weighted = part.loc[small, means].mul(customers, axis=0).sum() / customers.sum()
+            name = f"other ({int(small.sum())} values)"
+            row = {"dimension": dimension, "value": name, "customers": customers.sum()}
+            parts.append(pd.DataFrame([row | weighted.to_dict()]))
+    return pd.concat(parts, ignore_index=True)

@@ -177,7 +177,7 @@ def test_workbook_formats_dates_and_shares(book):
 def test_texts_are_never_formulas_and_always_fit(tmp_path):
     starts = ["=", "+", "-", "@", "\t=", "http://", "{=", "12", "'"]
     texts = [f"{start}cmd|'/c calc'!A1" for start in starts] + ["x" * 40_000]
-    segments = pd.DataFrame({"dimension": "channel", "value": texts, "customers": 3})
+    segments = pd.DataFrame({"dimension": "channel", "value": texts, "customers": 30})
     path = tmp_path / "book.xlsx"
     render.workbook(summarize(example_inputs(segments=segments)), path)
     book = openpyxl.load_workbook(path)

@@ -324,6 +324,26 @@ def test_fit_shows_what_it_is_given(summary):
     assert section(none, "fit")["missing"]
 
 
+def test_no_segment_tells_on_a_single_customer():
+    segments = pd.DataFrame(
+        {
+            "dimension": ["country"] * 4 + ["channel"] * 2,
+            "value": ["UK", "Malta", "Korea", "Iceland", "shop", "post"],
+            "customers": [500, 6, 3, 1, 40, 2],
+            "clv": [10.0, 20.0, 40.0, 700.0, 5.0, 9.0],
+        }
+    )
+    shown = rows(summarize(example_inputs(segments=segments)), "segments")
+    assert [(row["value"], row["customers"]) for row in shown] == [
+        ("UK", 500),
+        ("other (3 values)", 10),
+        ("shop", 40),
+    ]
+    assert shown[1]["clv"] == pytest.approx((6 * 20 + 3 * 40 + 700) / 10)
+    few = summarize(example_inputs(segments=segments.tail(1)))
+    assert "No segment holds 10 customers" in section(few, "segments")["missing"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -1,0 +1,93 @@
+"""Sections for planning: how the last forecast did since, and what a customer may cost."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from clvmodels import metrics
+from pipelines.report import words
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.sections import QUANTITIES, Section, money
+from pipelines.report.tables import Column, table
+
+
+def tracking(inputs: ReportInputs) -> Section:
+    """The last delivered forecast against the months that have ended since."""
+    section = Section("tracking", "How the last forecast did")
+    made = inputs.dated("tracking", "cohort", "period")
+    if inputs.tracked_from is None:
+        section.missing = (
+            "No earlier forecast was delivered to this folder. From the next monthly run on, this "
+            "section compares the forecast with what happened."
+        )
+        return section
+    origin = words.day(inputs.tracked_from)
+    if made.empty:
+        section.missing = f"No full month has ended since the forecast of {origin}."
+        return section
+    columns = [*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]
+    months = made.groupby("period", as_index=False)[columns].sum()
+    for quantity in QUANTITIES:
+        months[f"{quantity}_error"] = months[quantity] / months[f"actual_{quantity}"] - 1
+        actual, forecast = made[f"actual_{quantity}"], made[quantity]
+        section.text.append(
+            f"{quantity.capitalize()}: the forecast of {origin} was "
+            f"{words.percent(abs(metrics.bias(actual, forecast)))} too "
+            f"{'high' if metrics.bias(actual, forecast) > 0 else 'low'} in total over "
+            f"{len(months)} full month{'s' if len(months) > 1 else ''}, and off by "
+            f"{words.percent(metrics.wape(actual, forecast))} per cohort-month."
+        )
+    code = inputs.currency
+    shown = [
+        Column("period", "Month", "month"),
+        Column("purchases", "Purchases, forecast", "integer"),
+        Column("actual_purchases", "Purchases, actual", "integer"),
+        Column("purchases_error", "Error", "percent"),
+        Column("revenue", money("Revenue, forecast", code), "currency"),
+        Column("actual_revenue", money("Revenue, actual", code), "currency"),
+        Column("revenue_error", "Error", "percent"),
+    ]
+    section.tables["tracking_months"] = table(
+        months,
+        shown,
+        title=f"The forecast of {origin} and what happened",
+        sheet="Tracking",
+        note="Customers known at that date; full months only.",
+    )
+    section.tables["tracking_cells"] = table(
+        made,
+        [Column("cohort", "Cohort", "month"), *(c for c in shown if not c.key.endswith("error"))],
+        title=f"The forecast of {origin} by cohort",
+        sheet="Tracking by cohort",
+    )
+    section.workbook_only = ("tracking_cells",)
+    return section
+
+
+def unit_economics(inputs: ReportInputs) -> Section:
+    """LTV by the historical formula, LTV against the cost of acquisition, payback."""
+    section = Section("unit_economics", "What a customer is worth, and may cost")
+    facts: pd.DataFrame = inputs.unit_economics
+    if facts.empty:
+        section.missing = "There is too little history for unit economics."
+        return section
+    section.text = [
+        "LTV is revenue or gross margin before the cost to serve; CLV is discounted margin net of "
+        "it. The historical formula assumes that ARPU and churn stay as they were, for ever."
+    ]
+    if inputs.config.economics.acquisition_cost is None:
+        section.text.append(
+            "Set acquisition_cost under [economics] to see LTV against CAC and the payback."
+        )
+    section.tables["unit_economics"] = table(
+        facts,
+        [
+            Column("measure", "Measure"),
+            Column("value", "Value", "ratio"),
+            Column("unit", "Unit"),
+            Column("meaning", "Meaning"),
+        ],
+        title="Unit economics",
+        sheet="Unit economics",
+    )
+    return section
