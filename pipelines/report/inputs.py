@@ -36,6 +36,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "alive_matrix": ("frequency", "recency", "probability_alive"),
     "frequency_histogram": ("frequency", "observed", "expected"),
     "totals": ("quantity", "value"),
+    "tracking": ("cohort", "period", "purchases", "revenue", "actual_purchases", "actual_revenue"),
+    "unit_economics": ("measure", "value", "unit", "meaning"),
 }
 """Columns that each table must have, unless it is empty."""
 
@@ -89,6 +91,13 @@ class ReportInputs:
     totals : DataFrame
         quantity (revenue, purchases, margin, clv), value, low, high over the horizon. Without
         it the intervals are the sums of the cohorts' intervals, which are wider.
+    tracking : DataFrame
+        The last delivered forecast and what happened since: cohort, period, purchases and
+        revenue, each also as actual_; empty where there is none.
+    tracked_from : datetime.date, optional
+        As-of date of the tracked forecast.
+    unit_economics : DataFrame
+        measure, value, unit, meaning: LTV by the historical formula, LTV against CAC, payback.
     diagnostics : dict of DataFrame
         Tables of :mod:`clvmodels.diagnostics` by name, each optional: ``tracking`` (with the
         month in ``period``), ``conditional_frequency``, ``conditional_recency``,
@@ -112,6 +121,9 @@ class ReportInputs:
     frequency_histogram: pd.DataFrame = field(default_factory=_none)
     model: dict[str, Any] = field(default_factory=dict)
     totals: pd.DataFrame = field(default_factory=_none)
+    tracking: pd.DataFrame = field(default_factory=_none)
+    tracked_from: dt.date | None = None
+    unit_economics: pd.DataFrame = field(default_factory=_none)
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -1,8 +1,6 @@
-"""Sections on the customers: cohort value, who is alive, churn, tiers and segments."""
+"""Sections on the customers: cohort value, who is alive, tiers and segments."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +8,7 @@ import pandas as pd
 from pipelines.report import words
 from pipelines.report.headline import forecast_window
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.sections import CHURN_METRICS, Section, money, ordered_models
+from pipelines.report.sections import Section, money
 from pipelines.report.tables import Column, plain, table
 
 MOST_LINES = 8
@@ -173,122 +171,6 @@ def alive(inputs: ReportInputs) -> Section:
     return section
 
 
-def churn(inputs: ReportInputs) -> Section:
-    """Churn probabilities against what happened, and what they rest on."""
-    days = inputs.config.train.churn_horizon_days
-    section = Section("churn", f"Churn: no purchase in the next {days} days")
-    curve = inputs.dated("churn_reliability", "origin")
-    if curve.empty:
-        reasons = [note for note in inputs.model.get("notes", ()) if "hurn" in note]
-        section.missing = " ".join(
-            reasons or ["No churn forecast could be tested: no origin has the horizon behind it."]
-        )
-        return section
-    section.text = [
-        "Predicted churn against the share that did churn. On the diagonal, a predicted 80 % is "
-        "eight in ten. AUC: the chance that a churner is ranked above a stayer; Brier score and "
-        "log loss: lower is better."
-    ]
-    scores = inputs.dated("metrics", "origin")
-    scores = scores[scores["metric"].isin(CHURN_METRICS)] if not scores.empty else scores
-    if not scores.empty:
-        wide = scores.pivot_table(index=["origin", "model"], columns="metric", values="value")
-        wide = wide.reset_index()
-        wide["label"] = [words.model_label(m) for m in wide["model"]]
-        section.tables["churn_scores"] = table(
-            wide,
-            [
-                Column("origin", "Origin", "date"),
-                Column("label", "Model"),
-                *(Column(m, words.METRICS[m], "score") for m in CHURN_METRICS),
-            ],
-            title="Churn scores",
-            sheet="Churn scores",
-        )
-    curve = curve.assign(label=[words.model_label(m) for m in curve["model"]])
-    section.tables["churn_reliability"] = table(
-        curve,
-        [
-            Column("origin", "Origin", "date"),
-            Column("label", "Model"),
-            Column("predicted", "Predicted", "percent"),
-            Column("observed", "Observed", "percent"),
-            Column("customers", "Customers", "integer"),
-        ],
-        title="Predicted and observed churn",
-        sheet="Churn reliability",
-    )
-    section.workbook_only = ("churn_reliability",)
-    section.charts["churn_reliability"] = _reliability_chart(curve)
-    section.text += _importance(inputs, section)
-    return section
-
-
-def _reliability_chart(curve: pd.DataFrame) -> dict[str, Any]:
-    latest = curve[curve["origin"] == curve["origin"].max()]
-    latest = latest.assign(gap=(latest["predicted"] - latest["observed"]).abs())
-    by_model = [
-        (words.model_label(name), latest[latest["model"] == name])
-        for name in ordered_models(latest["model"].unique())[::-1]
-    ]
-    apart = [
-        f"{label} {words.percent(float(np.average(part['gap'], weights=part['customers'])))}"
-        for label, part in by_model
-    ]
-    return plain(
-        {
-            "title": f"Churn reliability, origin {words.day(latest['origin'].iloc[0].date())}",
-            "alt": "Predicted against observed share of churners, by bins of customers"
-            + f"; mean distance from the diagonal: {', '.join(apart)}.",
-            "curves": [
-                {
-                    "label": label,
-                    "predicted": list(part["predicted"]),
-                    "observed": list(part["observed"]),
-                    "customers": list(part["customers"]),
-                }
-                for label, part in by_model
-            ],
-        }
-    )
-
-
-def _importance(inputs: ReportInputs, section: Section) -> list[str]:
-    importance = inputs.dated("churn_importance", "origin")
-    if importance.empty:
-        return ["No classifier was fitted, so there is no importance of features to show."]
-    if "origin" in importance:
-        importance = importance[importance["origin"] == importance["origin"].max()]
-    if "importance_sd" not in importance:
-        importance = importance.assign(importance_sd=np.nan)
-    importance = importance.sort_values("importance", ascending=False)
-    importance["feature"] = [str(name).replace("_", " ") for name in importance["feature"]]
-    section.tables["churn_importance"] = table(
-        importance.head(15),
-        [
-            Column("feature", "Feature"),
-            Column("importance", "Importance (loss of AUC)", "score"),
-            Column("importance_sd", "Standard deviation", "score"),
-        ],
-        title="What churn forecasts rest on",
-        sheet="Churn importance",
-        note="How much AUC is lost when one feature's values are shuffled.",
-    )
-    top = importance.head(12)
-    section.charts["churn_importance"] = plain(
-        {
-            "title": "What the churn forecast rests on",
-            "alt": "Bar chart of permutation importance; the strongest features are "
-            + words.listed(list(top["feature"].head(3)))
-            + ".",
-            "feature": list(top["feature"]),
-            "importance": list(top["importance"]),
-            "importance_sd": list(top["importance_sd"]),
-        }
-    )
-    return []
-
-
 def tiers(inputs: ReportInputs) -> Section:
     """How the CLV is spread over customers."""
     section = Section("tiers", "How much the best customers are worth")
@@ -353,7 +235,9 @@ def segments(inputs: ReportInputs) -> Section:
     code = inputs.currency
     frame = _fold_small(frame)
     if frame.empty:
-        section.missing = f"No segment holds {LEAST_CUSTOMERS} customers or more; fewer would tell on single ones."
+        section.missing = (
+            f"No segment holds {LEAST_CUSTOMERS} customers; fewer would tell on single ones."
+        )
         return section
     frame = frame.assign(dimension=[str(d).replace("_", " ") for d in frame["dimension"]])
     section.text = [

@@ -76,7 +76,7 @@ def _tracking(name: str, frame: pd.DataFrame, section: Section, inputs: ReportIn
             Column("cumulative_expected", "Cumulative, expected", "number"),
         ],
         title="Repeat purchases by month, observed and expected",
-        sheet="Tracking",
+        sheet="Fit by month",
     )
     section.workbook_only += (name,)
     last = frame.iloc[-1]

@@ -117,6 +117,25 @@ def numbers(values: list[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]
     return np.array([np.nan if value is None else value for value in values], dtype=float)
 
 
+def paired_bars(
+    ax: Axes, names: list[Any], first: list[Any], second: list[Any], labels: tuple[str, str]
+) -> None:
+    """Two bars a group, told apart by colour and hatching."""
+    place = np.arange(len(names))
+    ax.bar(place - 0.2, numbers(first), 0.38, color=FORECAST, label=labels[0])
+    ax.bar(
+        place + 0.2,
+        numbers(second),
+        0.38,
+        color="#9aa5b1",
+        label=labels[1],
+        hatch="//",
+        edgecolor="white",
+        linewidth=0,
+    )
+    ax.set_xticks(place, [str(name) for name in names])
+
+
 def png(figure: Figure) -> bytes:
     """Return the figure as a PNG file's bytes, the same bytes for the same figure."""
     buffer = io.BytesIO()

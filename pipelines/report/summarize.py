@@ -13,6 +13,8 @@ from typing import Any
 
 from pipelines.report import (
     sections,
+    sections_business,
+    sections_churn,
     sections_customers,
     sections_errors,
     sections_fit,
@@ -32,10 +34,12 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections.by_month,
     sections_errors.heat_map,
     sections.history_and_forecast,
+    sections_business.tracking,
     sections_customers.cohort_value,
     sections_errors.calibration,
     sections_customers.alive,
-    sections_customers.churn,
+    sections_churn.churn,
+    sections_business.unit_economics,
     sections_customers.tiers,
     sections_customers.segments,
     sections_fit.fit,
