@@ -1,8 +1,9 @@
 """The gradient-boosted churn classifier: the probability that a customer buys no more.
 
 Churn is "no purchase in the next ``horizon`` days". The trees are scikit-learn's
-HistGradientBoostingClassifier; their scores are calibrated on a later origin than those they
-were grown on, so that a probability of 0.8 means eight in ten.
+HistGradientBoostingClassifier. On a later origin than those they were grown on, a logistic
+regression weighs their log odds against the purchase model's own and calibrates the two, so that
+a probability of 0.8 means eight in ten (Platt scaling, with stacking).
 """
 
 from __future__ import annotations
@@ -19,16 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
 
 if TYPE_CHECKING:
-    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
 
 Array = NDArray[np.float64]
 
 MIN_ROWS = 50
 """Fewest customers of each class that the trees, and again the calibration, must see."""
-
-ISOTONIC_ROWS = 1000
-"""Customers of the rarer class from which on the calibration is isotonic rather than logistic."""
 
 MAX_CATEGORIES = 100
 """Most frequent values of a text column that are told apart."""
@@ -79,6 +77,9 @@ class ChurnClassifier:
     ----------
     horizon_days : int
         Length of the window in which no purchase counts as churn, in days.
+    model_feature : str, optional
+        A feature that is itself a probability of no purchase; the calibration weighs it against
+        the trees. Without such a column the trees are calibrated alone.
     max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
         As in scikit-learn's HistGradientBoostingClassifier.
     max_rows : int
@@ -91,15 +92,17 @@ class ChurnClassifier:
         self,
         horizon_days: int = 90,
         *,
+        model_feature: str | None = "model_probability_no_purchase",
         max_iter: int = 100,
-        learning_rate: float = 0.08,
-        max_leaf_nodes: int = 15,
-        min_samples_leaf: int = 40,
-        l2_regularization: float = 1.0,
+        learning_rate: float = 0.05,
+        max_leaf_nodes: int = 6,
+        min_samples_leaf: int = 100,
+        l2_regularization: float = 5.0,
         max_rows: int = 200_000,
         random_state: int = 0,
     ) -> None:
         self.horizon_days = horizon_days
+        self.model_feature = model_feature
         self.max_iter = max_iter
         self.learning_rate = learning_rate
         self.max_leaf_nodes = max_leaf_nodes
@@ -116,9 +119,8 @@ class ChurnClassifier:
         DataError
             If either sample holds fewer than MIN_ROWS customers of a class.
         """
-        from sklearn.calibration import CalibratedClassifierCV
         from sklearn.ensemble import HistGradientBoostingClassifier
-        from sklearn.frozen import FrozenEstimator
+        from sklearn.linear_model import LogisticRegression
 
         for name, part in (("training", sample), ("calibration", calibration)):
             if part.smaller_class < MIN_ROWS:
@@ -149,16 +151,15 @@ class ChurnClassifier:
             self.classifier_: HistGradientBoostingClassifier = classifier.fit(
                 self._matrix(sample.features), sample.churned
             )
-            self.calibrated_: CalibratedClassifierCV = CalibratedClassifierCV(
-                FrozenEstimator(self.classifier_),
-                method="isotonic" if calibration.smaller_class >= ISOTONIC_ROWS else "sigmoid",
-            ).fit(self._matrix(calibration.features), calibration.churned)
+            self.calibration_: LogisticRegression = LogisticRegression().fit(
+                self._logits(calibration.features), calibration.churned
+            )
         return self
 
     def churn_probability(self, features: pd.DataFrame) -> Array:
         """Probability of no purchase within the horizon, shape (n,)."""
         with one_thread():
-            return np.asarray(self.calibrated_.predict_proba(self._matrix(features))[:, 1])
+            return np.asarray(self.calibration_.predict_proba(self._logits(features))[:, 1])
 
     def permutation_importance(
         self, sample: ChurnSample, n_repeats: int = 3, max_rows: int = 5_000
@@ -190,6 +191,14 @@ class ChurnClassifier:
             }
         )
         return table.sort_values("importance", ascending=False, ignore_index=True)
+
+    def _logits(self, features: pd.DataFrame) -> Array:
+        """Log odds of the trees and, where given, of the purchase model; shape (n, 1 or 2)."""
+        columns = [self.classifier_.predict_proba(self._matrix(features))[:, 1]]
+        if self.model_feature in self.feature_names_:
+            columns.append(features[self.model_feature].to_numpy(dtype=float))
+        probability = np.clip(np.column_stack(columns), 1e-6, 1 - 1e-6)
+        return np.asarray(np.log(probability / (1 - probability)))
 
     def _matrix(self, features: pd.DataFrame) -> pd.DataFrame:
         """Columns in the order of the fit; categories it did not know count as missing."""

@@ -102,8 +102,9 @@ def _churn(fitted: Fitted) -> str:
     trees = fitted.churn
     return (
         "### Churn classifier\n\nGradient-boosted trees on "
-        f"{len(trees.feature_names_)} features known at each origin, calibrated on a later "
-        f"origin than those they were grown on; horizon {trees.horizon_days} days."
+        f"{len(trees.feature_names_)} features known at each origin; on a later origin "
+        "than those they were grown on, their log odds are weighed against the purchase model's "
+        f"and calibrated; horizon {trees.horizon_days} days."
     )
 
 

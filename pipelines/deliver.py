@@ -13,7 +13,7 @@ from ibis.expr.types import Table
 from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid
-from clvmodels.value import TIER_NAMES, value_tiers
+from clvmodels.value import TIER_NAMES, discount_factors, value_tiers
 from pipelines import features, forecast, train
 from pipelines.config import Config
 from pipelines.lines import DIMENSIONS
@@ -63,6 +63,9 @@ class Delivered:
     totals : DataFrame
         quantity, value, low, high over the horizon.
     customers : int
+        Scored one by one.
+    mean_clv, mean_churn : float
+        Over the scored customers: CLV in currency, churn probability.
     """
 
     grid: MonthGrid
@@ -71,6 +74,8 @@ class Delivered:
     segments: pd.DataFrame
     totals: pd.DataFrame
     customers: int
+    mean_clv: float
+    mean_churn: float
 
 
 def write(
@@ -119,7 +124,14 @@ def write(
     cohorts = sums.cohort_table()
     cohorts.to_parquet(folder / COHORTS, index=False)
     return Delivered(
-        grid, cohorts, sums.tier_table(tier), sums.segment_table(), sums.totals(), len(tier)
+        grid=grid,
+        cohorts=cohorts,
+        tiers=sums.tier_table(tier),
+        segments=sums.segment_table(),
+        totals=sums.totals(grid),
+        customers=len(tier),
+        mean_clv=float(sums.clv().mean()),
+        mean_churn=sums.churn / len(tier),
     )
 
 
@@ -132,6 +144,7 @@ class _Sums:
 
     def __init__(self, config: Config) -> None:
         self._economics = config.economics
+        self.churn = 0.0
         self._values: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._cohorts: list[pd.DataFrame] = []
         self._segments: list[pd.DataFrame] = []
@@ -145,6 +158,7 @@ class _Sums:
         self._values.append(
             (scored["clv"].to_numpy(float), scored["expected_revenue"].to_numpy(float))
         )
+        self.churn += float(scored["churn_probability"].sum())
         figures = pd.DataFrame(
             {
                 "customers": 1,
@@ -196,11 +210,15 @@ class _Sums:
         sums["ltv_margin"] = sums["ltv_revenue"] * self._economics.margin
         return sums.sort_values(["dimension", "customers"], ascending=[True, False])
 
-    def totals(self) -> pd.DataFrame:
-        """Totals over the horizon."""
+    def totals(self, grid: MonthGrid) -> pd.DataFrame:
+        """Totals over the horizon, of all customers; CLV is linear in a cohort's months."""
         cohorts = self.cohort_table()
         values = {q: float(cohorts[q].sum()) for q in ("purchases", "revenue", "margin")}
-        values["clv"] = float(self.clv().sum())
+        economics = self._economics
+        days = cohorts["period"].map(dict(zip(grid.index(), grid.midpoints, strict=True)))
+        net = cohorts["margin"] - cohorts["purchases"] * economics.cost_to_serve
+        discount = discount_factors(days, economics.annual_discount_rate)
+        values["clv"] = float((net * discount).sum())
         return pd.DataFrame(
             {
                 "quantity": list(values),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,28 @@ from pipelines import fit_quality, train
 from pipelines.backtest import BacktestResult
 from pipelines.config import Config
 from pipelines.deliver import Delivered
+from pipelines.economics import unit_economics
 from pipelines.report import ReportInputs
 from pipelines.train import Fitted, TrainingData
 from pipelines.transactions import Dataset
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """An earlier delivered forecast and what happened in the full months since.
+
+    Attributes
+    ----------
+    origin : date
+        Its as-of date.
+    table : DataFrame
+        cohort, period, purchases, revenue (forecast), actual_purchases, actual_revenue; empty
+        where no month has ended since.
+    """
+
+    origin: dt.date
+    table: pd.DataFrame
+
 
 MATRIX_FREQUENCIES = 16
 MATRIX_STEPS = 40
@@ -26,6 +47,7 @@ def gather(
     result: BacktestResult,
     made: Delivered,
     config: Config,
+    tracked: Tracked | None = None,
 ) -> ReportInputs:
     """Collect the tables of a report; none of them holds a single customer."""
     return ReportInputs(
@@ -43,9 +65,12 @@ def gather(
         segments=made.segments,
         alive_matrix=alive_matrix(fitted, known.summary),
         frequency_histogram=fit_quality.frequency_histogram(fitted, known),
-        diagnostics=fit_quality.tables(fitted, known),
+        diagnostics=fit_quality.tables(fitted, known) | fit_quality.conditional(result.conditional),
         model=model_facts(known, fitted),
         totals=made.totals,
+        tracking=tracked.table if tracked else pd.DataFrame(),
+        tracked_from=tracked.origin if tracked else None,
+        unit_economics=unit_economics(known.cohort_months, made.mean_churn, made.mean_clv, config),
     )
 
 

@@ -12,10 +12,9 @@ from clvmodels.months import month_end
 from pipelines import backtest, deliver, features, registry, train, workflow
 from pipelines.config import Config
 from pipelines.console import Progress
+from pipelines.inputs import Tracked
 from pipelines.transactions import Dataset
 from pipelines.workflow import Outcome
-
-TRACKING = "tracking.parquet"
 
 
 def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | None:
@@ -60,17 +59,17 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
     fitted, saved = registry.load(config)
     with workflow.dataset(config, as_of, progress) as data:
         last = previous_forecast(config, data.as_of)
-        tracked = pd.DataFrame()
+        tracked = None
         if last is not None:
             with progress.step(f"compare the forecast of {last[0]} with what happened"):
-                tracked = track(data, *last)
+                tracked = Tracked(last[0], track(data, *last))
         known = train.extract(data.purchases, data.first_date, data.as_of, config)
         result = backtest.run(data.purchases, data.first_date, data.as_of, config, progress)
         folder = workflow.write_report(data, known, fitted, result, config, progress, tracked)
     return Outcome(
         [
             *workflow.hindsight(fitted, data.as_of),
-            *tracking_lines(last, tracked),
+            *tracking_lines(tracked),
             f"model:  {saved.folder}",
             f"report: {folder / workflow.PAGE}",
         ],
@@ -78,24 +77,24 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             "as_of": data.as_of,
             "version": saved.version,
             "report": str(folder),
-            "previous_forecast": last[0] if last else None,
-            "tracking": _scores(tracked),
+            "previous_forecast": tracked.origin if tracked else None,
+            "tracking": _scores(tracked.table) if tracked else {},
             "warnings": workflow.hindsight(fitted, data.as_of),
         },
     )
 
 
-def tracking_lines(last: tuple[dt.date, Path] | None, tracked: pd.DataFrame) -> list[str]:
+def tracking_lines(tracked: Tracked | None) -> list[str]:
     """How the last forecast did, in words."""
-    if last is None:
+    if tracked is None:
         return ["no earlier forecast to compare with"]
-    if tracked.empty:
-        return [f"forecast of {last[0]}: no full month has ended since"]
-    months = tracked["period"].nunique()
+    if tracked.table.empty:
+        return [f"forecast of {tracked.origin}: no full month has ended since"]
+    months = tracked.table["period"].nunique()
     return [
-        f"forecast of {last[0]}, {months} full month{'s' if months > 1 else ''} since: {quantity} "
-        f"{score['bias']:+.1%} in total, off by {score['wape']:.1%} per cohort-month"
-        for quantity, score in _scores(tracked).items()
+        f"forecast of {tracked.origin}, {months} full month{'s' if months > 1 else ''} since: "
+        f"{quantity} {score['bias']:+.1%} in total, off by {score['wape']:.1%} per cohort-month"
+        for quantity, score in _scores(tracked.table).items()
     ]
 
 

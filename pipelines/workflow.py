@@ -33,6 +33,7 @@ from pipelines.backtest import BacktestResult
 from pipelines.config import Config
 from pipelines.console import Progress
 from pipelines.deliver import Delivered
+from pipelines.inputs import Tracked
 from pipelines.quality import DataQualityAccount
 from pipelines.report import figures, render, summarize
 from pipelines.train import Fitted, TrainingData
@@ -262,13 +263,13 @@ def write_report(
     result: BacktestResult,
     config: Config,
     progress: Progress,
-    tracked: pd.DataFrame | None = None,
+    tracked: Tracked | None = None,
 ) -> Path:
     """Forecast every customer and write the as-of date's report folder, whole or not at all.
 
     Parameters
     ----------
-    tracked : DataFrame, optional
+    tracked : Tracked, optional
         An earlier forecast and what happened since (see :mod:`pipelines.refresh`).
     """
     folder = report_folder(config, data.as_of)
@@ -278,7 +279,7 @@ def write_report(
     ):
         grid = forecast.default_grid(data.as_of, config)
         made = deliver.write(fitted, data.purchases, grid, beside, config)
-        summary = summarize(inputs.gather(data, known, fitted, result, made, config))
+        summary = summarize(inputs.gather(data, known, fitted, result, made, config, tracked))
         content = {
             "schema_version": SCHEMA_VERSION,
             "name": config.name,

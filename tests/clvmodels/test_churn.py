@@ -38,6 +38,19 @@ def test_it_ranks_and_is_calibrated_on_customers_it_never_saw(fitted: ChurnClass
     assert np.abs(table["predicted"] - table["observed"]).max() < 0.08
 
 
+def test_calibration_follows_the_purchase_model_where_the_trees_know_nothing() -> None:
+    def with_model(sample: ChurnSample) -> ChurnSample:
+        idle = sample.features["idle"].to_numpy()
+        probability = 1 / (1 + np.exp(-(idle - 2)))
+        features = sample.features[["noise"]].assign(model_probability_no_purchase=probability)
+        return ChurnSample(features, sample.churned)
+
+    sample, later, test = (with_model(customers(3000, seed)) for seed in (1, 2, 3))
+    found = ChurnClassifier(max_iter=20).fit(sample, later).churn_probability(test.features)
+    truth = test.features["model_probability_no_purchase"].to_numpy()
+    assert np.abs(found - truth).mean() < 0.03
+
+
 def test_importance_tells_the_signal_from_the_noise(fitted: ChurnClassifier) -> None:
     table = fitted.permutation_importance(customers(3000, 5))
     assert list(table["feature"]) == ["idle", "noise"]
