@@ -205,5 +205,10 @@ def main() -> None:
     try:
         app()
     except ClvError as error:
-        err.print(f"[bold red]error[/bold red]: {escape(str(error))}")
-        sys.exit(error.exit_code)
+        message, code = str(error), error.exit_code
+    except OSError as error:  # a full disk, a folder without permission
+        message, code = str(error), 1
+    else:
+        return
+    err.print(f"[bold red]error[/bold red]: {escape(message)}")
+    sys.exit(code)

@@ -31,10 +31,8 @@ def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
         Start from what ``target`` holds now instead of from nothing.
     """
     made = _make_parent(target)
-    try:
+    with _writable(target.parent):
         beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise ConfigError(f"cannot write to {target.parent}: {error.strerror}") from None
     beside.chmod(0o755)
     try:
         if keep and target.exists():
@@ -66,7 +64,8 @@ def _exchange(beside: Path, target: Path) -> None:
 def write_text(target: Path, text: str) -> None:
     """Write a text file by renaming a finished one into place."""
     _make_parent(target)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    with _writable(target.parent):
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -103,8 +102,14 @@ def _finite(content: Any) -> Any:
 def _make_parent(target: Path) -> list[Path]:
     """Make the folders above a path and return those that were not there, deepest first."""
     missing = [folder for folder in target.parents if not folder.exists()]
-    try:
+    with _writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot write to {target.parent}: {error.strerror}") from None
     return missing
+
+
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"cannot write to {folder}: {error.strerror}") from None

@@ -1,0 +1,453 @@
+"""The real commands, on a small log in a temporary folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+
+import openpyxl
+import pandas as pd
+import pytest
+from shop import LAST_DAY, TOML, TRAINED_AS_OF, clv_process, copy_shop, make_shop, run_clv
+
+from clvmodels import schema
+from pipelines import cli, files
+
+FIRST = "2022-10-31"
+SECOND = "2022-12-15"
+METRIC_FIELDS = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
+
+
+@pytest.fixture(scope="module")
+def months(trained, tmp_path_factory):
+    """A shop that was trained and then refreshed twice, and what each refresh said."""
+    shop = copy_shop(trained, tmp_path_factory.mktemp("months") / "copy")
+    first = shop.clv("refresh", "--as-of", FIRST, "--quiet")
+    second = shop.clv("refresh", "--as-of", SECOND, "--quiet", "--json")
+    return shop, first, second
+
+
+def test_train_says_where_model_and_report_are(trained):
+    version = f"{TRAINED_AS_OF}.1"
+    assert re.search(
+        r"^model: +.*" + re.escape(str(trained.models / version)), trained.said.out, re.M
+    )
+    page = trained.reports / str(TRAINED_AS_OF) / "backtest.html"
+    assert re.search(r"^report: +" + re.escape(str(page)), trained.said.out, re.M)
+    assert "lifetimes" in trained.said.out
+    assert "fit the models" in trained.said.err
+    assert "Traceback" not in trained.said.err
+    assert "Warning" not in trained.said.err
+
+
+def test_train_leaves_the_files_of_the_design_and_nothing_else(trained):
+    version, day = f"{TRAINED_AS_OF}.1", str(TRAINED_AS_OF)
+    assert {p.name for p in trained.models.iterdir()} == {"champion.json", version}
+    assert {p.name for p in (trained.models / version).iterdir()} == {
+        "manifest.json", "parameters.json", "churn.joblib", "model_card.md",
+    }  # fmt: skip
+    assert {p.name for p in trained.reports.iterdir()} == {day}
+    assert {p.name for p in (trained.reports / day).iterdir()} == {
+        "backtest.html", "backtest.json", "backtest.xlsx", "customers.parquet", "cohorts.parquet",
+        "figures",
+    }  # fmt: skip
+    pictures = list((trained.reports / day / "figures").iterdir())
+    assert len(pictures) >= 6
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in pictures)
+    page = (trained.reports / day / "backtest.html").read_text(encoding="utf-8")
+    assert page.lower().startswith("<!doctype html>")
+    assert not re.search(r"""(src|href)=["']https?://""", page)
+    book = openpyxl.load_workbook(trained.reports / day / "backtest.xlsx", read_only=True)
+    assert len(book.sheetnames) >= 3
+    book.close()
+
+
+def test_manifest_holds_what_the_design_promises(trained):
+    folder = trained.models / f"{TRAINED_AS_OF}.1"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["as_of"] == str(TRAINED_AS_OF)
+    assert manifest["config"]["economics"]["margin"] == 0.4
+    assert manifest["data"]["fingerprint"].startswith("duckdb:")
+    assert {"python", "numpy", "scikit-learn", "duckdb", "lifetimes"} <= set(manifest["packages"])
+    assert manifest["files"] == {
+        p.name: files.sha256(p) for p in folder.iterdir() if p.name != "manifest.json"
+    }
+    assert {row["model"] for row in manifest["metrics"]} == {"clv", "churn"}
+    champion = json.loads((trained.models / "champion.json").read_text(encoding="utf-8"))
+    assert champion["version"] == folder.name
+    assert champion["manifest_sha256"] == files.sha256(folder / "manifest.json")
+
+
+def test_backtest_json_keeps_its_contract(trained):
+    text = (trained.reports / str(TRAINED_AS_OF) / "backtest.json").read_text(encoding="utf-8")
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    content = json.loads(text, parse_constant=refuse)
+    assert content["name"] == "shop"
+    assert content["as_of"] == str(TRAINED_AS_OF)
+    for row in content["metrics"]:
+        assert list(row) == METRIC_FIELDS
+        assert row["origin"] == "2022-03-31"
+        assert row["horizon_days"] == (TRAINED_AS_OF - dt.date(2022, 3, 31)).days
+        assert row["level"] in ("total_month", "cohort_month", "customer")
+        assert row["quantity"] in ("purchases", "revenue")
+        assert row["value"] is None or isinstance(row["value"], float)
+    keys = [tuple(row[name] for name in METRIC_FIELDS[:-1]) for row in content["metrics"]]
+    assert len(keys) == len(set(keys))
+    found = {
+        tuple(row[n] for n in ("level", "quantity", "model", "metric"))
+        for row in content["metrics"]
+    }
+    for model in ("clv", "lifetimes", "last_months_average"):
+        for quantity in ("purchases", "revenue"):
+            for level in ("total_month", "cohort_month"):
+                for metric in ("wape", "bias", "mae", "rmse"):
+                    assert (level, quantity, model, metric) in found
+    for metric in ("auc", "brier", "log_loss"):
+        assert ("customer", "purchases", "churn", metric) in found
+    for metric in ("mae", "gini"):
+        assert ("customer", "revenue", "clv", metric) in found
+
+
+def test_forecast_tables_have_their_schema_and_add_up(trained):
+    folder = trained.reports / str(TRAINED_AS_OF)
+    customers = pd.read_parquet(folder / "customers.parquet")
+    cohorts = pd.read_parquet(folder / "cohorts.parquet")
+    assert list(customers) == schema.CUSTOMER_FORECAST.names
+    schema.COHORT_FORECAST.require(cohorts.columns)
+    log = pd.read_csv(trained.log, parse_dates=["when"])
+    known = log[log["when"] < pd.Timestamp(TRAINED_AS_OF) + pd.Timedelta(days=1)]
+    assert sorted(customers["customer_id"]) == sorted(known["who"].unique())
+    assert customers.drop(columns="tier").notna().all(axis=None)
+    assert customers["probability_alive"].between(0, 1).all()
+    assert customers["churn_probability"].between(0, 1).all()
+    assert (customers["clv_low"] <= customers["clv_high"]).all()
+    assert set(customers["tier"]) <= {"top 1 %", "top 5 %", "top 10 %", "other 90 %"}
+    assert cohorts["period"].nunique() == 6
+    customers["cohort"] = pd.to_datetime(customers["cohort"])
+    by_cohort = customers.groupby("cohort")[["expected_purchases", "expected_revenue"]].sum()
+    totals = cohorts.groupby("cohort")[["purchases", "revenue"]].sum()
+    assert list(by_cohort.index) == list(totals.index)
+    assert by_cohort.to_numpy() == pytest.approx(totals.to_numpy(), rel=1e-9)
+    assert cohorts["margin"].to_numpy() == pytest.approx(0.4 * cohorts["revenue"].to_numpy())
+
+
+def test_the_first_refresh_has_the_forecast_of_training_to_compare_with(months):
+    shop, first, _ = months
+    assert first.code == 0, first.err
+    assert f"forecast of {TRAINED_AS_OF}, 2 full months since: purchases" in first.out
+    assert first.err == ""
+    assert (shop.reports / FIRST / "backtest.html").is_file()
+
+
+def test_the_second_refresh_compares_with_the_first(months):
+    shop, _, second = months
+    assert second.code == 0, second.err
+    facts = second.json()
+    assert facts["as_of"] == SECOND
+    assert facts["previous_forecast"] == FIRST
+    assert facts["version"] == f"{TRAINED_AS_OF}.1"
+    for quantity in ("purchases", "revenue"):
+        assert 0 < facts["tracking"][quantity]["wape"] < 2
+        assert (
+            abs(facts["tracking"][quantity]["bias"]) <= facts["tracking"][quantity]["wape"] + 1e-12
+        )
+    assert {p.name for p in shop.reports.iterdir()} == {str(TRAINED_AS_OF), FIRST, SECOND}
+
+
+def test_refresh_keeps_the_champion(months):
+    shop, _, _ = months
+    assert {p.name for p in shop.models.iterdir()} == {"champion.json", f"{TRAINED_AS_OF}.1"}
+
+
+def test_forecast_scores_with_the_champion(copied):
+    ran = copied.clv("forecast", "--as-of", "2022-09-30", "--json")
+    assert ran.code == 0, ran.err
+    facts = ran.json()
+    assert facts["version"] == f"{TRAINED_AS_OF}.1"
+    assert facts["as_of"] == "2022-09-30"
+    customers = pd.read_parquet(copied.reports / "2022-09-30" / "customers.parquet")
+    assert facts["customers"] == len(customers)
+    totals = {row["quantity"]: row["value"] for row in facts["totals"]}
+    assert totals["revenue"] == pytest.approx(customers["expected_revenue"].sum())
+    assert totals["clv"] == pytest.approx(customers["clv"].sum())
+
+
+def test_the_default_as_of_is_the_last_day_of_the_log(copied):
+    facts = copied.clv("forecast", "--json", "--quiet").json()
+    assert facts["as_of"] == str(LAST_DAY)
+
+
+def test_forecast_of_a_trained_day_is_the_forecast_of_training(trained, copied):
+    """A saved model in another process scores as the process that fitted it did."""
+    assert copied.clv("forecast", "--as-of", str(TRAINED_AS_OF), "--quiet").code == 0
+    day = str(TRAINED_AS_OF)
+    for name in ("customers.parquet", "cohorts.parquet"):
+        then = pd.read_parquet(trained.reports / day / name)
+        now = pd.read_parquet(copied.reports / day / name)
+        pd.testing.assert_frame_equal(then, now, check_exact=True)
+
+
+def test_forecast_leaves_the_report_beside_it(trained, copied):
+    before = trained.files()
+    assert copied.clv("forecast", "--as-of", str(TRAINED_AS_OF), "--quiet").code == 0
+    page = f"reports/shop/{TRAINED_AS_OF}/backtest.html"
+    assert copied.files()[page] == before[page]
+    assert set(copied.files()) == set(before)
+
+
+def test_a_model_that_learned_later_data_is_said_to_be_no_fair_test(copied):
+    ran = copied.clv("forecast", "--as-of", "2022-06-30", "--quiet")
+    assert ran.code == 0
+    assert f"learned from data up to {TRAINED_AS_OF}, later than 2022-06-30" in ran.out
+    fair = copied.clv("forecast", "--as-of", "2022-09-30", "--quiet")
+    assert "warning" not in fair.out
+    facts = copied.clv("forecast", "--as-of", "2022-06-30", "--quiet", "--json").json()
+    assert str(TRAINED_AS_OF) in facts["warnings"][0]
+
+
+def test_report_draws_the_saved_results_again(copied):
+    day = str(TRAINED_AS_OF)
+    folder = copied.reports / day
+    before = copied.files()
+    (folder / "backtest.html").unlink()
+    (folder / "backtest.xlsx").unlink()
+    ran = copied.clv("report", "--quiet")
+    assert ran.code == 0, ran.err
+    after = copied.files()
+    assert set(after) == set(before)
+    for name in ("backtest.html", "backtest.json", "customers.parquet"):
+        assert after[f"reports/shop/{day}/{name}"] == before[f"reports/shop/{day}/{name}"]
+
+
+def test_report_without_results_says_what_to_run(copied):
+    ran = copied.clv("report", "--as-of", "2022-01-31")
+    assert ran.code == 1
+    assert "run `clv train` or `clv backtest` first" in ran.err
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema_version": 1, "report": 3}'])
+def test_report_refuses_a_damaged_backtest_json(copied, content):
+    path = copied.reports / str(TRAINED_AS_OF) / "backtest.json"
+    path.write_text(content, encoding="utf-8")
+    before = copied.files()
+    ran = copied.clv("report")
+    assert_refused(ran, 1, "backtest.json")
+    assert copied.files() == before
+
+
+def test_check_accounts_for_every_row(copied):
+    ran = copied.clv("check", "--json")
+    assert ran.code == 0, ran.err
+    facts = ran.json()
+    assert facts["broken_limits"] == []
+    rows = len(pd.read_csv(copied.log))
+    assert str(rows) in ran.out
+    assert copied.clv("check").code == 0
+    assert copied.clv("check", "--show", "3").code == 0
+
+
+def test_check_fails_where_a_limit_is_broken(tmp_path, log):
+    broken = log.copy()
+    broken.loc[broken.index[::3], "who"] = None
+    shop = make_shop(tmp_path, broken)
+    ran = shop.clv("check")
+    assert ran.code == 1
+    assert "max_missing_id_share" in ran.out + ran.err
+    assert "Traceback" not in ran.err
+    assert shop.files() == {}
+
+
+def test_models_list_show_and_promote(copied):
+    first = f"{TRAINED_AS_OF}.1"
+    assert copied.clv("models", "list").out.startswith(f"* {first}")
+    assert copied.clv("models", "list", "--json").json() == {"champion": first, "versions": [first]}
+    card = copied.clv("models", "show")
+    assert card.out.startswith(f"# Model card: shop, as of {TRAINED_AS_OF}")
+    assert card.out == copied.clv("models", "show", first).out
+    promoted = copied.clv("models", "promote", first)
+    assert promoted.code == 0
+    assert first in promoted.out
+
+
+def test_models_list_before_any_training(tmp_path, log):
+    shop = make_shop(tmp_path, log)
+    ran = shop.clv("models", "list")
+    assert ran.code == 0
+    assert "run `clv train`" in ran.out
+    assert shop.clv("models", "list", "--json").json() == {"champion": None, "versions": []}
+
+
+def test_models_list_where_none_is_in_use(copied):
+    (copied.models / "champion.json").unlink()
+    ran = copied.clv("models", "list", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json() == {"champion": None, "versions": [f"{TRAINED_AS_OF}.1"]}
+
+
+def test_a_challenger_is_saved_and_not_used(copied):
+    ran = copied.clv("train", "--challenger", "--as-of", "2022-09-30", "--json", "--quiet")
+    assert ran.code == 0, ran.err
+    assert ran.json()["version"] == "2022-09-30.1"
+    listed = copied.clv("models", "list", "--json").json()
+    assert listed == {
+        "champion": f"{TRAINED_AS_OF}.1",
+        "versions": [f"{TRAINED_AS_OF}.1", "2022-09-30.1"],
+    }
+    scored = copied.clv("forecast", "--version", "2022-09-30.1", "--json", "--quiet").json()
+    assert scored["version"] == "2022-09-30.1"
+    assert copied.clv("models", "promote", "2022-09-30.1").code == 0
+    assert copied.clv("models", "list", "--json").json()["champion"] == "2022-09-30.1"
+
+
+# Refusals: one message, the exit code, nothing changed.
+
+
+def assert_refused(ran, code: int, *fragments: str) -> None:
+    assert ran.code == code
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("error: ") == 1
+    for fragment in fragments:
+        assert fragment in ran.err
+
+
+REFUSALS = [
+    (["forecast", "--version", "2020-01-01.1"], 1, ["no version '2020-01-01.1'", "2022-08-31.1"]),
+    (["forecast", "--version", "../../x"], 1, ["no version '../../x'"]),
+    (["models", "show", "nonsense"], 1, ["no version 'nonsense'"]),
+    (["models", "promote", "2022-08-31.2"], 1, ["no version '2022-08-31.2'"]),
+    (["forecast", "--as-of", "soon"], 2, ["--as-of must be a date such as", "'soon'"]),
+    (["forecast", "--as-of", "2022-02-30"], 2, ["'2022-02-30'"]),
+    (["refresh", "--as-of", "31.12.2022"], 2, ["'31.12.2022'"]),
+    (["train", "--as-of", ""], 2, ["--as-of"]),
+    (["forecast", "--as-of", "2020-12-31"], 1, ["no purchase is left", "later than the as-of"]),
+    (["refresh", "--as-of", "2020-12-31"], 1, ["no purchase is left"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "says"), REFUSALS)
+def test_a_wrong_argument_changes_nothing(trained, arguments, code, says):
+    before = trained.files()
+    assert_refused(trained.clv(*arguments), code, *says)
+    assert trained.files() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["train"], ["train", "--confg", "x"], ["check", "--show", "-1"], ["models"]],
+)
+def test_wrong_usage_is_exit_code_2(arguments):
+    ran = run_clv(*arguments)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("command", ["train", "backtest", "forecast", "refresh", "report", "check"])
+def test_every_command_refuses_a_missing_configuration(command):
+    assert_refused(run_clv(command, "--config", "no/such.toml"), 2, "no configuration file")
+
+
+@pytest.mark.parametrize("command", ["forecast", "refresh"])
+def test_scoring_without_a_model_says_what_to_run(tmp_path, log, command):
+    shop = make_shop(tmp_path, log)
+    assert_refused(shop.clv(command), 1, "no model of 'shop' is in use", "clv train")
+    assert shop.files() == {}
+
+
+BREAKAGES = {
+    "no log": (lambda shop: shop.log.unlink(), 2, "log.csv"),
+    "empty log": (lambda shop: shop.log.write_text(""), 1, "log.csv"),
+    "header only": (lambda shop: shop.log.write_text("who,when,paid,land\n"), 1, "log.csv"),
+    "no column": (
+        lambda shop: shop.log.write_text(shop.log.read_text().replace("paid", "pied", 1)),
+        1, "paid",
+    ),
+    "text in amounts": (
+        lambda shop: pd.read_csv(shop.log).assign(paid="much").to_csv(shop.log, index=False),
+        1, "amount",
+    ),
+    "bad dates": (
+        lambda shop: pd.read_csv(shop.log).assign(when="32/13/2022").to_csv(shop.log, index=False),
+        1, "date",
+    ),
+    "unknown key": (
+        lambda shop: shop.file.write_text(shop.file.read_text() + 'report = "x"\n'),
+        2, "did you mean 'reports'?",
+    ),
+    "origins outside": (
+        lambda shop: shop.file.write_text(
+            shop.file.read_text().replace("[2022-03-31]", "[2019-03-31]")
+        ),
+        2, "origins must lie",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+@pytest.mark.parametrize("command", ["refresh", "train"])
+def test_broken_input_leaves_the_last_good_state(copied, name, command):
+    change, code, says = BREAKAGES[name]
+    change(copied)
+    before = copied.files()
+    assert_refused(copied.clv(command, "--quiet"), code, says)
+    assert copied.files() == before
+
+
+def test_a_run_that_dies_in_the_middle_of_the_report_leaves_the_last_good_one(copied, monkeypatch):
+    from pipelines import workflow
+
+    before = copied.files()
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflow, "_draw", die)
+    assert copied.clv("report", "--quiet").code != 0
+    assert copied.files() == before
+
+
+@pytest.mark.slow
+def test_a_first_run_that_dies_leaves_no_folders(log, tmp_path, monkeypatch):
+    from pipelines import workflow
+
+    shop = make_shop(tmp_path, log)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflow, "_draw", die)
+    assert shop.clv("backtest", "--as-of", str(TRAINED_AS_OF), "--quiet").code != 0
+    assert shop.files() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    ['transaction_model = "pareto_nbd"', 'engine = "lifetimes"', 'transaction_model = "mbgnbd"'],
+)
+def test_every_configurable_model_trains(tmp_path, log, settings):
+    toml = TOML.replace("[train]", f"[train]\n{settings}").replace("churn_horizon_days = 60", "")
+    shop = make_shop(tmp_path, log, toml)
+    ran = shop.clv("train", "--quiet")
+    assert ran.code == 0, ran.err
+
+
+def test_the_installed_command_answers_for_help_and_errors():
+    helped = clv_process("--help")
+    assert helped.code == 0
+    for command in ("train", "backtest", "forecast", "refresh", "report", "check", "models"):
+        assert command in helped.out
+    wrong = clv_process("check", "--config", "no/such.toml")
+    assert wrong.code == 2
+    assert wrong.out == ""
+    assert wrong.err.startswith("error: no configuration file")
+
+
+def test_dates_are_read_as_iso():
+    assert cli._date("2022-02-28") == dt.date(2022, 2, 28)
+    assert cli._date(None) is None
