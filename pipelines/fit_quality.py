@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
 from clvmodels import diagnostics
-from clvmodels.base import TransactionModel
+from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.models import CANDIDATES
 from clvmodels.months import month_end
 from clvmodels.nbd import NBD
@@ -33,6 +35,14 @@ def tables(fitted: Fitted, known: TrainingData) -> dict[str, pd.DataFrame]:
     }
 
 
+def conditional(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Holdout purchases by history, of the backtest's longest horizon, as the report names them."""
+    if table.empty:
+        return {}
+    longest = table[table["horizon_days"] == table["horizon_days"].max()]
+    return {f"conditional_{by}": part for by, part in longest.groupby("by")}
+
+
 def _tracking(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
     observed = known.cohort_months.groupby("period")["purchases"].sum().sort_index()
     ends = [min(month_end(period.date()), known.as_of) for period in observed.index]
@@ -42,8 +52,13 @@ def _tracking(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
 
 
 def _comparison(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
-    models: list[TransactionModel] = [fitted.transactions]
+    """All families on the same customers; a model from an earlier day is fitted anew."""
+    own = type(fitted.transactions)
+    models = [fitted.transactions] if fitted.as_of == known.as_of else []
     if len(known.summary) <= MOST_ROWS:
-        others = [kind for kind in (*CANDIDATES, NBD) if kind is not type(fitted.transactions)]
-        models += [kind().fit(known.summary) for kind in others]
-    return diagnostics.compare_models(models)
+        kinds = [own, *(kind for kind in (*CANDIDATES, NBD) if kind is not own)]
+        with warnings.catch_warnings():
+            # A family that these data do not pin down only loses the comparison.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            models += [kind().fit(known.summary) for kind in kinds[len(models) :]]
+    return diagnostics.compare_models(models) if models else pd.DataFrame()
