@@ -17,7 +17,7 @@ from ibis import _
 from ibis.expr.types import Table
 from joblib import Parallel, delayed
 
-from clvmodels import metrics
+from clvmodels import diagnostics, metrics
 from clvmodels.churn import ChurnSample, churn_scores, reliability
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import month_end, month_grid
@@ -73,6 +73,9 @@ class BacktestResult:
         origin, model, bin, predicted, observed, customers.
     churn_importance : DataFrame
         origin, feature, importance, importance_sd.
+    conditional : DataFrame
+        origin, horizon_days, by ("frequency" or "recency"), group, customers, expected, actual:
+        purchases per customer of this project's forecast.
     """
 
     metrics: pd.DataFrame
@@ -80,6 +83,7 @@ class BacktestResult:
     deciles: pd.DataFrame
     churn_reliability: pd.DataFrame
     churn_importance: pd.DataFrame
+    conditional: pd.DataFrame
 
 
 def choose_origins(first: dt.date, last: dt.date, config: Config) -> list[dt.date]:
@@ -202,6 +206,9 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
         deciles=pd.concat(deciles).assign(**stamp),
         churn_reliability=reliable.assign(**stamp),
         churn_importance=importance.assign(**stamp),
+        conditional=_conditional(known, candidates["clv"], truth).assign(
+            **stamp, horizon_days=horizon
+        ),
     )
 
 
@@ -256,6 +263,16 @@ def _deciles(made: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
         )
         tables.append(grouped.reset_index().assign(quantity=quantity))
     return pd.concat(tables)
+
+
+def _conditional(known: Known, made: Candidate, truth: Truth) -> pd.DataFrame:
+    if made.customers is None:
+        return pd.DataFrame(columns=["by", "group", "customers", "expected", "actual"])
+    expected, actual = made.customers["purchases"], truth.customers["purchases"]
+    return pd.concat(
+        diagnostics.conditional_expectations(known.customers, expected, actual, by).assign(by=by)
+        for by in ("frequency", "recency")
+    )
 
 
 def _judge_churn(

@@ -77,3 +77,20 @@ def test_histogram_counts_everyone(fitted, known):
     table = fit_quality.frequency_histogram(fitted, known)
     assert table["observed"].sum() == pytest.approx(3_000)
     assert table["expected"].sum() == pytest.approx(3_000)
+
+
+def test_holdout_of_the_longest_horizon_is_shown():
+    table = pd.DataFrame(
+        {
+            "horizon_days": [90, 365, 365],
+            "by": ["frequency", "frequency", "recency"],
+            "group": ["0", "0", "none"],
+            "customers": [9, 8, 8],
+            "expected": [1.0, 2.0, 3.0],
+            "actual": [1.0, 2.0, 3.0],
+        }
+    )
+    found = fit_quality.conditional(table)
+    assert set(found) == {"conditional_frequency", "conditional_recency"}
+    assert found["conditional_frequency"]["customers"].tolist() == [8]
+    assert fit_quality.conditional(table.head(0)) == {}
