@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from clvmodels.bgnbd import BGNBD
     from clvmodels.churn import ChurnClassifier
     from clvmodels.gamma_gamma import GammaGamma
-    from clvmodels.lifetimes_engine import LifetimesBGNBD, LifetimesGammaGamma, LifetimesMBGNBD
+    from clvmodels.lifetimes_engine import (
+        LifetimesBGNBD,
+        LifetimesGammaGamma,
+        LifetimesMBGNBD,
+        LifetimesParetoNBD,
+    )
     from clvmodels.mbgnbd import MBGNBD
     from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
     from clvmodels.nbd import NBD
@@ -24,6 +29,7 @@ _HOMES = {
     "ChurnClassifier": "churn",
     "LifetimesBGNBD": "lifetimes_engine",
     "LifetimesMBGNBD": "lifetimes_engine",
+    "LifetimesParetoNBD": "lifetimes_engine",
     "LifetimesGammaGamma": "lifetimes_engine",
     "SPEND_MODELS": "models",
     "TRANSACTION_MODELS": "models",
@@ -41,6 +47,7 @@ __all__ = [
     "LifetimesBGNBD",
     "LifetimesGammaGamma",
     "LifetimesMBGNBD",
+    "LifetimesParetoNBD",
     "ParetoNBD",
     "model_from_dict",
 ]

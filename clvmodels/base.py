@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.covariates import CovariateEffects, Design, Effect
-from clvmodels.exceptions import ConvergenceWarning, InvalidValueError
+from clvmodels.exceptions import ConvergenceWarning, InvalidValueError, warn_caller
 from clvmodels.fitted import Model, RandomState
 from clvmodels.forecasts import Counts, Forecasts, Parameters
 from clvmodels.frames import Histories, compress, read_exposures, read_histories
@@ -120,23 +119,8 @@ class TransactionModel(Forecasts):
         customers = float(data.weight.sum())
         unit = dot(data.weight, data.T) / customers or 1.0
         scaled = data.in_units_of(unit)
-        if effects.names:
-            result = self._fit_with_covariates(effects, scaled, customers)
-        else:
-            sample = None
-            if data.size > SAMPLE_ROWS:
-                rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
-                sample = (self._log_likelihood(scaled.rows(rows, weight)), float(weight.sum()))
-            result = estimate(
-                self._log_likelihood(scaled),
-                self._start(scaled),
-                self.parameter_names,
-                customers,
-                penalty=self.penalty,
-                sample=sample,
-                advice=self.advice,
-                model=type(self).__name__,
-            )
+        fit = self._fit_with_covariates if effects.names else self._fit_plain
+        result = fit(scaled, customers)
         names = (*self.parameter_names, *effects.names)
         shift = np.array([np.log(unit) if name in self.scale_names else 0.0 for name in names])
         # A purchase has a density in time: changing the unit of time changes it by the unit.
@@ -182,9 +166,17 @@ class TransactionModel(Forecasts):
             {"frequency": frequency, "recency": recency, "T": data.T, **data.covariates}
         )
 
-    def _fit_with_covariates(
-        self, effects: CovariateEffects, data: Histories, customers: float
-    ) -> Estimate:
+    def _fit_plain(self, data: Histories, customers: float) -> Estimate:
+        sample = None
+        if data.size > SAMPLE_ROWS:
+            rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
+            sample = (self._log_likelihood(data.rows(rows, weight)), float(weight.sum()))
+        return self._estimate(
+            self._log_likelihood(data), self._start(data), self.parameter_names, customers, sample
+        )
+
+    def _fit_with_covariates(self, data: Histories, customers: float) -> Estimate:
+        effects = self._effects
         design = effects.design(data)
         names = np.array([*self.parameter_names, *effects.names])
         free = np.flatnonzero(design.free)
@@ -206,23 +198,18 @@ class TransactionModel(Forecasts):
             rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
             part = of(data.rows(rows, weight), design.rows(rows))
             sample = (part, float(weight.sum()))
-        found = estimate(
-            of(data, design),
-            start[free],
-            names[free].tolist(),
-            customers,
-            penalty=self.penalty,
-            sample=sample,
-            advice=self.advice,
-            model=type(self).__name__,
-        )
+        if free.size == len(self.parameter_names):
+            found = self._fit_plain(data, customers)
+        else:
+            found = self._estimate(
+                of(data, design), start[free], names[free].tolist(), customers, sample
+            )
         if design.constant:
-            warnings.warn(
+            warn_caller(
                 f"{type(self).__name__}: the coefficients {', '.join(design.constant)} are not "
                 "identified, because their covariates do not vary; they are set to 0. Leave "
                 "those covariates out.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         back = design.to_working[:, free]
         return Estimate(
@@ -230,6 +217,25 @@ class TransactionModel(Forecasts):
             found.log_likelihood,
             back @ found.covariance @ back.T,
             found.unidentified + design.constant,
+        )
+
+    def _estimate(
+        self,
+        log_likelihood: LogLikelihood,
+        start: Array,
+        names: Sequence[str],
+        customers: float,
+        sample: tuple[LogLikelihood, float] | None,
+    ) -> Estimate:
+        return estimate(
+            log_likelihood,
+            start,
+            names,
+            customers,
+            penalty=self.penalty,
+            sample=sample,
+            advice=self.advice,
+            model=type(self).__name__,
         )
 
     def _total_by_row(self, data: Histories, design: Design, theta: Array) -> Total:

@@ -6,6 +6,9 @@ purpose. The command line turns the three families into its exit codes.
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class ClvError(Exception):
     """Base of every error raised on purpose."""
@@ -52,3 +55,11 @@ class ModelFileError(ClvError):
 
 class ConvergenceWarning(UserWarning):
     """A fit ended on usable parameters that the data do not pin down."""
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn at the line that called into this package, however deep the call went."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("clvmodels"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

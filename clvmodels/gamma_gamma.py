@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from clvmodels.base import RandomState, SpendModel, check_penalty
-from clvmodels.exceptions import InvalidValueError
+from clvmodels.exceptions import InvalidValueError, warn_caller
 from clvmodels.frames import Spends, read_counts, read_spends
 from clvmodels.likelihood import Terms, Total, dot, weight_by_count
 from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
@@ -228,12 +227,11 @@ class GammaGamma(SpendModel):
         p, q, v = self.params_.values()
         if q > 1:
             return p * (v + x * m) / (p * x + (q - 1))
-        warnings.warn(
+        warn_caller(
             f"q = {q:.3g} <= 1: spend has no finite mean across customers. Expected spend is "
             "p (v + x m) / (p x + q) instead, shrunken and finite. Look for extreme values of "
             "monetary_value, or fit with penalty (0.01 is mild).",
             UserWarning,
-            stacklevel=3,
         )
         return p * (v + x * m) / (p * x + q)
 

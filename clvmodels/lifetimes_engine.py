@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import read_histories, read_horizons, read_spends
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.mbgnbd import MBGNBD
+from clvmodels.pareto_nbd import ParetoNBD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,51 +35,51 @@ class _LifetimesModel(Model):
 
     _fitter_name: str
 
+    _has_standard_errors = True
+
+    def _new_fitter(self) -> Any:
+        import lifetimes
+
+        return getattr(lifetimes, self._fitter_name)(penalizer_coef=0.0)
+
     def _fitter(self) -> Any:
-        with _quiet():
-            import lifetimes
+        import pandas as pd
 
-            fitter = getattr(lifetimes, self._fitter_name)(penalizer_coef=0.0)
-        if "params_" in self.__dict__:
-            import pandas as pd
-
-            fitter.params_ = pd.Series(self.params_)
+        fitter = self._new_fitter()
+        fitter.params_ = pd.Series(self.params_)
         return fitter
 
-    def _take(self, fitter: Any, log_likelihood: Callable[[Array], float], weight: Array) -> None:
-        values = fitter.params_[list(self.parameter_names)]
-        self.params_ = {name: float(value) for name, value in values.items()}
-        self.log_likelihood_ = log_likelihood(np.log(values.to_numpy()))
+    def _fit(self, *history: Array, **settings: Any) -> None:
+        """Fit columns, the last of them weights, and take over what lifetimes found."""
+        weight = history[-1]
+        with _quiet():
+            fitter = self._new_fitter().fit(*history, **settings)
+            values = fitter.params_[list(self.parameter_names)].to_numpy(dtype=float)
+            logs = np.log(values) if self._has_standard_errors else values
+            cost = float(fitter._negative_log_likelihood(logs, *history, 0.0))
+        self.params_ = dict(zip(self.parameter_names, values.tolist(), strict=True))
+        # divided by the sum of the weights, or by their mean in the Pareto/NBD fitter
+        divisor = weight.sum() if self._has_standard_errors else weight.mean()
+        self.log_likelihood_ = -cost * float(divisor)
         self.n_customers_ = float(weight.sum())
         self.unidentified_ = ()
-        variance = getattr(fitter, "variance_matrix_", None)
         self._working_covariance = (
-            None
-            if variance is None
-            else np.asarray(variance / np.outer(values, values), dtype=float)
+            np.asarray(fitter.variance_matrix_ / np.outer(values, values), dtype=float)
+            if self._has_standard_errors
+            else None
         )
 
 
 class _LifetimesTransactions(_LifetimesModel, TransactionModel):
+    _settings: ClassVar[dict[str, Any]] = {}
+
     def __init__(self) -> None:
         super().__init__()
 
     def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
         """Fit with lifetimes, without penalizer; input as for this project's models."""
         data = read_histories(summary, weights)
-        history = (data.frequency, data.recency, data.T, data.weight)
-        with _quiet():
-            fitter = self._fitter().fit(*history)
-            self._take(
-                fitter,
-                lambda logs: (
-                    -float(
-                        # a mean over the weights
-                        fitter._negative_log_likelihood(logs, *history, 0.0) * data.weight.sum()
-                    )
-                ),
-                data.weight,
-            )
+        self._fit(data.frequency, data.recency, data.T, data.weight, **self._settings)
         return self
 
     def probability_alive(self, summary: Any) -> Array:
@@ -120,6 +121,15 @@ class LifetimesMBGNBD(_LifetimesTransactions, MBGNBD):
     _fitter_name = "ModifiedBetaGeoFitter"
 
 
+class LifetimesParetoNBD(_LifetimesTransactions, ParetoNBD):
+    """Pareto/NBD fitted by lifetimes' ParetoNBDFitter, which has no standard errors."""
+
+    _fitter_name = "ParetoNBDFitter"
+    _has_standard_errors = False
+    # else its start is random
+    _settings: ClassVar[dict[str, Any]] = {"initial_params": np.ones(4)}
+
+
 class LifetimesGammaGamma(_LifetimesModel, GammaGamma):
     """Gamma-Gamma fitted by lifetimes' GammaGammaFitter."""
 
@@ -131,16 +141,7 @@ class LifetimesGammaGamma(_LifetimesModel, GammaGamma):
     def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
         """Fit with lifetimes, without penalizer; input as for this project's model."""
         data = read_spends(summary, weights, fit=True)
-        history = (data.frequency, data.monetary_value, data.weight)
-        with _quiet():
-            fitter = self._fitter().fit(*history)
-            self._take(
-                fitter,
-                lambda logs: (
-                    -float(fitter._negative_log_likelihood(logs, *history, 0.0) * data.weight.sum())
-                ),
-                data.weight,
-            )
+        self._fit(data.frequency, data.monetary_value, data.weight)
         return self
 
     def expected_spend(self, summary: Any) -> Array:
@@ -156,6 +157,7 @@ class LifetimesGammaGamma(_LifetimesModel, GammaGamma):
 ENGINES: dict[str, type[Model]] = {
     "BGNBD": LifetimesBGNBD,
     "MBGNBD": LifetimesMBGNBD,
+    "ParetoNBD": LifetimesParetoNBD,
     "GammaGamma": LifetimesGammaGamma,
 }
 """The lifetimes counterpart of each model, by the name of the model's class."""

@@ -11,7 +11,12 @@ from clvmodels.base import Model, SpendModel, TransactionModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.exceptions import ModelFileError
 from clvmodels.gamma_gamma import GammaGamma
-from clvmodels.lifetimes_engine import LifetimesBGNBD, LifetimesGammaGamma, LifetimesMBGNBD
+from clvmodels.lifetimes_engine import (
+    LifetimesBGNBD,
+    LifetimesGammaGamma,
+    LifetimesMBGNBD,
+    LifetimesParetoNBD,
+)
 from clvmodels.mbgnbd import MBGNBD
 from clvmodels.nbd import NBD
 from clvmodels.pareto_nbd import ParetoNBD
@@ -38,6 +43,7 @@ TRANSACTION_MODELS: Mapping[str, Callable[[], TransactionModel | AutoTransaction
     "lifetimes_auto": LifetimesBGNBD,
     "lifetimes_bgnbd": LifetimesBGNBD,
     "lifetimes_mbgnbd": LifetimesMBGNBD,
+    "lifetimes_pareto_nbd": LifetimesParetoNBD,
 }
 """By the name that a configuration uses; lifetimes' own fitters are prefixed."""
 
@@ -56,6 +62,7 @@ _CLASSES: dict[str, type[Model]] = {
         GammaGamma,
         LifetimesBGNBD,
         LifetimesMBGNBD,
+        LifetimesParetoNBD,
         LifetimesGammaGamma,
     )
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.exceptions import ConvergenceWarning
+from clvmodels.exceptions import ConvergenceWarning, warn_caller
 from clvmodels.likelihood import Total
 from clvmodels.newton import Optimum, maximize
 
@@ -156,13 +155,12 @@ def _involved(axes: Array, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool
 
 def _warn(model: str, unidentified: Sequence[str], advice: Mapping[str, str], prior: float) -> None:
     reasons = list(dict.fromkeys(advice[name] for name in unidentified if name in advice))
-    warnings.warn(
+    warn_caller(
         f"{model}: the data do not identify {', '.join(unidentified)}: the likelihood has no "
         f"maximum. {' '.join(reasons)} The estimates are held finite by a prior worth "
         f"{prior:g} customers; forecasts from them are usable, their standard errors "
         "are not. Fit more customers, a longer period, or set penalty (0.01 is mild).",
         ConvergenceWarning,
-        stacklevel=4,
     )
 
 

@@ -44,6 +44,9 @@ class ParametricModel:
     _working_covariance: Array | None
 
     def __getattr__(self, name: str) -> Any:
+        learned = getattr(type(self), name, None)
+        if isinstance(learned, property) and learned.fget is not None and "params_" in vars(self):
+            return learned.fget(self)  # raises anew what made the look-up fail
         if name.endswith("_") and not name.startswith("_"):
             raise NotFittedError(
                 f"{type(self).__name__} has no {name} yet: call fit, or use from_params"

@@ -195,7 +195,7 @@ def test_damaged_files_are_refused(fitted):
 def test_nothing_is_known_before_a_fit(transaction_model):
     with pytest.raises(NotFittedError, match="call fit"):
         _ = type(transaction_model)().params_
-    with pytest.raises(NotFittedError, match="standard"):
+    with pytest.raises(NotFittedError, match="was given its parameters"):
         _ = transaction_model.standard_errors_
 
 

@@ -12,6 +12,8 @@ from scipy.integrate import simpson
 from clvmodels import special
 from clvmodels.quadrature import beta_nodes, decay_nodes
 
+LEGENDRE_300 = np.polynomial.legendre.leggauss(300)
+
 
 def logs(low, high):
     return st.floats(low, high).map(lambda exponent: 10.0**exponent)
@@ -90,9 +92,8 @@ def test_scaled_exponential_integral(order, c):
 @settings(max_examples=8, deadline=None)
 @given(k=logs(-1.5, 2), a=logs(-1, 1), b=logs(-1, 1.5), c=logs(-3, 1))
 def test_discounted_until_dropout(k, a, b, c):
-    """Against the sum over purchases: the j-th is made with (b)_j/(a+b)_j, at E[(l/(l+c))^(j+1)]."""
-    rate, weight = np.polynomial.legendre.leggauss(400)
-    # expectation over l ~ Gamma(k) by quantiles would be noisy; by logs it is smooth
+    """Against the expectation of l / (l p + c) over both, l in logarithms."""
+    rate, weight = LEGENDRE_300
     low, high = -45.0 / k if k < 1 else np.log(k) - 45.0, np.log(k + 60 * np.sqrt(k) + 60)
     low = max(low, -80.0)
     log_rate = low + (high - low) * (rate + 1) / 2
