@@ -149,7 +149,7 @@ def observe(
     purchases: Table, first: dt.date, origin: dt.date, last: dt.date, config: Config
 ) -> tuple[Known, Truth]:
     """Read one origin from the engine: what was known and, apart from it, what happened."""
-    table = features.summary(purchases, origin, people="all").to_pandas()
+    table = features.summary(purchases, origin, people="all").order_by("customer_id").to_pandas()
     table["quarter"] = pd.to_datetime(table["cohort"]).dt.to_period("Q").dt.start_time
     after = (
         features.customer_months(purchases, origin, last)

@@ -20,9 +20,10 @@ from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnClassifier, ChurnSample
 from clvmodels.exceptions import ConvergenceWarning, DataError
 from clvmodels.gamma_gamma import GammaGamma
-from clvmodels.lifetimes_engine import compare
+from clvmodels.lifetimes_engine import ENGINES, compare
 from clvmodels.mbgnbd import MBGNBD
 from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS
+from clvmodels.pareto_nbd import ParetoNBD
 from pipelines import features
 from pipelines.config import Config
 
@@ -118,7 +119,8 @@ def scoring_table(purchases: Table, as_of: dt.date) -> Table:
 
 def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnData:
     """Features known at ``origin`` and what happened in the ``horizon_days`` after it."""
-    table = features.churn_features(purchases, origin).to_pandas()
+    # In a fixed order, on which splits and the last bits of sums depend.
+    table = features.churn_features(purchases, origin).order_by("customer_id").to_pandas()
     labels = features.churn_labels(purchases, origin, horizon_days).to_pandas()
     churned = table[["customer_id"]].merge(labels, on="customer_id", validate="1:1")["churned"]
     return ChurnData(
@@ -180,7 +182,8 @@ def parity(data: TrainingData, fitted: Fitted) -> pd.DataFrame:
 
 def _own_counterpart(model: TransactionModel) -> TransactionModel:
     """The own model, unfitted, of the kind that both engines can fit."""
-    return MBGNBD() if isinstance(model, MBGNBD) else BGNBD()
+    kinds = (BGNBD, MBGNBD, ParetoNBD)
+    return next((k for k in kinds if isinstance(model, k) and k.__name__ in ENGINES), BGNBD)()
 
 
 def fit_churn(origins: tuple[ChurnData, ...], config: Config) -> ChurnClassifier:

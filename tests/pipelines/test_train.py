@@ -1,0 +1,179 @@
+"""What the models learn from, and that nothing after the as-of date is part of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shop import TRAINED_AS_OF, dataset_of
+
+from clvmodels.exceptions import DataError
+from pipelines import train
+
+AS_OF = TRAINED_AS_OF
+
+days = st.dates(dt.date(2000, 1, 1), dt.date(2030, 1, 1))
+
+
+@given(days, st.integers(0, 2000), st.integers(7, 730))
+def test_churn_origins_learn_nothing_later_than_as_of(first, length, horizon):
+    as_of = first + dt.timedelta(days=length)
+    origins = train.churn_origins(first, as_of, horizon)
+    assert origins == sorted(set(origins))
+    assert len(origins) <= train.CHURN_ORIGINS + 1
+    for origin in origins:
+        assert origin + dt.timedelta(days=horizon) <= as_of
+        assert origin >= first + dt.timedelta(days=train.CHURN_STEP_DAYS)
+    enough = train.CHURN_STEP_DAYS * (train.CHURN_ORIGINS + 1) + horizon
+    if length >= enough:
+        assert len(origins) == train.CHURN_ORIGINS + 1
+        assert origins[-1] + dt.timedelta(days=horizon) == as_of
+
+
+def assert_same(one, other) -> None:
+    """Equal bit by bit, whatever they are."""
+    if dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name))
+    elif isinstance(one, pd.DataFrame):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other)
+    elif isinstance(one, tuple):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            assert_same(a, b)
+    else:
+        assert one == other
+
+
+def altered(log: pd.DataFrame, after: dt.date) -> pd.DataFrame:
+    """A log with another future: purchases dropped, moved, repriced, refunded and invented."""
+    late = pd.to_datetime(log["when"]).dt.date > after
+    rng = np.random.default_rng(3)
+    future = log[late].sample(frac=0.6, random_state=1).copy()
+    future["paid"] = (future["paid"] * rng.choice([-1.0, 0.0, 50.0], len(future))).round(2)
+    future["land"] = "XX"
+    new = log[~late].groupby("who", as_index=False).first().sample(frac=0.5, random_state=2)
+    new["when"] = (pd.Timestamp(after) + pd.Timedelta(days=1)).strftime("%Y-%m-%d 00:00:00")
+    new["paid"] = 999.0
+    strangers = new.assign(who="stranger" + new["who"])
+    mixed = pd.concat([log[~late], future, new, strangers])
+    return mixed.sample(frac=1, random_state=5)
+
+
+@pytest.fixture(scope="module")
+def other_future(log, config, tmp_path_factory):
+    with dataset_of(altered(log, AS_OF), config, tmp_path_factory.mktemp("future")) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="module")
+def known(data, config):
+    return train.extract(data.purchases, data.first_date, AS_OF, config)
+
+
+@pytest.fixture(scope="module")
+def fitted(known, config):
+    return train.estimate(known, config)
+
+
+def test_the_altered_log_is_another_log(data, other_future):
+    assert data.account.fingerprint != other_future.account.fingerprint
+    assert data.account.revenue != other_future.account.revenue
+
+
+def test_nothing_after_as_of_reaches_the_models(data, other_future, known, config):
+    other = train.extract(other_future.purchases, other_future.first_date, AS_OF, config)
+    assert_same(known, other)
+
+
+def test_nothing_after_as_of_reaches_the_scores(data, other_future):
+    one = train.scoring_table(data.purchases, AS_OF).order_by("customer_id").to_pandas()
+    other = train.scoring_table(other_future.purchases, AS_OF).order_by("customer_id").to_pandas()
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_change_before_as_of_does_reach_the_models(log, data, known, config, tmp_path):
+    """The comparison above can fail."""
+    with dataset_of(altered(log, AS_OF - dt.timedelta(days=120)), config, tmp_path) as early:
+        other = train.extract(early.purchases, early.first_date, AS_OF, config)
+    assert not known.summary.equals(other.summary)
+    assert not known.churn[-1].features.equals(other.churn[-1].features)
+
+
+def test_labels_are_what_happened_in_the_raw_log(log, known):
+    when = pd.to_datetime(log["when"]).dt.date
+    for part in known.churn:
+        end = part.origin + dt.timedelta(days=60)
+        assert end <= AS_OF
+        before = sorted(set(log["who"][when <= part.origin]))
+        returned = set(log["who"][(when > part.origin) & (when <= end)])
+        np.testing.assert_array_equal(part.churned, [who not in returned for who in before])
+
+
+def test_the_summary_holds_every_customer_once(log, known):
+    when = pd.to_datetime(log["when"]).dt.date
+    assert known.summary["weight"].sum() == log["who"][when <= AS_OF].nunique()
+    repeat = known.summary[known.summary["frequency"] > 0]
+    assert known.spend["weight"].sum() == repeat["weight"].sum()
+
+
+def test_models_and_training_tables_hold_no_customers(known):
+    for table in (
+        known.summary,
+        known.spend,
+        known.cohort_months,
+        *(p.features for p in known.churn),
+    ):
+        assert "customer_id" not in table
+
+
+def test_estimation_is_deterministic(data, known, fitted, config):
+    again = train.estimate(train.extract(data.purchases, data.first_date, AS_OF, config), config)
+    assert again.transactions.to_dict() == fitted.transactions.to_dict()
+    assert again.spend.to_dict() == fitted.spend.to_dict()
+    table = train.with_model_features(known.churn[-1].features, fitted.transactions, 60)
+    np.testing.assert_array_equal(
+        again.churn.churn_probability(table), fitted.churn.churn_probability(table)
+    )
+
+
+def test_parameters_of_the_simulation_are_recovered(fitted):
+    """Within four standard errors: days are whole, so not exactly the continuous model."""
+    table = fitted.transactions.summary(0.95)
+    truth = pd.Series({"r": 0.5, "alpha": 20.0, "a": 0.8, "b": 3.0})
+    distance = (table.iloc[:, 0] - truth) / table.iloc[:, 1]
+    assert distance.abs().max() < 4
+
+
+def test_too_little_history_gives_no_classifier_and_a_note(data, config):
+    early = data.first_date + dt.timedelta(days=75)
+    known = train.extract(data.purchases, data.first_date, early, config)
+    assert known.churn == ()
+    fitted = train.estimate(known, config)
+    assert fitted.churn is None
+    assert any("churn_horizon_days" in note for note in fitted.notes)
+    with pytest.raises(DataError, match="churn_horizon_days"):
+        train.fit_churn(known.churn, config)
+
+
+@pytest.mark.parametrize("engine", ["own", "lifetimes"])
+@pytest.mark.parametrize("model", ["bgnbd", "mbgnbd", "pareto_nbd", "auto"])
+def test_every_configurable_model_is_fitted_and_compared(known, config, engine, model):
+    settings = config.train.model_copy(update={"engine": engine, "transaction_model": model})
+    chosen = config.model_copy(update={"train": settings})
+    fitted = train.Fitted(
+        AS_OF, train.fit_transactions(known.summary, chosen), train.fit_spend(known.spend, chosen)
+    )
+    table = train.parity(known, fitted).set_index(["model", "quantity"])
+    assert list(table.columns) == ["own", "lifetimes", "difference"]
+    for name in set(table.index.get_level_values("model")):
+        row = table.loc[(name, "log_likelihood")]
+        assert row["own"] >= row["lifetimes"] - 1e-3
+        assert row["own"] == pytest.approx(row["lifetimes"], abs=0.5)
