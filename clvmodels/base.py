@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.alive import Counts, Parameters
 from clvmodels.covariates import CovariateEffects, Design, Effect
 from clvmodels.exceptions import ConvergenceWarning, InvalidValueError, warn_caller
 from clvmodels.fitted import Model, RandomState
-from clvmodels.forecasts import Counts, Forecasts, Parameters
+from clvmodels.forecasts import Forecasts
 from clvmodels.frames import Histories, compress, read_exposures, read_histories
 from clvmodels.likelihood import Terms, Total, Value, add_by_row, dot
 from clvmodels.optimize import Estimate, LogLikelihood, estimate, systematic_sample

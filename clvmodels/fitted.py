@@ -226,7 +226,7 @@ class Model(ParametricModel):
                 f"{self.n_customers_:g} and {restricted.n_customers_:g}"
             )
         statistic = max(0.0, 2.0 * (self.log_likelihood_ - restricted.log_likelihood_))
-        return LikelihoodRatio(statistic, extra, float(chdtrc(extra, statistic)))
+        return LikelihoodRatio(float(statistic), extra, float(chdtrc(extra, statistic)))
 
 
 def normal_quantile(level: float) -> float:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.alive import Counts, Parameters
 from clvmodels.base import TransactionModel, moment_start
 from clvmodels.covariates import Effect
-from clvmodels.forecasts import Counts, Parameters
 from clvmodels.frames import Histories
 from clvmodels.likelihood import Terms, Total, Value
 from clvmodels.optimize import LogLikelihood

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from abc import ABC
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -17,7 +18,7 @@ from clvmodels.schema import SCHEMA_VERSION
 Array = npt.NDArray[np.float64]
 
 
-class ParametricModel:
+class ParametricModel(ABC):
     """A fitted model holds parameters, never the data they came from.
 
     Estimation runs in the logarithms of the positive parameters, followed by the coefficients of
