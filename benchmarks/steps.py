@@ -78,10 +78,10 @@ def _facts_of_arrow(table: Any) -> dict[str, Any]:
 
 def read_own(folder: Path) -> Any:
     """Read, check and account for the log, then summarise it."""
-    from pipelines import features, transactions
+    from pipelines import transactions
 
     with transactions.load(config(folder), AS_OF) as data:
-        return features.summary(data.purchases, data.as_of).to_pyarrow()
+        return data.summary.to_pyarrow()
 
 
 def summary_own(folder: Path) -> Work:

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Literal
 
 import ibis
 from ibis import _
 from ibis.expr.types import Table, Value
 
-from pipelines.lines import DIMENSIONS
+from pipelines.summaries import days_between, dimensions, of_people
 
 WINDOWS = (30, 90, 180, 365)
 """Lengths of the recent windows, in days."""
-
-
-People = Literal["individual", "aggregate", "all"]
-
-
-def of_people(purchases: Table, people: People) -> Table:
-    """Return the purchases of customers who may be profiled, who may not, or of all."""
-    if "individual" not in purchases.columns:
-        return purchases if people != "aggregate" else purchases.filter(ibis.literal(False))
-    if people == "all":
-        return purchases
-    return purchases.filter(purchases.individual == (people == "individual"))
 
 
 def churn_features(purchases: Table, origin: dt.date) -> Table:
@@ -62,7 +49,7 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
     dated = known.mutate(
         age=day.delta(known.date, unit="day"),
         # from the purchase before: refund days neither have nor interrupt a gap
-        gap=_days(bought_on.max().over(before), known.date),
+        gap=days_between(bought_on.max().over(before), known.date),
     )
     bought = dated.purchase == 1
     gaps = bought & dated.gap.notnull()
@@ -83,7 +70,7 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
             for length in WINDOWS
             for name, column in (("purchases", dated.purchase), ("spend", dated.amount))
         },
-        **{name: dated[name].argmin(dated.date, where=bought) for name in _dimensions(dated)},
+        **{name: dated[name].argmin(dated.date, where=bought) for name in dimensions(dated)},
     )
     return _derive(facts.filter(facts.bought > 0), origin)
 
@@ -92,15 +79,15 @@ def _derive(facts: Table, origin: dt.date) -> Table:
     day = ibis.literal(origin)
     frequency = (facts.bought - 1).cast("float64")
     repeats = frequency.nullif(0)
-    time_since_last = _days(facts["last"], day)
+    time_since_last = days_between(facts["last"], day)
     gap_mean = facts.gap_sum / repeats
     # sample variance; differences of whole days, so the subtraction is exact enough
     variance = (facts.gap_squares - facts.gap_sum * gap_mean) / (frequency - 1).nullif(0)
     angle = 2 * math.pi * (origin.month - 1) / 12
     features: dict[str, Value] = {
         "frequency": frequency,
-        "recency": _days(facts["first"], facts["last"]),
-        "T": _days(facts["first"], day),
+        "recency": days_between(facts["first"], facts["last"]),
+        "T": days_between(facts["first"], day),
         "time_since_last": time_since_last,
         "spend_total": facts.spend_total,
         "spend_mean": (facts.spend_total / facts.bought).round(8),
@@ -122,7 +109,7 @@ def _derive(facts: Table, origin: dt.date) -> Table:
     features["origin_month_sin"] = ibis.literal(math.sin(angle))
     features["origin_month_cos"] = ibis.literal(math.cos(angle))
     features["first_purchase_month"] = facts["first"].month().cast("float64")
-    return facts.select("customer_id", **features, **{n: facts[n] for n in _dimensions(facts)})
+    return facts.select("customer_id", **features, **{n: facts[n] for n in dimensions(facts)})
 
 
 def churn_labels(purchases: Table, origin: dt.date, horizon_days: int) -> Table:
@@ -139,11 +126,3 @@ def churn_labels(purchases: Table, origin: dt.date, horizon_days: int) -> Table:
     )
     known = counts.filter(counts["first"] <= day)
     return known.select("customer_id", churned=ibis.ifelse(known.returns == 0, 1, 0).cast("int64"))
-
-
-def _dimensions(table: Table) -> list[str]:
-    return [name for name in DIMENSIONS if name in table.columns]
-
-
-def _days(start: Value, end: Value) -> Value:
-    return end.delta(start, unit="day").cast("float64")

@@ -62,6 +62,16 @@ def convert_timezone(source, target, timestamp):  # type: ignore[no-untyped-def]
     """Move a time from the clock of one zone to that of another (Spark)."""
 
 
+@ibis.udf.scalar.builtin(signature=(("string", "date", "float64"), dtypes.uint64), name="hash")
+def _hash(customer_id, date, amount):  # type: ignore[no-untyped-def]
+    """Hash three values (DuckDB)."""
+
+
+@ibis.udf.scalar.builtin(signature=(("int32",) * 5 + ("float64",), dtypes.timestamp))
+def make_timestamp_ntz(year, month, day, hour, minute, second):  # type: ignore[no-untyped-def]
+    """Put a time without a zone together (Spark)."""
+
+
 def wall_clock(instant: TimestampValue, zone: str) -> TimestampValue:
     """Return the clock of a zone at an instant that knows its own zone."""
     return _wall_clock(zone, instant)
@@ -111,7 +121,7 @@ def day_of(
         return _day_by_pattern(text, pattern, source, target, engine)
     iso = _ISO + _CLOCK
     year, month, day, hour, minute, second = (_part(text, iso, at) for at in (1, 2, 3, 5, 6, 8))
-    clock = _timestamp(text.re_search(iso), year, month, day, hour, minute, second)
+    clock = _timestamp(engine, text.re_search(iso), year, month, day, hour, minute, second)
     offset = _part(text, iso, 12) * 60 + _part(text, iso, 13)
     signed = ibis.ifelse(text.re_extract(iso, 11) == "-", -offset, offset)
     utc = clock - signed.as_interval("m")
@@ -153,7 +163,7 @@ def _day_by_pattern(
         name = text.re_extract(regex, parts["b"]).lower()
         month = ibis.cases(*((name == known, at + 1) for at, known in enumerate(_MONTHS)), else_=0)
     clock = _timestamp(
-        text.re_search(regex), year, month, part("d"), part("H"), part("M"), part("S")
+        engine, text.re_search(regex), year, month, part("d"), part("H"), part("M"), part("S")
     )
     return shift(clock, source, target, engine).date()
 
@@ -166,6 +176,7 @@ def _part(text: StringValue, regex: str, at: int) -> IntegerValue:
 
 
 def _timestamp(
+    engine: str,
     matches: BooleanValue,
     year: IntegerValue,
     month: IntegerValue,
@@ -193,14 +204,21 @@ def _timestamp(
     def safe(value: IntegerValue, otherwise: int) -> IntegerValue:
         return ibis.ifelse(valid, value, otherwise).cast("int32")
 
-    built = ibis.timestamp(
-        safe(year, 1970),
-        safe(month, 1),
-        safe(day, 1),
-        safe(hour, 0),
-        safe(minute, 0),
-        safe(second, 0),
-    )
+    parts = [
+        safe(value, otherwise)
+        for value, otherwise in (
+            (year, 1970),
+            (month, 1),
+            (day, 1),
+            (hour, 0),
+            (minute, 0),
+            (second, 0),
+        )
+    ]
+    if engine == "pyspark":
+        built = make_timestamp_ntz(*parts[:5], parts[5].cast("float64"))
+    else:
+        built = ibis.timestamp(*parts)
     return ibis.ifelse(valid, built, ibis.null("timestamp"))
 
 
@@ -215,13 +233,16 @@ def materialise(connection: BaseBackend, table: Table) -> Table:
     return connection.table(name)
 
 
-def row_fingerprint(table: Table, engine: str) -> IntegerValue:
-    """Return a hash of every row; equal rows have equal hashes on one version of one engine."""
-    columns = [table[name] for name in table.columns]
+def fingerprint(purchases: Table, engine: str) -> IntegerValue:
+    """Return one integer for a set of customer-days, whatever their order.
+
+    Equal for equal data on one version of one engine.
+    """
     if engine == "duckdb":
-        shortened = [column.hash() >> 2 for column in columns]
-        return sum(shortened[1:], shortened[0]).hash()
-    return ibis.literal("|").join([column.cast("string") for column in columns]).hash()
+        return _hash(purchases.customer_id, purchases.date, purchases.amount).bit_xor()
+    columns = [purchases.customer_id, purchases.date, purchases.amount]
+    row = ibis.literal("|").join([column.cast("string") for column in columns]).hash()
+    return (row % 2147483647).sum()
 
 
 def month_start(day: DateValue) -> DateValue:

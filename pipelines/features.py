@@ -17,9 +17,9 @@ from ibis import _
 from ibis.expr.types import DateColumn, Table
 
 from clvmodels.exceptions import InvalidValueError
-from pipelines.churn_features import People, churn_features, churn_labels, of_people
+from pipelines.churn_features import churn_features, churn_labels
 from pipelines.dialect import month_start, quarter_start
-from pipelines.lines import DIMENSIONS
+from pipelines.summaries import VALUE_DIGITS, summary
 
 __all__ = [
     "churn_features",
@@ -32,64 +32,7 @@ __all__ = [
     "summary",
 ]
 
-VALUE_DIGITS = 8
-"""Mean values are rounded to this many decimals: the order of summation leaves no trace."""
-
 Cohort = Literal["month", "quarter"]
-
-
-def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> Table:
-    """Return the RFM summary of every customer who has bought by ``as_of``.
-
-    Parameters
-    ----------
-    purchases : ibis Table
-        Customer-days, ``schema.PURCHASES``.
-    as_of : date
-        The last day that is known, inclusive.
-    people : {'individual', 'aggregate', 'all'}
-        Customers who may be profiled one by one; those who count in totals only
-        (``governance.consent = 'aggregate_only'``); or both.
-
-    Returns
-    -------
-    ibis Table
-        ``schema.SUMMARY`` and ``cohort`` (first day of the month of first purchase), then the
-        dimensions (channel, product_category, country) of the first purchase, where mapped.
-        frequency counts repeat purchase days; recency and T are days; monetary_value is the
-        value of the repeat purchases, refunds of them taken off, divided by frequency, and 0
-        for customers without a repeat purchase.
-
-    Notes
-    -----
-    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), section
-    "Data": the first purchase is left out of frequency and of the mean value.
-    """
-    known = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
-    bought = known.purchase == 1
-    facts = known.group_by("customer_id").agg(
-        bought=_.purchase.sum(),
-        first_purchase=_.date.min(where=bought),
-        last_purchase=_.date.max(where=bought),
-        total=_.amount.sum(),
-        first_amount=_.amount.argmin(_.date, where=bought),
-        first_refunds=_.amount.sum(where=_.refund_of_first).fill_null(0.0),
-        **{name: known[name].argmin(known.date, where=bought) for name in _dimensions(known)},
-    )
-    repeat_value = facts.total - facts.first_amount - facts.first_refunds
-    frequency = (facts.bought - 1).cast("int64")
-    return facts.select(
-        "customer_id",
-        frequency=frequency,
-        recency=_days(facts.first_purchase, facts.last_purchase),
-        T=_days(facts.first_purchase, ibis.literal(as_of)),
-        monetary_value=ibis.ifelse(frequency > 0, repeat_value / frequency.nullif(0), 0.0).round(
-            VALUE_DIGITS
-        ),
-        first_purchase=facts.first_purchase,
-        cohort=month_start(facts.first_purchase),
-        **{name: facts[name] for name in _dimensions(known)},
-    )
 
 
 def compress(table: Table) -> pd.DataFrame:
@@ -245,14 +188,6 @@ def _between(purchases: Table, after: dt.date, until: dt.date) -> Table:
     return purchases.filter(
         purchases.date > ibis.literal(after), purchases.date <= ibis.literal(until)
     )
-
-
-def _dimensions(table: Table) -> list[str]:
-    return [name for name in DIMENSIONS if name in table.columns]
-
-
-def _days(start: DateColumn, end: DateColumn) -> ibis.expr.types.FloatingValue:
-    return end.delta(start, unit="day").cast("float64")
 
 
 def _truncate(day: DateColumn, cohort: Cohort) -> DateColumn:

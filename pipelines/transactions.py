@@ -18,10 +18,10 @@ from ibis import BaseBackend, _
 from ibis.expr.types import Table
 
 from clvmodels.exceptions import DataError
-from pipelines import consent, lines, quality, sources
+from pipelines import consent, lines, quality, sources, summaries
 from pipelines.config import Config
 from pipelines.csv_files import rejected
-from pipelines.dialect import materialise, row_fingerprint
+from pipelines.dialect import fingerprint, materialise
 from pipelines.preview import examples
 from pipelines.quality import DataQualityAccount
 
@@ -38,6 +38,9 @@ class Dataset:
     purchases : ibis Table
         One row per customer and day, ``schema.PURCHASES``. ``purchase`` is 1 on a day that nets
         to more than zero or holds no refund; other days carry only a negative or zero amount.
+    summary : ibis Table
+        The RFM summary of all of them as of ``as_of``, evaluated once
+        (:func:`pipelines.summaries.summary`).
     account : DataQualityAccount
     first_date, last_date : date
         Of the rows kept.
@@ -48,6 +51,7 @@ class Dataset:
     """
 
     purchases: Table
+    summary: Table
     account: DataQualityAccount
     first_date: dt.date
     last_date: dt.date
@@ -94,13 +98,14 @@ def load(
             if config.governance.consent != "ignore":
                 days = materialise(connection, consent.apply(connection, days, config, as_of))
         purchases, orphans = _with_refunds(connection, days)
-        account = _account(connection, days, purchases, orphans, config, as_of)
+        facts = _facts(connection, purchases)
+        last = as_of or facts["last_date"] or dt.date.today()
+        summary = materialise(connection, summaries.summary(purchases, last, people="all"))
+        account = _account(connection, days, orphans, facts, config, as_of)
         account = replace(
             account,
-            examples={
-                **account.examples,
-                **examples(connection, raw, config, as_of, account.set_aside),
-            },
+            customers=int(summary.count().execute()),
+            examples=account.examples | examples(connection, raw, config, as_of, account.set_aside),
         )
         if enforce:
             account.enforce(config.governance)
@@ -108,6 +113,7 @@ def load(
             raise DataError(_nothing_left(account))
         yield Dataset(
             purchases=purchases,
+            summary=summary,
             account=account,
             first_date=account.first_date,
             last_date=account.last_date,
@@ -128,7 +134,7 @@ def _customer_days(
     )
     aggregates: dict[str, Any] = {
         "amount": _.amount.sum().round(AMOUNT_DIGITS),
-        "lowest": _.amount.min(),
+        "refunded": (_.amount < 0).any(),
         "rows": _.count(),
     }
     if "copies" in staged.columns:
@@ -155,7 +161,7 @@ def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
     extra = [name for name in optional if name in days.columns]
     names = ["customer_id", "date", "amount", "purchase", "refund_of_first", *extra]
     known = days.filter(_.reason == 0)
-    is_purchase = (known.amount > 0) | (known.lowest >= 0)
+    is_purchase = (known.amount > 0) | ~known.refunded
     bought = known.filter(is_purchase).mutate(
         purchase=ibis.literal(1, "int64"), refund_of_first=ibis.literal(False)
     )
@@ -179,11 +185,38 @@ def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
     return bought.select(names).union(tied.select(names)), orphans
 
 
+def _facts(connection: BaseBackend, purchases: Table) -> dict[str, Any]:
+    """Return what one scan of the customer-days tells of all of them."""
+    row = (
+        purchases.agg(
+            purchases=_.purchase.sum().fill_null(0),
+            days=_.count(),
+            revenue=_.amount.sum().fill_null(0.0).round(2),
+            first_date=_.date.min(),
+            last_date=_.date.max(),
+            fingerprint=fingerprint(purchases, connection.name).fill_null(0),
+        )
+        .execute()
+        .iloc[0]
+        .to_dict()
+    )
+    content = f"{int(row['days'])} {int(row['fingerprint'])}"
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return {
+        "purchases": int(row["purchases"]),
+        "refund_days": int(row["days"]) - int(row["purchases"]),
+        "revenue": float(row["revenue"]),
+        "first_date": _as_date(row["first_date"]),
+        "last_date": _as_date(row["last_date"]),
+        "fingerprint": f"{connection.name}:{digest}",
+    }
+
+
 def _account(
     connection: BaseBackend,
     days: Table,
-    purchases: Table,
     orphans: int,
+    facts: dict[str, Any],
     config: Config,
     as_of: dt.date | None,
 ) -> DataQualityAccount:
@@ -201,56 +234,21 @@ def _account(
     unreadable, shown = rejected(connection, config.source)
     if unreadable:
         aside["unreadable"] = unreadable
-    facts = (
-        purchases.agg(
-            customers=_.customer_id.nunique(),
-            purchases=_.purchase.sum().fill_null(0),
-            days=_.count(),
-            revenue=_.amount.sum().fill_null(0.0).round(2),
-            first_date=_.date.min(),
-            last_date=_.date.max(),
-        )
-        .execute()
-        .iloc[0]
-    )
-    first_date, last_date = _as_date(facts["first_date"]), _as_date(facts["last_date"])
     return DataQualityAccount(
         source=sources.describe(config.source),
         read=kept + sum(aside.values()),
         kept=kept,
         set_aside={reason: aside[reason] for reason in quality.MEANING if reason in aside},
-        customers=int(facts["customers"]),
-        purchases=int(facts["purchases"]),
-        refund_days=int(facts["days"]) - int(facts["purchases"]),
-        revenue=float(facts["revenue"]),
-        first_date=first_date,
-        last_date=last_date,
-        as_of=as_of or last_date,
-        fingerprint=_fingerprint(connection, purchases),
+        customers=0,
+        as_of=as_of or facts["last_date"],
         examples={"unreadable": shown} if shown else {},
+        **facts,
     )
 
 
 def _row_counts(days: Table) -> dict[str, Any]:
     copies = _.copies.sum() if "copies" in days.columns else _.rows.sum()
     return {"rows": _.rows.sum(), "copies": copies}
-
-
-def _fingerprint(connection: BaseBackend, purchases: Table) -> str:
-    """Hash the customer-days in the engine, whatever their order.
-
-    Equal for equal data on one version of one engine; it names the data of a model, and is no
-    proof against forgery.
-    """
-    keys = purchases.select("customer_id", "date", "amount")
-    sums = keys.select(row=row_fingerprint(keys, connection.name)).agg(
-        rows=_.count(),
-        a=(_.row % 2147483647).sum().fill_null(0),
-        b=(_.row % 2147483629).sum().fill_null(0),
-    )
-    values = [int(value) for value in sums.execute().iloc[0]]
-    digest = hashlib.sha256(repr(values).encode())
-    return f"{connection.name}:{digest.hexdigest()[:16]}"
 
 
 def _nothing_left(account: DataQualityAccount) -> str:

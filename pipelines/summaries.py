@@ -1,0 +1,90 @@
+"""The RFM summary: one definition for training, every origin of a backtest, and the forecast."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+import ibis
+from ibis import _
+from ibis.expr.types import DateValue, FloatingValue, Table
+
+from pipelines.dialect import month_start
+from pipelines.lines import DIMENSIONS
+
+VALUE_DIGITS = 8
+"""Mean values are rounded to this many decimals: the order of summation leaves no trace."""
+
+People = Literal["individual", "aggregate", "all"]
+
+
+def of_people(purchases: Table, people: People) -> Table:
+    """Return the purchases of customers who may be profiled, who may not, or of all."""
+    if "individual" not in purchases.columns:
+        return purchases if people != "aggregate" else purchases.filter(ibis.literal(False))
+    if people == "all":
+        return purchases
+    return purchases.filter(purchases.individual == (people == "individual"))
+
+
+def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> Table:
+    """Return the RFM summary of every customer who has bought by ``as_of``.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+        Customer-days, ``schema.PURCHASES``.
+    as_of : date
+        The last day that is known, inclusive.
+    people : {'individual', 'aggregate', 'all'}
+        Customers who may be profiled one by one; those who count in totals only
+        (``governance.consent = 'aggregate_only'``); or both.
+
+    Returns
+    -------
+    ibis Table
+        ``schema.SUMMARY`` and ``cohort`` (first day of the month of first purchase), then the
+        dimensions (channel, product_category, country) of the first purchase, where mapped.
+        frequency counts repeat purchase days; recency and T are days; monetary_value is the
+        value of the repeat purchases, refunds of them taken off, divided by frequency, and 0
+        for customers without a repeat purchase.
+
+    Notes
+    -----
+    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), section
+    "Data": the first purchase is left out of frequency and of the mean value.
+    """
+    known = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
+    # A customer's first day is a purchase: refunds before it are left out of the table.
+    facts = known.group_by("customer_id").agg(
+        bought=_.purchase.sum(),
+        first_purchase=_.date.min(),
+        last_purchase=ibis.ifelse(_.purchase == 1, _.date, ibis.null("date")).max(),
+        not_first=ibis.ifelse(_.refund_of_first, 0.0, _.amount).sum(),
+        first_amount=_.amount.argmin(_.date),
+        **{name: known[name].argmin(known.date) for name in dimensions(known)},
+    )
+    repeat_value = facts.not_first - facts.first_amount
+    frequency = (facts.bought - 1).cast("int64")
+    return facts.select(
+        "customer_id",
+        frequency=frequency,
+        recency=days_between(facts.first_purchase, facts.last_purchase),
+        T=days_between(facts.first_purchase, ibis.literal(as_of)),
+        monetary_value=ibis.ifelse(frequency > 0, repeat_value / frequency.nullif(0), 0.0).round(
+            VALUE_DIGITS
+        ),
+        first_purchase=facts.first_purchase,
+        cohort=month_start(facts.first_purchase),
+        **{name: facts[name] for name in dimensions(known)},
+    )
+
+
+def dimensions(table: Table) -> list[str]:
+    """Return the dimensions that a table holds."""
+    return [name for name in DIMENSIONS if name in table.columns]
+
+
+def days_between(start: DateValue, end: DateValue) -> FloatingValue:
+    """Return the days from one day to another."""
+    return end.delta(start, unit="day").cast("float64")
