@@ -16,13 +16,17 @@ from benchmarks.steps import STEPS, judged
 
 
 def peak_megabytes() -> float:
-    """Largest resident set of this process so far."""
+    """Largest resident set of this process, or of a child that has ended, so far."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
     status = Path("/proc/self/status")
     if status.exists():
         # getrusage would count the parent's memory too, from before the program was replaced.
         line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) / 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+        own = int(line.split()[1]) / 2**10
+    else:
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return max(own, children)
 
 
 def main(step: str, engine: str, folder: str, repeats: str) -> None:
