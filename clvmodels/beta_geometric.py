@@ -18,11 +18,11 @@ from scipy import special
 from clvmodels.alive import Counts, Parameters
 from clvmodels.base import TransactionModel, moment_start
 from clvmodels.covariates import Effect
+from clvmodels.discounting import discounted_until_dropout
 from clvmodels.frames import Histories
 from clvmodels.likelihood import Terms, Total, Value, weight_by_count
 from clvmodels.optimize import LogLikelihood
 from clvmodels.special import (
-    discounted_until_dropout,
     draw_geometric,
     draw_poisson,
     log1p_ratio,

@@ -12,12 +12,13 @@ from scipy import special
 from clvmodels.alive import Counts, Parameters
 from clvmodels.base import TransactionModel, moment_start
 from clvmodels.covariates import Effect
+from clvmodels.discounting import scaled_exponential_integral
 from clvmodels.frames import Histories
 from clvmodels.likelihood import Terms, Total, Value, weight_by_count
 from clvmodels.optimize import LogLikelihood
 from clvmodels.pareto_likelihood import count_terms, departures, log_mass, row_terms, shared_times
 from clvmodels.quadrature import decay_nodes
-from clvmodels.special import draw_poisson, negative_binomial_pmf, scaled_exponential_integral
+from clvmodels.special import draw_poisson, negative_binomial_pmf
 
 Array = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.quadrature import beta_nodes, panels
+from clvmodels.quadrature import beta_nodes
 
 Array = npt.NDArray[np.float64]
 
@@ -114,92 +114,6 @@ def _dropout_integral(k: Array, a: Array, b: Array, z: Array) -> Array:
     integrand = -np.expm1(-k[:, None] * np.log1p(p * z[:, None])) / p
     inside = np.einsum("ij,ij->i", weights, integrand)
     return inside + at_0 * k * z - at_1 * np.expm1(-k * np.log1p(z))
-
-
-def discounted_until_dropout(
-    k: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike
-) -> Array:
-    r"""Discounted expected purchases without end, when each one may be the last.
-
-    As :func:`purchases_until_dropout` for an unlimited period, each purchase discounted at the
-    continuous rate c per unit of the scale of the purchase rate:
-
-    .. math:: E\left[\frac{\lambda}{\lambda p + c}\right]
-              = \int_0^1 \frac{k}{p} e^{c/p} E_{k+1}(c/p)\, \mathrm{Beta}(p; a, b)\, dp .
-
-    Parameters
-    ----------
-    k, a, b, c : array_like, positive
-
-    Returns
-    -------
-    ndarray
-        Of the broadcast shape.
-    """
-    k, a, b, c = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (k, a, b, c)))
-    shape = k.shape
-    k, a, b, c = k.ravel(), a.ravel(), b.ravel(), c.ravel()
-    total = np.zeros(k.size)
-    for part in np.array_split(np.arange(k.size), max(1, k.size // 64)):
-        if part.size == 0:
-            continue
-        order, rate = k[part], c[part]
-        p, weights, at_0, at_1 = beta_nodes(a[part], b[part], (order + 1) / rate)
-        inside = scaled_exponential_integral(order[:, None] + 1, rate[:, None] / p) / p
-        ends = at_0 / rate + at_1 * scaled_exponential_integral(order + 1, rate)
-        total[part] = order * (np.einsum("ij,ij->i", weights, inside) + ends)
-    return total.reshape(shape)
-
-
-def scaled_exponential_integral(order: npt.ArrayLike, c: npt.ArrayLike) -> Array:
-    r"""Return e^c E_order(c) = int_0^inf e^(-c v) (1 + v)^(-order) dv, order of any real value.
-
-    It is what a perpetuity that decays as (1 + v)^-order is worth at the discount rate c.
-
-    Parameters
-    ----------
-    order : array_like, not negative
-    c : array_like, positive
-
-    Returns
-    -------
-    ndarray
-        Of the broadcast shape.
-    """
-    order, c = np.broadcast_arrays(np.asarray(order, dtype=float), np.asarray(c, dtype=float))
-    shape = order.shape
-    order, c = order.ravel(), c.ravel()
-    value = np.empty(order.size)
-    large = c * (1 + order) > 4.0
-    value[large] = _exponential_integral_fraction(order[large], c[large])
-    for part in np.array_split(np.flatnonzero(~large), max(1, np.sum(~large) // _CHUNK)):
-        value[part] = _exponential_integral_panels(order[part], c[part])
-    return value.reshape(shape)
-
-
-def _exponential_integral_fraction(order: Array, c: Array) -> Array:
-    # Abramowitz and Stegun 5.1.22 in its even form, by the modified Lentz algorithm
-    b = c + order
-    d = 1 / b
-    value, ratio = d.copy(), 1e300 * np.ones_like(b)
-    for i in range(1, 400):
-        a = -i * (order + (i - 1))
-        b = b + 2
-        d = 1 / (b + a * d)
-        ratio = b + a / ratio
-        step = ratio * d
-        value = value * step
-        if np.all(np.abs(step - 1) < 2e-16):
-            break
-    return value
-
-
-def _exponential_integral_panels(order: Array, c: Array) -> Array:
-    # In y = ln(1 + v) the integrand is exp(-c (e^y - 1) + (1 - order) y).
-    high = np.minimum(np.log1p(45.0 / c), 45.0 / np.maximum(order - 1, 1e-3))
-    y, weights = panels(np.zeros(c.size), high, 16)
-    integrand = np.exp(-c[:, None] * np.expm1(y) + (1 - order[:, None]) * y)
-    return np.einsum("ij,ij->i", weights, integrand)
 
 
 def negative_binomial_pmf(n: npt.ArrayLike, k: npt.ArrayLike, z: npt.ArrayLike) -> Array:

@@ -12,8 +12,6 @@ from scipy.integrate import simpson
 from clvmodels import special
 from clvmodels.quadrature import beta_nodes, decay_nodes
 
-LEGENDRE_300 = np.polynomial.legendre.leggauss(300)
-
 
 def logs(low, high):
     return st.floats(low, high).map(lambda exponent: 10.0**exponent)
@@ -79,31 +77,6 @@ def test_no_time_no_purchases_and_no_overflow():
     assert (found[grid[3] > 0] > 0).all()
     # never more than without dropout
     assert (found <= grid[0] * grid[3] * (1 + 1e-12)).all()
-
-
-@settings(max_examples=30, deadline=None)
-@given(order=logs(-3, 4), c=logs(-6, 3))
-def test_scaled_exponential_integral(order, c):
-    expected = mpmath.exp(c) * mpmath.expint(order, c)
-    found = special.scaled_exponential_integral(order, c)
-    assert found == pytest.approx(float(expected), rel=1e-12)
-
-
-@settings(max_examples=8, deadline=None)
-@given(k=logs(-1.5, 2), a=logs(-1, 1), b=logs(-1, 1.5), c=logs(-3, 1))
-def test_discounted_until_dropout(k, a, b, c):
-    """Against the expectation of l / (l p + c) over both, l in logarithms."""
-    rate, weight = LEGENDRE_300
-    low, high = -45.0 / k if k < 1 else np.log(k) - 45.0, np.log(k + 60 * np.sqrt(k) + 60)
-    low = max(low, -80.0)
-    log_rate = low + (high - low) * (rate + 1) / 2
-    density = np.exp(k * log_rate - np.exp(log_rate) - float(mpmath.loggamma(k)))
-    weight = weight * (high - low) / 2 * density
-    p, in_p, at_0, at_1 = (row[0] for row in beta_nodes(*np.array([[a], [b], [1e3 * k / c + 1]])))
-    inner = np.exp(log_rate)[:, None] / (np.exp(log_rate)[:, None] * p + c) @ in_p
-    inner += np.exp(log_rate) / c * at_0 + np.exp(log_rate) / (np.exp(log_rate) + c) * at_1
-    found = special.discounted_until_dropout(k, a, b, c)
-    assert found == pytest.approx(weight @ inner, rel=1e-6)
 
 
 @settings(max_examples=40, deadline=None)
