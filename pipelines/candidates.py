@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid
 from pipelines import forecast, train
+from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.train import Fitted, TrainingData
 
@@ -33,7 +34,7 @@ class Known:
     grid : MonthGrid
         From the day after the origin to the end of the log.
     customers : DataFrame
-        One row a customer: RFM summary, churn features, cohort month and ``quarter``; no ids.
+        One row a customer: RFM summary, cohort month and ``quarter``; no ids.
     """
 
     training: TrainingData
@@ -59,38 +60,49 @@ class Candidate:
     customers: pd.DataFrame | None = None
 
 
-def from_customers(known: Known, fitted: Fitted) -> Candidate:
-    """Sum the customer models' months to quarters of first purchase."""
-    months = forecast.customer_months(fitted, known.customers, known.grid)
-    return Candidate(
-        forecast.cohort_sums(known.customers["quarter"], months, known.grid),
-        pd.DataFrame(
-            {"purchases": months.purchases.sum(axis=1), "revenue": months.revenue.sum(axis=1)}
-        ),
-    )
-
-
 def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
-    """What the product would have forecast."""
-    return from_customers(known, fitted)
+    """What the product would have forecast: customers, reconciled with the cohort forecast."""
+    months = forecast.customer_months(fitted, known.customers, known.grid)
+    base = forecast.cohort_sums(known.customers["cohort"], months, known.grid)
+    level = cohort_level(
+        fitted, base, known.grid, known.training.cohort_months, known.training.first_date
+    )
+    reconciled = level.apply(known.customers["cohort"], months)
+    cells = forecast.cohort_sums(known.customers["quarter"], reconciled, known.grid)
+    return Candidate(level.with_intervals(cells, "quarter_month"), _totals(reconciled))
 
 
-def bgnbd(known: Known, fitted: Fitted, config: Config) -> Candidate:
-    """The customer models alone, without season or cohort effects."""
-    return from_customers(known, fitted)
+def customers_alone(known: Known, fitted: Fitted, config: Config) -> Candidate:
+    """The customer models without season, trend or cohort effects."""
+    months = forecast.customer_months(fitted, known.customers, known.grid)
+    cells = forecast.cohort_sums(known.customers["quarter"], months, known.grid)
+    return Candidate(cells, _totals(months))
+
+
+def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
+    """The cohort forecast alone, which knows no customers."""
+    forecaster = fitted.cohorts or train.fit_cohorts(known.training, config)
+    return Candidate(forecaster.forecast(known.grid.until, level="quarter_month"))
+
+
+def _totals(months: forecast.CustomerMonths) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"purchases": months.purchases.sum(axis=1), "revenue": months.revenue.sum(axis=1)}
+    )
 
 
 def lifetimes(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """BG/NBD and Gamma-Gamma as the lifetimes package fits and predicts them."""
     settings = config.train.model_copy(update={"engine": "lifetimes", "transaction_model": "bgnbd"})
     reference = config.model_copy(update={"train": settings})
-    return from_customers(
+    return customers_alone(
         known,
         Fitted(
             fitted.as_of,
             train.fit_transactions(known.training.summary, reference),
             train.fit_spend(known.training.spend, reference),
         ),
+        reference,
     )
 
 
@@ -100,7 +112,9 @@ def last_months_average(known: Known, fitted: Fitted, config: Config) -> Candida
     recent = history[history["period"] >= history["period"].max() - pd.DateOffset(months=2)]
     quarter = recent["cohort"].dt.to_period("Q").dt.start_time.rename("cohort")
     sums = recent.groupby(quarter)[["customer_days", "purchases", "revenue"]].sum()
-    rate = sums[["purchases", "revenue"]].div(sums["customer_days"], axis=0)
+    bought = sums[["purchases", "revenue"]]
+    overall = bought.sum() / sums["customer_days"].sum()
+    rate = bought.div(sums["customer_days"], axis=0).fillna(overall)  # no day of history yet
     size = known.customers.groupby("quarter").size()
     return Candidate(_spread(rate.mul(size, axis=0), known.grid))
 
@@ -119,7 +133,8 @@ def _spread(per_day: pd.DataFrame, grid: MonthGrid) -> pd.DataFrame:
 
 CANDIDATES: dict[str, Callable[[Known, Fitted, Config], Candidate]] = {
     "clv": clv,
-    "bgnbd": bgnbd,
+    "bgnbd": customers_alone,
+    "cohort": cohort,
     "lifetimes": lifetimes,
     "last_months_average": last_months_average,
 }

@@ -174,6 +174,9 @@ class Train(Section):
 
     engine: Literal["own", "lifetimes"] = "own"
     transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd"] = "bgnbd"
+    cohort_level: bool = Field(
+        True, description="level and season from the cohort forecast; false: customer models alone"
+    )
     churn_horizon_days: int = Field(90, ge=7, le=730)
     seed: int = Field(20260101, ge=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from ibis.expr.types import Table
 from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid
-from clvmodels.value import TIER_NAMES, discount_factors, value_tiers
+from clvmodels.value import value_tiers
 from pipelines import features, forecast, train
+from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
-from pipelines.lines import DIMENSIONS
 from pipelines.privacy import pseudonyms
+from pipelines.sums import CustomerSums, cohort_table, totals
 from pipelines.train import Fitted
 
 CUSTOMERS = "customers.parquet"
@@ -79,7 +81,12 @@ class Delivered:
 
 
 def write(
-    fitted: Fitted, purchases: Table, grid: MonthGrid, folder: Path, config: Config
+    fitted: Fitted,
+    purchases: Table,
+    first_date: dt.date,
+    grid: MonthGrid,
+    folder: Path,
+    config: Config,
 ) -> Delivered:
     """Score every customer known at the grid's as-of date and write both forecast tables.
 
@@ -91,139 +98,63 @@ def write(
     fitted : Fitted
     purchases : ibis Table
         schema.PURCHASES.
+    first_date : date
+        First day of the log.
     grid : MonthGrid
         From the as-of date over the horizon.
     folder : Path
         An existing folder; customers.parquet and cohorts.parquet are written into it.
     """
-    sums = _Sums(config)
+    base = customer_sums(fitted, purchases, grid)
+    history = features.cohort_months(purchases, grid.as_of)
+    level = cohort_level(fitted, base, grid, history, first_date)
+    sums = CustomerSums(config.economics)
     names = pseudonyms(config)
     unranked = folder / f".{CUSTOMERS}"
     with pq.ParquetWriter(unranked, CUSTOMER_SCHEMA) as writer:
-        # In a fixed order, so that equal runs write equal files and equal CLVs equal tiers.
-        table = train.scoring_table(purchases, grid.as_of).order_by("customer_id")
-        for summary in forecast.batches(table):
-            scored, months = forecast.score(fitted, summary, grid, config)
-            sums.add_cohorts(forecast.cohort_sums(summary["cohort"], months, grid))
-            sums.add_customers(summary, scored)
+        for summary in forecast.batches(train.scoring_table(purchases, grid.as_of)):
+            alone = forecast.customer_months(fitted, summary, grid)
+            months = level.apply(summary["cohort"], alone)
+            scored = forecast.score(fitted, summary, months, grid, config)
+            sums.add(summary, scored)
             if names is not None:
                 scored["customer_id"] = names.of_all(scored["customer_id"])
             writer.write_table(_arrow(scored.assign(tier=None)))
-    for summary in forecast.batches(features.summary(purchases, grid.as_of, people="aggregate")):
-        months = forecast.customer_months(fitted, summary, grid)
-        sums.add_cohorts(forecast.cohort_sums(summary["cohort"], months, grid))
-    tier = value_tiers(sums.clv())
-    with pq.ParquetWriter(folder / CUSTOMERS, CUSTOMER_SCHEMA) as writer:
-        start = 0
-        for batch in pq.ParquetFile(unranked).iter_batches(forecast.BATCH_ROWS):
-            part = pa.array(tier[start : start + batch.num_rows], pa.string())
-            start += batch.num_rows
-            table = pa.Table.from_batches([batch])
-            writer.write_table(table.set_column(table.num_columns - 1, "tier", part))
+    tier = value_tiers(sums.clv)
+    _add_tiers(unranked, folder / CUSTOMERS, tier)
     unranked.unlink()
-    cohorts = sums.cohort_table()
+    cohorts = cohort_table(base, level, config.economics)
     cohorts.to_parquet(folder / COHORTS, index=False)
     return Delivered(
         grid=grid,
         cohorts=cohorts,
-        tiers=sums.tier_table(tier),
-        segments=sums.segment_table(),
-        totals=sums.totals(grid),
+        tiers=sums.tiers(tier),
+        segments=sums.segments(),
+        totals=totals(cohorts, level, grid, config.economics),
         customers=len(tier),
-        mean_clv=float(sums.clv().mean()),
-        mean_churn=sums.churn / len(tier),
+        mean_clv=float(sums.clv.mean()) if len(tier) else 0.0,
+        mean_churn=sums.mean_churn,
     )
+
+
+def customer_sums(fitted: Fitted, purchases: Table, grid: MonthGrid) -> pd.DataFrame:
+    """Sums of the customer models by cohort and month, of everybody who may be counted."""
+    parts = []
+    for summary in forecast.batches(features.summary(purchases, grid.as_of, people="all")):
+        months = forecast.customer_months(fitted, summary, grid)
+        parts.append(forecast.cohort_sums(summary["cohort"], months, grid))
+    return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
+
+
+def _add_tiers(source: Path, target: Path, tier: NDArray[np.str_]) -> None:
+    with pq.ParquetFile(source) as unranked, pq.ParquetWriter(target, CUSTOMER_SCHEMA) as writer:
+        start = 0
+        for batch in unranked.iter_batches(forecast.BATCH_ROWS):
+            part = pa.array(tier[start : start + batch.num_rows], pa.string())
+            start += batch.num_rows
+            table = pa.Table.from_batches([batch])
+            writer.write_table(table.set_column(table.num_columns - 1, "tier", part))
 
 
 def _arrow(table: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(table, CUSTOMER_SCHEMA, preserve_index=False)
-
-
-class _Sums:
-    """Sums over customer batches: all that is kept of them in memory."""
-
-    def __init__(self, config: Config) -> None:
-        self._economics = config.economics
-        self.churn = 0.0
-        self._values: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        self._cohorts: list[pd.DataFrame] = []
-        self._segments: list[pd.DataFrame] = []
-
-    def add_cohorts(self, cohorts: pd.DataFrame) -> None:
-        """Add a batch's sums by cohort and month."""
-        self._cohorts.append(cohorts)
-
-    def add_customers(self, summary: pd.DataFrame, scored: pd.DataFrame) -> None:
-        """Add a batch of scored customers."""
-        self._values.append(
-            (scored["clv"].to_numpy(float), scored["expected_revenue"].to_numpy(float))
-        )
-        self.churn += float(scored["churn_probability"].sum())
-        figures = pd.DataFrame(
-            {
-                "customers": 1,
-                "ltv_revenue": summary["spend_total"].to_numpy(float),
-                "expected_revenue": scored["expected_revenue"],
-                "clv": scored["clv"],
-                "churn": scored["churn_probability"],
-            }
-        )
-        for name in DIMENSIONS:
-            if name in summary:
-                value = summary[name].fillna("(none)").rename("value")
-                part = figures.groupby(value.to_numpy()).sum().rename_axis("value").reset_index()
-                self._segments.append(part.assign(dimension=name))
-
-    def clv(self) -> NDArray[np.float64]:
-        """CLV of all customers, in the order of the batches."""
-        return np.concatenate([clv for clv, _ in self._values])
-
-    def cohort_table(self) -> pd.DataFrame:
-        """schema.COHORT_FORECAST: cohort sums of all batches."""
-        sums = pd.concat(self._cohorts).groupby(["cohort", "period"], as_index=False).sum()
-        sums["margin"] = sums["revenue"] * self._economics.margin
-        names = [
-            f"{q}{end}" for q in ("purchases", "revenue", "margin") for end in ("", "_low", "_high")
-        ]
-        return sums.reindex(columns=["cohort", "period", *names])
-
-    def tier_table(self, tier: NDArray[np.str_]) -> pd.DataFrame:
-        """Customers, CLV and expected revenue by tier, best tier first."""
-        revenue = np.concatenate([revenue for _, revenue in self._values])
-        table = pd.DataFrame({"tier": tier, "clv": self.clv(), "expected_revenue": revenue})
-        grouped = table.groupby("tier").agg(
-            customers=("clv", "size"),
-            clv=("clv", "sum"),
-            expected_revenue=("expected_revenue", "sum"),
-        )
-        order = [name for name in TIER_NAMES if name in grouped.index]
-        grouped["share_of_clv"] = grouped["clv"] / grouped["clv"].sum()
-        return grouped.loc[order].reset_index()
-
-    def segment_table(self) -> pd.DataFrame:
-        """LTV to date, forecast CLV and churn per customer, by dimension and value."""
-        if not self._segments:
-            return pd.DataFrame()
-        sums = pd.concat(self._segments).groupby(["dimension", "value"], as_index=False).sum()
-        for name in ("ltv_revenue", "expected_revenue", "clv", "churn"):
-            sums[name] /= sums["customers"]
-        sums["ltv_margin"] = sums["ltv_revenue"] * self._economics.margin
-        return sums.sort_values(["dimension", "customers"], ascending=[True, False])
-
-    def totals(self, grid: MonthGrid) -> pd.DataFrame:
-        """Totals over the horizon, of all customers; CLV is linear in a cohort's months."""
-        cohorts = self.cohort_table()
-        values = {q: float(cohorts[q].sum()) for q in ("purchases", "revenue", "margin")}
-        economics = self._economics
-        days = cohorts["period"].map(dict(zip(grid.index(), grid.midpoints, strict=True)))
-        net = cohorts["margin"] - cohorts["purchases"] * economics.cost_to_serve
-        discount = discount_factors(days, economics.annual_discount_rate)
-        values["clv"] = float((net * discount).sum())
-        return pd.DataFrame(
-            {
-                "quantity": list(values),
-                "value": list(values.values()),
-                "low": np.nan,
-                "high": np.nan,
-            }
-        )

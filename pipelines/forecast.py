@@ -100,38 +100,48 @@ def batches(table: Table, rows: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
 
 
 def score(
-    fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid, config: Config
-) -> tuple[pd.DataFrame, CustomerMonths]:
+    fitted: Fitted,
+    summary: pd.DataFrame,
+    months: CustomerMonths,
+    grid: MonthGrid,
+    config: Config,
+) -> pd.DataFrame:
     """Forecast some customers.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Of :func:`pipelines.train.scoring_table`.
+    months : CustomerMonths
+        Of the same customers, reconciled with the cohorts.
 
     Returns
     -------
     DataFrame
         Columns of schema.CUSTOMER_FORECAST but the tier, which needs all customers.
-    CustomerMonths
-        The same customers by calendar month.
     """
-    months = customer_months(fitted, summary, grid)
     economics = unit_economics(config.economics)
     discount = discount_factors(grid.midpoints, economics.annual_discount_rate)
     margin = months.revenue * economics.margin - months.purchases * economics.cost_to_serve
     clv = margin @ discount
     low, high = clv_interval(fitted, summary, months, grid, clv)
-    table = pd.DataFrame(
+    purchases, revenue = months.purchases.sum(axis=1), months.revenue.sum(axis=1)
+    return pd.DataFrame(
         {
             "customer_id": summary["customer_id"],
             "cohort": summary["cohort"],
             "probability_alive": fitted.transactions.probability_alive(summary),
             "churn_probability": churn_probability(fitted, summary, config),
-            "expected_purchases": months.purchases.sum(axis=1),
-            "expected_spend": months.spend,
-            "expected_revenue": months.revenue.sum(axis=1),
+            "expected_purchases": purchases,
+            "expected_spend": np.divide(
+                revenue, purchases, out=months.spend.copy(), where=purchases > 0
+            ),
+            "expected_revenue": revenue,
             "clv": clv,
             "clv_low": low,
             "clv_high": high,
         }
     )
-    return table, months
 
 
 def churn_probability(fitted: Fitted, summary: pd.DataFrame, config: Config) -> Array:

@@ -18,6 +18,7 @@ from typing import Any
 
 import joblib
 
+from clvmodels.cohorts import CohortForecaster
 from clvmodels.exceptions import ModelFileError
 from clvmodels.models import model_from_dict
 from clvmodels.schema import SCHEMA_VERSION
@@ -202,12 +203,14 @@ def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel
     if CHURN in saved.manifest["files"]:
         _require_same_sklearn(saved)
         churn = joblib.load(saved.folder / CHURN)
+    cohorts = content["cohorts"]
     return (
         Fitted(
             dt.date.fromisoformat(content["as_of"]),
             model_from_dict(content["transactions"]),
             model_from_dict(content["spend"]),
             churn,
+            None if cohorts is None else CohortForecaster.from_dict(cohorts),
             tuple(content["notes"]),
         ),
         saved,
@@ -220,6 +223,7 @@ def _parameters(fitted: Fitted) -> dict[str, Any]:
         "as_of": fitted.as_of.isoformat(),
         "transactions": fitted.transactions.to_dict(),
         "spend": fitted.spend.to_dict(),
+        "cohorts": None if fitted.cohorts is None else fitted.cohorts.to_dict(),
         "notes": list(fitted.notes),
     }
 

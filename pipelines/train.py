@@ -18,6 +18,7 @@ from ibis.expr.types import Table
 from clvmodels.base import SpendModel, TransactionModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnClassifier, ChurnSample
+from clvmodels.cohorts import CohortForecaster
 from clvmodels.exceptions import ConvergenceWarning, DataError
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.lifetimes_engine import ENGINES, compare
@@ -51,6 +52,8 @@ class TrainingData:
     ----------
     as_of : date
         Last day known.
+    first_date : date
+        First day of the log.
     summary : DataFrame
         Compressed RFM summary (schema.COMPRESSED_SUMMARY).
     spend : DataFrame
@@ -62,6 +65,7 @@ class TrainingData:
     """
 
     as_of: dt.date
+    first_date: dt.date
     summary: pd.DataFrame
     spend: pd.DataFrame
     cohort_months: pd.DataFrame
@@ -70,12 +74,26 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Models fitted at one as-of date. They hold parameters, never customers."""
+    """Models fitted at one as-of date. They hold parameters, never customers.
+
+    Attributes
+    ----------
+    as_of : date
+    transactions, spend : TransactionModel, SpendModel
+        Purchases and their values, customer by customer.
+    churn : ChurnClassifier, optional
+        None where there is too little history for one; ``notes`` says so.
+    cohorts : CohortForecaster, optional
+        Level and season, cohort by cohort; None where [train] cohort_level is off.
+    notes : tuple of str
+        What fell back, and why.
+    """
 
     as_of: dt.date
     transactions: TransactionModel
     spend: SpendModel
     churn: ChurnClassifier | None = None
+    cohorts: CohortForecaster | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -97,6 +115,7 @@ def extract(purchases: Table, first_date: dt.date, as_of: dt.date, config: Confi
     horizon = config.train.churn_horizon_days
     return TrainingData(
         as_of=as_of,
+        first_date=first_date,
         summary=features.compress(summary),
         spend=features.compress_spend(summary),
         cohort_months=features.cohort_months(purchases, as_of),
@@ -138,12 +157,22 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
         transactions = fit_transactions(data.summary, config)
         spend = fit_spend(data.spend, config)
     notes = [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    cohorts = None
+    if config.train.cohort_level:
+        cohorts = fit_cohorts(data, config)
+        notes += [f"Cohort forecast: {note}." for note in cohorts.evidence_["notes"]]
     churn = None
     try:
         churn = fit_churn(data.churn, config)
     except DataError as error:
         notes.append(f"No churn classifier: {error}")
-    return Fitted(data.as_of, transactions, spend, churn, tuple(notes))
+    return Fitted(data.as_of, transactions, spend, churn, cohorts, tuple(notes))
+
+
+def fit_cohorts(data: TrainingData, config: Config) -> CohortForecaster:
+    """Fit the cohort forecast: age, season, period and cohort effects."""
+    forecaster = CohortForecaster(seed=config.train.seed)
+    return forecaster.fit(data.cohort_months, data.as_of, log_start=data.first_date)
 
 
 def fit_transactions(summary: pd.DataFrame, config: Config) -> TransactionModel:

@@ -129,7 +129,7 @@ def forecast_job(
             progress.step(f"forecast {data.account.customers:,} customers"),
             files.replacing_folder(folder, keep=True) as beside,
         ):
-            made = deliver.write(fitted, data.purchases, grid, beside, config)
+            made = deliver.write(fitted, data.purchases, data.first_date, grid, beside, config)
     return Outcome(
         [
             *hindsight(fitted, data.as_of),
@@ -278,7 +278,7 @@ def write_report(
         files.replacing_folder(folder) as beside,
     ):
         grid = forecast.default_grid(data.as_of, config)
-        made = deliver.write(fitted, data.purchases, grid, beside, config)
+        made = deliver.write(fitted, data.purchases, data.first_date, grid, beside, config)
         summary = summarize(inputs.gather(data, known, fitted, result, made, config, tracked))
         content = {
             "schema_version": SCHEMA_VERSION,

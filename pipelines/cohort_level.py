@@ -1,0 +1,128 @@
+"""The cohort forecast over the customer forecast: one level and season, one sum.
+
+Customer models rank customers; the cohort forecast knows season, trend and how each cohort went.
+Every customer's month is multiplied by a factor of its cohort and month, so that customers add up
+to their cohort and cohorts to the company, in every month.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clvmodels.cohorts import CohortForecaster, Level
+from clvmodels.months import MonthGrid
+from clvmodels.reconcile import reconcile
+from pipelines.forecast import CustomerMonths
+from pipelines.train import Fitted
+
+Array = NDArray[np.float64]
+
+QUANTITIES = ("purchases", "revenue")
+
+
+@dataclass(frozen=True)
+class CohortLevel:
+    """Factors by cohort and month, and the intervals that go with them.
+
+    Attributes
+    ----------
+    grid : MonthGrid
+    cohorts : DatetimeIndex, length c
+    purchases, revenue : ndarray, shape (c, k)
+        What a customer's expected purchases and revenue are multiplied by.
+    forecaster : CohortForecaster, optional
+        None where [train] cohort_level is off: the factors are 1 and there are no intervals.
+    """
+
+    grid: MonthGrid
+    cohorts: pd.DatetimeIndex
+    purchases: Array
+    revenue: Array
+    forecaster: CohortForecaster | None
+
+    def apply(self, cohort: pd.Series, months: CustomerMonths) -> CustomerMonths:
+        """Scale customers to their cohorts; ``cohort`` is the month of first purchase."""
+        row = self.cohorts.get_indexer(pd.DatetimeIndex(cohort))
+        return CustomerMonths(
+            months.purchases * self.purchases[row],
+            months.revenue * self.revenue[row],
+            months.spend,
+        )
+
+    def scaled(self, base: pd.DataFrame) -> pd.DataFrame:
+        """Scale sums by cohort (month) and period, in the order of cohorts and months."""
+        table = base.sort_values(["cohort", "period"], ignore_index=True)
+        return table.assign(
+            purchases=table["purchases"] * self.purchases.ravel(),
+            revenue=table["revenue"] * self.revenue.ravel(),
+        )
+
+    def with_intervals(self, cells: pd.DataFrame, level: Level) -> pd.DataFrame:
+        """Add the 90 % intervals of a level to its point forecasts.
+
+        The cohort forecast's interval keeps its ends' ratio to the point forecast.
+        """
+        out = cells.copy()
+        if self.forecaster is None:
+            for quantity in QUANTITIES:
+                out[[f"{quantity}_low", f"{quantity}_high"]] = np.nan
+            return out
+        made = self.forecaster.forecast(self.grid.until, level=level)
+        keys = [name for name in ("cohort", "period") if name in made]
+        if keys:
+            made = cells[keys].merge(made, on=keys, how="left", validate="1:1")
+        for quantity in QUANTITIES:
+            point = made[quantity].to_numpy()
+            ratio = np.divide(
+                cells[quantity].to_numpy(), point, out=np.ones_like(point), where=point > 0
+            )
+            for end in ("low", "high"):
+                out[f"{quantity}_{end}"] = made[f"{quantity}_{end}"].to_numpy() * ratio
+        return out
+
+
+def cohort_level(
+    fitted: Fitted,
+    base: pd.DataFrame,
+    grid: MonthGrid,
+    cohort_months: pd.DataFrame,
+    first_date: dt.date,
+) -> CohortLevel:
+    """Reconcile the customers' sums with the cohort forecast.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        A model from an earlier day keeps its customer parameters and what was chosen for its
+        cohort forecast; the level is learned anew from the months known at ``grid.as_of``.
+    base : DataFrame
+        cohort (month), period, purchases, revenue: the customer models' sums.
+    cohort_months : DataFrame
+        schema.COHORT_MONTHS as known at ``grid.as_of``.
+    first_date : date
+        First day of the log.
+    """
+    cohorts = pd.DatetimeIndex(np.unique(base["cohort"]))
+    shape = (len(cohorts), len(grid.periods))
+    if fitted.cohorts is None:
+        return CohortLevel(grid, cohorts, np.ones(shape), np.ones(shape), None)
+    forecaster = fitted.cohorts
+    if fitted.as_of != grid.as_of:
+        forecaster = CohortForecaster(
+            forecaster.options_, select=False, draws=forecaster.draws, seed=forecaster.seed
+        ).fit(cohort_months, grid.as_of, log_start=first_date)
+    seen = cohort_months.groupby("cohort")["purchases"].sum()
+    found = reconcile(base, forecaster.forecast(grid.until), seen).factors
+    found = found.sort_values(["cohort", "period"])
+    return CohortLevel(
+        grid,
+        cohorts,
+        found["purchases_factor"].to_numpy().reshape(shape),
+        found["revenue_factor"].to_numpy().reshape(shape),
+        forecaster,
+    )
