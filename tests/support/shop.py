@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipelines import cli, transactions
@@ -158,3 +160,35 @@ def copy_shop(shop: Shop, folder: Path) -> Shop:
     moved = Shop(folder)
     moved.file.write_text(text.replace(str(shop.folder), str(folder)), encoding="utf-8")
     return moved
+
+
+def assert_same(one, other) -> None:
+    """Equal bit by bit, whatever they are."""
+    if dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name))
+    elif isinstance(one, pd.DataFrame):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other)
+    elif isinstance(one, tuple):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            assert_same(a, b)
+    else:
+        assert one == other
+
+
+def altered(log: pd.DataFrame, after: dt.date) -> pd.DataFrame:
+    """A log with another future: purchases dropped, moved, repriced, refunded and invented."""
+    late = pd.to_datetime(log["when"]).dt.date > after
+    rng = np.random.default_rng(3)
+    future = log[late].sample(frac=0.6, random_state=1).copy()
+    future["paid"] = (future["paid"] * rng.choice([-1.0, 0.0, 50.0], len(future))).round(2)
+    future["land"] = "XX"
+    new = log[~late].groupby("who", as_index=False).first().sample(frac=0.5, random_state=2)
+    new["when"] = (pd.Timestamp(after) + pd.Timedelta(days=1)).strftime("%Y-%m-%d 00:00:00")
+    new["paid"] = 999.0
+    strangers = new.assign(who="stranger" + new["who"])
+    mixed = pd.concat([log[~late], future, new, strangers])
+    return mixed.sample(frac=1, random_state=5)
