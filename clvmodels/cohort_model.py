@@ -1,0 +1,238 @@
+"""A fitted cohort model: rates and order values together, their forecasts, draws and state."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels import intervals
+from clvmodels.cohort_effects import Covariates, EffectSpace
+from clvmodels.cohort_rates import RateModel, RateOptions, fit_rates
+from clvmodels.cohort_table import Cells, CohortTable, Months, future_cells
+from clvmodels.loglinear import LogLinearFit
+from clvmodels.order_value import ValueModel, fit_values
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CohortModel:
+    """Rates, order values and the sizes of the known cohorts.
+
+    Attributes
+    ----------
+    as_of : datetime.date
+    cohorts : ndarray of int
+        Calendar months, as in :class:`clvmodels.cohort_table.Cells`.
+    customers : ndarray
+        Known customers of each cohort.
+    rates : RateModel
+    values : ValueModel
+    acquired_months, acquired, acquired_days : ndarray
+        The last 12 months at most, their new customers and their observed days.
+    first_value, repeat_value : float
+        Mean value of a first and of a repeat purchase in those months, in currency.
+    """
+
+    as_of: dt.date
+    cohorts: Months
+    customers: Array
+    rates: RateModel
+    values: ValueModel
+    acquired_months: Months
+    acquired: Array
+    acquired_days: Array
+    first_value: float
+    repeat_value: float
+
+    @classmethod
+    def of(
+        cls,
+        table: CohortTable,
+        options: RateOptions,
+        period_covariates: pd.DataFrame | None = None,
+        cohort_covariates: pd.DataFrame | None = None,
+    ) -> CohortModel:
+        """Fit both parts."""
+        rates = fit_rates(table, options, period_covariates, cohort_covariates)
+        values = fit_values(table, options.damping)
+        recent = slice(-12, None)
+        bought = float(table.first_purchases[recent].sum())
+        first = float(table.first_revenue[recent].sum()) / bought if bought else values.unit
+        return cls(
+            table.as_of,
+            table.cohorts,
+            table.customers,
+            rates,
+            values,
+            table.months[recent],
+            table.first_purchases[recent],
+            table.month_days[recent],
+            first,
+            values.unit,
+        )
+
+    def cells(self, until: dt.date) -> Cells:
+        """Cells of the known customers in (as_of, until]."""
+        return future_cells(self.cohorts, self.customers, self.as_of, until)
+
+    def forecast(self, cells: Cells, period_covariates: pd.DataFrame | None = None) -> Forecast:
+        """Forecast purchases and revenue of cells."""
+        design = self.rates.design(cells, period_covariates)
+        purchases = cells.exposure * np.exp(design @ self.rates.fit.coefficients)
+        return Forecast(self, cells, design, purchases, self.values.expected(cells))
+
+    def to_dict(self) -> dict[str, Any]:
+        """State as JSON-safe values: cohort sizes and effects, nothing about a customer."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "cohorts": self.cohorts.tolist(),
+            "customers": self.customers.tolist(),
+            "rates": {
+                "space": _space_to_dict(self.rates.space),
+                "fit": _fit_to_dict(self.rates.fit),
+                "company": self.rates.company,
+                "period_covariates": _covariates_to_dict(self.rates.period_covariates),
+                "cohort_covariates": _covariates_to_dict(self.rates.cohort_covariates),
+            },
+            "values": {
+                "space": _space_to_dict(self.values.space),
+                "fit": _fit_to_dict(self.values.fit),
+                "unit": self.values.unit,
+            },
+            "acquired_months": self.acquired_months.tolist(),
+            "acquired": self.acquired.tolist(),
+            "acquired_days": self.acquired_days.tolist(),
+            "first_value": self.first_value,
+            "repeat_value": self.repeat_value,
+        }
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> CohortModel:
+        """Rebuild from :meth:`to_dict`."""
+        rates, values = state["rates"], state["values"]
+        return cls(
+            dt.date.fromisoformat(state["as_of"]),
+            np.array(state["cohorts"], dtype=np.int64),
+            np.array(state["customers"], dtype=float),
+            RateModel(
+                _space_from_dict(rates["space"]),
+                _fit_from_dict(rates["fit"]),
+                rates["company"],
+                _covariates_from_dict(rates["period_covariates"]),
+                _covariates_from_dict(rates["cohort_covariates"]),
+            ),
+            ValueModel(
+                _space_from_dict(values["space"]), _fit_from_dict(values["fit"]), values["unit"]
+            ),
+            np.array(state["acquired_months"], dtype=np.int64),
+            np.array(state["acquired"], dtype=float),
+            np.array(state["acquired_days"], dtype=float),
+            state["first_value"],
+            state["repeat_value"],
+        )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Expected purchases and value of a purchase in cells, with what is needed to draw them.
+
+    Attributes
+    ----------
+    model : CohortModel
+    cells : Cells
+    design : ndarray, shape (n, p)
+        Of the rate model.
+    purchases : ndarray, shape (n,)
+    value : ndarray, shape (n,)
+        Currency.
+    """
+
+    model: CohortModel
+    cells: Cells
+    design: Array
+    purchases: Array
+    value: Array
+
+    @property
+    def revenue(self) -> Array:
+        """Expected revenue, shape (n,)."""
+        return self.purchases * self.value
+
+    def draw(self, draws: int, seed: int) -> tuple[Array, Array]:
+        """Joint draws of purchases and revenue, each of shape (n, draws)."""
+        rng = np.random.default_rng(seed)
+        rates, values = self.model.rates.fit, self.model.values
+        deviation = intervals.draw_log_means(rates, self.design, self.cells.period, draws, rng)
+        counts = intervals.draw_counts(self.purchases, deviation, rates.kappa, rng)
+        deviation = intervals.draw_log_means(
+            values.fit, values.design(self.cells), self.cells.period, draws, rng
+        )
+        revenue = values.unit * intervals.draw_revenue(
+            counts, self.value / values.unit, deviation,
+            values.fit.phi, values.fit.kappa, rng,
+        )  # fmt: skip
+        return counts, revenue
+
+
+def _fit_to_dict(fit: LogLinearFit) -> dict[str, Any]:
+    return {
+        "coefficients": fit.coefficients.tolist(),
+        "covariance": fit.covariance.tolist(),
+        "slices": {name: [where.start, where.stop] for name, where in fit.slices.items()},
+        "sds": fit.sds,
+        "phi": fit.phi,
+        "kappa": fit.kappa,
+        "degrees_of_freedom": fit.degrees_of_freedom,
+    }
+
+
+def _fit_from_dict(state: dict[str, Any]) -> LogLinearFit:
+    return LogLinearFit(
+        np.array(state["coefficients"]),
+        np.array(state["covariance"]),
+        {name: slice(*where) for name, where in state["slices"].items()},
+        dict(state["sds"]),
+        state["phi"],
+        state["kappa"],
+        state["degrees_of_freedom"],
+    )
+
+
+def _space_to_dict(space: EffectSpace) -> dict[str, Any]:
+    return {
+        "cohorts": space.cohorts.tolist(),
+        "months": space.months.tolist(),
+        "oldest": space.oldest,
+        "damping": space.damping,
+    }
+
+
+def _space_from_dict(state: dict[str, Any]) -> EffectSpace:
+    cohorts = np.array(state["cohorts"], dtype=np.int64)
+    months = np.array(state["months"], dtype=np.int64)
+    return EffectSpace(cohorts, months, state["oldest"], state["damping"])
+
+
+def _covariates_to_dict(covariates: Covariates) -> dict[str, Any]:
+    return {
+        "key": covariates.key,
+        "names": list(covariates.names),
+        "mean": covariates.mean.tolist(),
+        "sd": covariates.sd.tolist(),
+        "months": covariates.months.tolist(),
+        "values": covariates.values.tolist(),
+    }
+
+
+def _covariates_from_dict(state: dict[str, Any]) -> Covariates:
+    names, months = tuple(state["names"]), np.array(state["months"], dtype=np.int64)
+    values = np.array(state["values"], dtype=float).reshape(months.size, len(names))
+    return Covariates(
+        state["key"], names, np.array(state["mean"]), np.array(state["sd"]), months, values
+    )

@@ -1,0 +1,347 @@
+"""The cohort forecast: purchases and revenue by cohort and calendar month, with intervals."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels import intervals, rolling
+from clvmodels.cohort_model import CohortModel, Forecast
+from clvmodels.cohort_rates import RateOptions
+from clvmodels.cohort_table import (
+    CohortTable,
+    month_dates,
+    month_number,
+    read_cohort_months,
+)
+from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
+from clvmodels.intervals import Spread
+from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts
+
+Array = npt.NDArray[np.float64]
+Level = Literal["cohort_month", "quarter_month", "month", "total"]
+
+SHORT_LOG_MONTHS = 6
+"""With fewer months than this, season and company-wide series are left out."""
+
+_STATE_VERSION = 1
+
+
+class CohortForecaster:
+    """Forecast repeat purchases and their revenue by cohort and calendar month.
+
+    Rates come from :func:`clvmodels.cohort_rates.fit_rates`, order values from
+    :func:`clvmodels.order_value.fit_values`. Which parts are used, and how far intervals are
+    stretched, is decided on earlier origins of the same log, never on the months forecast.
+
+    Parameters
+    ----------
+    options : RateOptions, optional
+        Parts and prior guesses of the rate model.
+    select : bool
+        Whether earlier origins may overrule the options.
+    draws : int
+        Simulated futures behind an interval.
+    seed : int
+        Of those futures; the same seed gives the same intervals.
+
+    Attributes
+    ----------
+    model_ : CohortModel
+    options_ : RateOptions
+        As chosen.
+    spread_ : Spread
+        Stretch of the intervals.
+    evidence_ : dict
+        What was learned and why, JSON-safe: ``months``, ``purchases``, ``company_series``,
+        ``season_seen_twice``, ``season``, ``season_sd``, ``cohort_sd``, ``period_sd``,
+        ``age_slope``, ``company_growth``, ``kappa``, ``candidates`` (mean WAPE and bias on
+        earlier origins), ``chosen``, ``spread``, ``notes``.
+
+    Examples
+    --------
+    >>> forecaster = CohortForecaster().fit(cohort_months, as_of)       # doctest: +SKIP
+    >>> forecaster.forecast(until)                                      # doctest: +SKIP
+    >>> forecaster.forecast(until, level="month")                       # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        options: RateOptions | None = None,
+        select: bool = True,
+        draws: int = intervals.DRAWS,
+        seed: int = 0,
+    ) -> None:
+        self.options = options
+        self.select = select
+        self.draws = draws
+        self.seed = seed
+
+    def fit(
+        self,
+        cohort_months: pd.DataFrame,
+        as_of: dt.date,
+        *,
+        log_start: dt.date | None = None,
+        period_covariates: pd.DataFrame | None = None,
+        cohort_covariates: pd.DataFrame | None = None,
+    ) -> Self:
+        """Learn from the cohort-month table up to ``as_of``.
+
+        Parameters
+        ----------
+        cohort_months : DataFrame
+            As :data:`clvmodels.schema.COHORT_MONTHS`; later periods are not read.
+        as_of : date
+            Last day known, inclusive.
+        log_start : date, optional
+            First day of the log, where that is not the first of its month.
+        period_covariates : DataFrame, optional
+            Column ``period`` and numeric drivers (marketing spend, price index, log trading
+            days), one row for every month; the forecast needs them for its months as well.
+        cohort_covariates : DataFrame, optional
+            Column ``cohort`` and numeric drivers (shares of channels or products).
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        MissingColumnError, DataError, InvalidValueError
+            If a table cannot be used.
+        """
+        table = read_cohort_months(cohort_months, as_of, log_start)
+        options, notes = _affordable(self.options or RateOptions(), table)
+        covariates = (period_covariates, cohort_covariates)
+        candidates = _candidates(options, table) if self.select else {"default": options}
+        replays = rolling.replay(
+            cohort_months, table, candidates, *covariates, log_start, reach_of="default"
+        )
+        chosen = rolling.choose(replays, "default") if self.select else "default"
+        self.options_ = candidates[chosen]
+        self.model_ = CohortModel.of(table, self.options_, *covariates)
+        self.spread_ = rolling.spread_of(replays)
+        if not replays:
+            notes.append("too few months to replay earlier origins: intervals rest on the prior")
+        self.evidence_ = _evidence(self, table, replays, chosen, notes)
+        return self
+
+    def forecast(
+        self,
+        until: dt.date,
+        *,
+        level: Level = "cohort_month",
+        customers: pd.Series | None = None,
+        period_covariates: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Forecast purchases and revenue of the customers known at ``as_of``.
+
+        Parameters
+        ----------
+        until : date
+            Last day forecast; months are covered in part where it cuts them.
+        level : str
+            ``cohort_month`` (cohort, period), ``quarter_month`` (cohort is the first month of
+            the quarter of first purchase), ``month`` (period) or ``total``. Point forecasts of
+            all levels add up; intervals do not, since errors of cells partly cancel.
+        customers : Series, optional
+            Known customers by cohort (first of month), where they differ from the fitted table.
+        period_covariates : DataFrame, optional
+            Needed if the fit had them.
+
+        Returns
+        -------
+        DataFrame
+            The keys of the level, then purchases, purchases_low, purchases_high, revenue,
+            revenue_low, revenue_high (90 % intervals).
+        """
+        model = self._known(customers)
+        cells = model.cells(until)
+        made = model.forecast(cells, period_covariates)
+        counts, revenue = made.draw(self.draws, self.seed)
+        keys, group = _grouping(made, level)
+        out = keys.copy()
+        for name, point, drawn, spread in (
+            ("purchases", made.purchases, counts, self.spread_.purchases),
+            ("revenue", made.revenue, revenue, self.spread_.revenue),
+        ):
+            total = intervals.group_sums(drawn, group, len(keys))
+            low, high = intervals.interval(total, spread)
+            out[name] = np.bincount(group, weights=point, minlength=len(keys))
+            out[f"{name}_low"] = np.minimum(low, out[name])
+            out[f"{name}_high"] = np.maximum(high, out[name])
+        return out
+
+    def forecast_new(self, until: dt.date, acquisitions: pd.Series | None = None) -> pd.DataFrame:
+        """Forecast customers who are still to come, from how earlier cohorts went.
+
+        A new cohort has the age and season effects of all, and the cohort effect of the latest
+        cohorts, each weighted by how well it is known and half as much for every three months.
+
+        Parameters
+        ----------
+        until : date
+            Last day forecast.
+        acquisitions : Series, optional
+            Expected new customers by month (first of month); by default
+            :meth:`expected_acquisitions`.
+
+        Returns
+        -------
+        DataFrame
+            cohort, period, customers, first_purchases, first_revenue, purchases (repeat),
+            revenue (of repeat purchases).
+        """
+        if acquisitions is None:
+            acquisitions = self.expected_acquisitions(until)
+        return forecast_new_cohorts(self._fitted(), until, acquisitions)
+
+    def expected_acquisitions(self, until: dt.date) -> pd.Series:
+        """New customers in each month after ``as_of``: the recent level with the learned season.
+
+        Returns
+        -------
+        Series
+            Indexed by period; the level is that of the last year, recent months counting more.
+        """
+        return expected_acquisitions(self._fitted(), until)
+
+    def to_dict(self) -> dict[str, Any]:
+        """State as JSON-safe values; cohort sizes and effects, nothing about a customer."""
+        return {
+            "version": _STATE_VERSION,
+            "draws": self.draws,
+            "seed": self.seed,
+            "options": asdict(self.options_),
+            "model": self._fitted().to_dict(),
+            "spread": asdict(self.spread_),
+            "evidence": self.evidence_,
+        }
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> Self:
+        """Rebuild a fitted forecaster from :meth:`to_dict`."""
+        if state.get("version") != _STATE_VERSION:
+            raise ModelFileError(
+                f"expected a cohort forecaster of version {_STATE_VERSION}; found "
+                f"{state.get('version')}. Fit it again with this release."
+            )
+        options = RateOptions(**state["options"])
+        new = cls(options, draws=state["draws"], seed=state["seed"])
+        new.options_ = options
+        new.model_ = CohortModel.from_dict(state["model"])
+        new.spread_ = Spread(**state["spread"])
+        new.evidence_ = state["evidence"]
+        return new
+
+    def _fitted(self) -> CohortModel:
+        if not hasattr(self, "model_"):
+            raise NotFittedError("this cohort forecaster has not been fitted; call fit first")
+        return self.model_
+
+    def _known(self, customers: pd.Series | None) -> CohortModel:
+        model = self._fitted()
+        if customers is None:
+            return model
+        cohorts = month_number(customers.index)
+        counts = customers.to_numpy(dtype=float)
+        if np.any(counts < 0) or not np.all(np.isfinite(counts)):
+            raise InvalidValueError("customers must be counts by cohort, none negative")
+        return replace(model, cohorts=cohorts, customers=counts)
+
+
+def _affordable(options: RateOptions, table: CohortTable) -> tuple[RateOptions, list[str]]:
+    """Leave out what so short a log cannot show, and say so."""
+    notes = []
+    months = table.months.size
+    if months < SHORT_LOG_MONTHS and options.season:
+        options = replace(options, season=False, company=False)
+        notes.append(f"{months} months of log cannot show a season: age and cohort effects only")
+    elif months < 24 and options.season:
+        twice = max(months - 12, 0)
+        notes.append(
+            f"{months} months of log show {twice} months of the year twice; the season of the "
+            "others rests on one sight and is shrunk accordingly"
+        )
+    return options, notes
+
+
+def _candidates(options: RateOptions, table: CohortTable) -> dict[str, RateOptions]:
+    out = {
+        "default": options,
+        "age undamped": replace(options, damping=1.0),
+    }
+    if table.months.size >= rolling.MONTHS_TO_DROP and options.season:
+        out["no season"] = replace(options, season=False, company=False)
+        if options.company:
+            out["no company series"] = replace(options, company=False)
+    return out
+
+
+def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    cells = made.cells
+    cohort = {
+        "cohort_month": cells.cohort,
+        "quarter_month": cells.cohort // 3 * 3,
+        "month": np.zeros_like(cells.cohort),
+        "total": np.zeros_like(cells.cohort),
+    }
+    if level not in cohort:
+        raise InvalidValueError(f"level must be one of {', '.join(cohort)}; found {level!r}")
+    period = np.zeros_like(cells.period) if level == "total" else cells.period
+    keys, group = np.unique(np.stack([cohort[level], period]), axis=1, return_inverse=True)
+    frame = pd.DataFrame(index=range(keys.shape[1]))
+    if level in ("cohort_month", "quarter_month"):
+        frame["cohort"] = month_dates(keys[0])
+    if level != "total":
+        frame["period"] = month_dates(keys[1])
+    return frame, group.ravel().astype(np.int64)
+
+
+def _evidence(
+    forecaster: CohortForecaster,
+    table: CohortTable,
+    replays: list[rolling.Replay],
+    chosen: str,
+    notes: list[str],
+) -> dict[str, Any]:
+    rates, values = forecaster.model_.rates, forecaster.model_.values
+    fit = rates.fit
+    season = fit.block("season") if "season" in fit.slices else np.zeros(12)
+    counted = np.bincount(table.months % 12, minlength=12)
+    summary = pd.DataFrame([(r.candidate, r.wape, abs(r.bias)) for r in replays])
+    candidates = {
+        str(name): {
+            "wape": float(rows[1].mean()),
+            "mean_absolute_bias": float(rows[2].mean()),
+            "origins": len(rows),
+        }
+        for name, rows in (summary.groupby(0) if len(summary) else [])
+    }
+    growth = fit.block("company_growth")[0] if rates.company != "none" else None
+    return {
+        "as_of": table.as_of.isoformat(),
+        "months": int(table.months.size),
+        "purchases": int(table.purchases.sum()),
+        "company_series": rates.company,
+        "company_growth": None if growth is None else float(growth),
+        "season_seen_twice": int((counted >= 2).sum()),
+        "season": [float(effect) for effect in season],
+        "season_error": [float(e) for e in fit.standard_errors("season")]
+        if "season" in fit.slices
+        else [],
+        "sds": fit.sds,
+        "value_sds": values.fit.sds,
+        "age_slope": float(fit.block("age")[0]),
+        "kappa": fit.kappa,
+        "candidates": candidates,
+        "chosen": chosen,
+        "spread": asdict(forecaster.spread_),
+        "notes": notes,
+    }

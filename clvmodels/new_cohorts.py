@@ -1,0 +1,106 @@
+"""Cohorts still to come: how many customers, and how they will buy."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels.cohort_model import CohortModel
+from clvmodels.cohort_table import Cells, Months, month_dates, month_number
+from clvmodels.exceptions import InvalidValueError
+from clvmodels.loglinear import LogLinearFit
+from clvmodels.months import MonthGrid, month_grid
+
+Array = npt.NDArray[np.float64]
+
+HALF_LIFE_MONTHS = 3.0
+
+
+def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
+    """New customers in each month of (as_of, until]: the recent level with the learned season.
+
+    Returns
+    -------
+    Series
+        ``customers`` indexed by period.
+    """
+    grid = month_grid(model.as_of, until)
+    period = month_number(grid.periods)
+    weight = _recency_weights(model.acquired_months, int(model.acquired_months[-1]))
+    known = _season(model, model.acquired_months)
+    # A ratio of sums: months without new customers count, and do no harm.
+    level = float(weight @ model.acquired / (weight @ (model.acquired_days * np.exp(known))))
+    customers = level * grid.days * np.exp(_season(model, period))
+    return pd.Series(customers, index=grid.index(), name="customers")
+
+
+def forecast_new_cohorts(
+    model: CohortModel, until: dt.date, acquisitions: pd.Series
+) -> pd.DataFrame:
+    """Forecast the first and repeat purchases of cohorts that start after ``as_of``.
+
+    Parameters
+    ----------
+    acquisitions : Series
+        New customers by month; spread evenly over the month's forecast days.
+
+    Returns
+    -------
+    DataFrame
+        cohort, period, customers, first_purchases, first_revenue, purchases, revenue.
+    """
+    grid = month_grid(model.as_of, until)
+    period = month_number(grid.periods)
+    given = pd.Series(acquisitions.to_numpy(dtype=float), index=month_number(acquisitions.index))
+    if given.index.has_duplicates or not np.all(np.isfinite(given)) or (given < 0).any():
+        raise InvalidValueError("acquisitions need one number a month, none negative or missing")
+    customers = given.reindex(period).fillna(0.0).to_numpy()
+    i, j = np.triu_indices(period.size)
+    cells = Cells(period[i], period[j], _exposure(grid, customers, i, j))
+    some = Cells(cells.cohort, cells.period, np.maximum(cells.exposure, 1e-12))
+    made = model.forecast(some)
+    rate_shift = _recent_cohort_effect(model.rates.fit, model.cohorts)
+    value_shift = _recent_cohort_effect(model.values.fit, model.cohorts)
+    purchases = made.purchases * np.exp(rate_shift) * (cells.exposure > 0)
+    first = np.where(i == j, customers[i], 0.0)
+    value = made.value * np.exp(value_shift)
+    ratio = model.first_value / max(model.repeat_value, 1e-12)
+    return pd.DataFrame(
+        {
+            "cohort": month_dates(cells.cohort),
+            "period": month_dates(cells.period),
+            "customers": customers[i],
+            "first_purchases": first,
+            "first_revenue": first * value * ratio,
+            "purchases": purchases,
+            "revenue": purchases * value,
+        }
+    )
+
+
+def _exposure(grid: MonthGrid, customers: Array, i: Months, j: Months) -> Array:
+    """Customer-days: all of later months, half of the month of acquisition."""
+    days = grid.days[j]
+    return np.asarray(customers[i] * np.where(i == j, (days - 1.0) / 2.0, days))
+
+
+def _season(model: CohortModel, period: Months) -> Array:
+    fit = model.rates.fit
+    if "season" not in fit.slices:
+        return np.zeros(period.size)
+    return fit.block("season")[period % 12]
+
+
+def _recent_cohort_effect(fit: LogLinearFit, cohorts: Months) -> float:
+    if "cohort" not in fit.slices:
+        return 0.0
+    precision = 1.0 / (fit.standard_errors("cohort") ** 2 + fit.sds["cohort"] ** 2 * 0.1)
+    weight = _recency_weights(cohorts, int(cohorts[-1])) * precision
+    return float(weight @ fit.block("cohort") / weight.sum())
+
+
+def _recency_weights(months: Months, last: int) -> Array:
+    return np.asarray(0.5 ** ((last - months) / HALF_LIFE_MONTHS))

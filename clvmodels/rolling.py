@@ -1,0 +1,165 @@
+"""Earlier origins replayed: what was forecast there against what the log shows since.
+
+Only the log up to the as-of date is read, so what is learned here may be used in a forecast.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels import intervals, metrics
+from clvmodels.cohort_model import CohortModel
+from clvmodels.cohort_rates import RateOptions
+from clvmodels.cohort_table import Cells, CohortTable, month_dates, month_number, read_cohort_months
+from clvmodels.intervals import Spread
+from clvmodels.months import month_end
+
+Array = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+LEAST_MONTHS = 4
+MOST_ORIGINS = 6
+MONTHS_TO_DROP = 18
+"""Months of log before a part that needs a year to show its worth may be dropped."""
+CLEAR_ERRORS = 4.0
+
+_DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One candidate at one earlier origin, by cohort quarter and calendar month.
+
+    Attributes
+    ----------
+    origin : datetime.date
+    candidate : str
+    actual, forecast : ndarray, shape (n,)
+        Purchases.
+    reach_purchases, reach_revenue : ndarray, shape (n,)
+        See :func:`clvmodels.intervals.reach`; empty unless asked for.
+    """
+
+    origin: dt.date
+    candidate: str
+    actual: Array
+    forecast: Array
+    reach_purchases: Array
+    reach_revenue: Array
+
+    @property
+    def wape(self) -> float:
+        """Weighted absolute percentage error of the cells."""
+        return metrics.wape(self.actual, self.forecast)
+
+    @property
+    def bias(self) -> float:
+        """Relative error of the total."""
+        return metrics.bias(self.actual, self.forecast)
+
+
+def quarter_cells(cells: Cells) -> tuple[Labels, int]:
+    """Group of each cell by cohort quarter and calendar month, and the number of groups."""
+    _, group = np.unique(cells.cohort // 3 * 1_000_000 + cells.period, return_inverse=True)
+    return group.astype(np.int64), int(group.max(initial=-1)) + 1
+
+
+def earlier_origins(table: CohortTable) -> list[dt.date]:
+    """The last month ends before the as-of date that leave enough log before and a month after."""
+    ends = [month_end(day.date()) for day in month_dates(table.months)]
+    complete = [end for end in ends if end <= table.as_of]
+    return complete[LEAST_MONTHS - 1 : -1][-MOST_ORIGINS:]
+
+
+def replay(
+    frame: pd.DataFrame,
+    table: CohortTable,
+    candidates: Mapping[str, RateOptions],
+    period_covariates: pd.DataFrame | None = None,
+    cohort_covariates: pd.DataFrame | None = None,
+    log_start: dt.date | None = None,
+    reach_of: str | None = None,
+) -> list[Replay]:
+    """Refit every candidate at every earlier origin and compare with the log since then.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The cohort-month table that ``table`` was read from.
+    candidates : mapping of str to RateOptions
+    reach_of : str, optional
+        Candidate whose intervals are measured as well.
+    """
+    out = []
+    complete = [month_end(day.date()) for day in month_dates(table.months)]
+    until = max((end for end in complete if end <= table.as_of), default=table.as_of)
+    cohort, period = month_number(frame["cohort"]), month_number(frame["period"])
+    truth = pd.Series(range(len(frame)), index=pd.MultiIndex.from_arrays([cohort, period]))
+    numbers = frame[["purchases", "revenue"]].to_numpy(dtype=float)
+    for origin in earlier_origins(table):
+        past = read_cohort_months(frame, origin, log_start)
+        for name, options in candidates.items():
+            model = CohortModel.of(past, options, period_covariates, cohort_covariates)
+            cells = model.cells(until)
+            made = model.forecast(cells, period_covariates)
+            rows = truth.reindex(pd.MultiIndex.from_arrays([cells.cohort, cells.period]))
+            found = rows.notna().to_numpy()
+            actual = np.zeros((cells.size, 2))
+            actual[found] = numbers[rows.to_numpy()[found].astype(int)]
+            group, groups = quarter_cells(cells)
+            actual = np.maximum(intervals.group_sums(actual, group, groups), 0.0)
+            forecast = intervals.group_sums(made.purchases[:, None], group, groups)[:, 0]
+            reaches = [np.zeros(0), np.zeros(0)]
+            if name == reach_of:
+                drawn = made.draw(_DRAWS, seed=0)
+                reaches = [
+                    intervals.reach(
+                        actual[:, i],
+                        intervals.group_sums(drawn[i], group, groups),
+                    )
+                    for i in range(2)
+                ]
+            out.append(Replay(origin, name, actual[:, 0], forecast, *reaches))
+    return out
+
+
+def choose(replays: list[Replay], default: str) -> str:
+    """The candidate to use: the default unless another was clearly and steadily better.
+
+    Its mean WAPE over all replayed origins must be lower by :data:`CLEAR_ERRORS` standard errors
+    of the paired difference, on :data:`MOST_ORIGINS` origins. A plain one-standard-error rule
+    (Breiman et al. 1984) would be too easy to pass: successive origins share most of their
+    months, so their differences repeat one another.
+    """
+    wapes: dict[str, list[float]] = {}
+    for one in replays:
+        wapes.setdefault(one.candidate, []).append(one.wape)
+    base = np.array(wapes.get(default, []))
+    best, most = default, 0.0
+    for name, values in wapes.items():
+        gain = base - np.array(values)
+        gain = gain[np.isfinite(gain)]
+        if name == default or gain.size < MOST_ORIGINS:
+            continue
+        error = float(gain.std(ddof=1)) / np.sqrt(gain.size)
+        if gain.mean() > max(CLEAR_ERRORS * error, most):
+            best, most = name, float(gain.mean())
+    return best
+
+
+def spread_of(replays: list[Replay]) -> Spread:
+    """How far the intervals must be stretched, from the replays that measured their reach."""
+    measured = [r for r in replays if r.reach_purchases.size]
+    if not measured:
+        return Spread()
+    return intervals.learn_spread(
+        np.concatenate([r.reach_purchases for r in measured]),
+        np.concatenate([r.reach_revenue for r in measured]),
+        len(measured),
+    )

@@ -1,0 +1,219 @@
+"""The cohort forecast on simulated logs whose season, age and cohort effects are known."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvmodels.cohort_rates import RateOptions
+from clvmodels.cohorts import CohortForecaster
+from clvmodels.exceptions import (
+    DataError,
+    InvalidValueError,
+    MissingColumnError,
+    ModelFileError,
+    NotFittedError,
+)
+
+SEASON = np.log([0.7, 0.8, 1.0, 1.0, 0.9, 1.0, 1.0, 0.9, 1.1, 1.2, 1.6, 0.9])
+SEASON = SEASON - SEASON.mean()
+
+
+def simulated_table(
+    months=30, new_customers=400, slope=-0.3, season=SEASON, cohort_sd=0.1, seed=0, mature=False
+):
+    """Poisson cohort-months with rate 0.02 (age + 1/2)^slope season cohort, as long as asked."""
+    rng = np.random.default_rng(seed)
+    periods = pd.date_range("2020-01-01", periods=months, freq="MS")
+    quality = np.exp(cohort_sd * rng.standard_normal(months))
+    rows = []
+    for c, cohort in enumerate(periods):
+        arrivals = new_customers * (4 if mature and c == 0 else 1)
+        size = rng.poisson(arrivals * np.exp(season[cohort.month - 1]))
+        for p in range(c, months):
+            days = size * periods[p].days_in_month * (0.5 if p == c else 1.0)
+            age = max(p - c, 1 / 3)
+            level = 0.01 * (age + 0.5) ** slope * quality[c]
+            mean = days * level * np.exp(season[periods[p].month - 1])
+            bought = rng.poisson(mean)
+            first = size if p == c else 0
+            rows.append(
+                (cohort, periods[p], size, days, bought, 50.0 * bought, first, 40.0 * first)
+            )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "cohort", "period", "customers", "customer_days", "purchases", "revenue",
+            "first_purchases", "first_revenue",
+        ],
+    )  # fmt: skip
+
+
+AS_OF = dt.date(2021, 12, 31)
+UNTIL = dt.date(2022, 6, 30)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return simulated_table()
+
+
+@pytest.fixture(scope="module")
+def fitted(table):
+    return CohortForecaster().fit(table, AS_OF)
+
+
+def actual(table):
+    later = (table["period"] > pd.Timestamp(AS_OF)) & (table["cohort"] <= pd.Timestamp(AS_OF))
+    return table[later].groupby(["cohort", "period"])["purchases"].sum()
+
+
+def test_forecast_is_near_the_truth_of_every_month(table, fitted):
+    forecast = fitted.forecast(UNTIL, level="month").set_index("period")["purchases"]
+    truth = actual(table).groupby("period").sum()
+    np.testing.assert_allclose(forecast, truth, rtol=0.12)
+
+
+def test_season_is_recovered(fitted):
+    np.testing.assert_allclose(fitted.evidence_["season"], SEASON, atol=0.1)
+
+
+def test_intervals_hold_about_nine_in_ten_actuals(table, fitted):
+    forecast = fitted.forecast(UNTIL).set_index(["cohort", "period"])
+    truth = actual(table).loc[forecast.index]
+    inside = (truth >= forecast["purchases_low"]) & (truth <= forecast["purchases_high"])
+    assert 0.8 <= inside.mean() <= 1.0
+    width = forecast["purchases_high"] - forecast["purchases_low"]
+    assert (width < 3 * forecast["purchases"] + 30).all()
+
+
+def test_levels_add_up(fitted):
+    cells = fitted.forecast(UNTIL)
+    for level in ("quarter_month", "month", "total"):
+        other = fitted.forecast(UNTIL, level=level)
+        for quantity in ("purchases", "revenue"):
+            assert other[quantity].sum() == pytest.approx(cells[quantity].sum())
+            assert (other[f"{quantity}_low"] <= other[quantity]).all()
+            assert (other[f"{quantity}_high"] >= other[quantity]).all()
+
+
+def test_the_future_changes_nothing(table, fitted):
+    altered = table.copy()
+    later = altered["period"] > pd.Timestamp(AS_OF)
+    altered.loc[later, ["purchases", "revenue", "customer_days"]] *= 7
+    again = CohortForecaster().fit(altered, AS_OF).forecast(UNTIL)
+    pd.testing.assert_frame_equal(again, fitted.forecast(UNTIL))
+
+
+def test_rows_in_any_order_and_cohorts_as_dates(table, fitted):
+    shuffled = table.sample(frac=1.0, random_state=1)
+    shuffled["cohort"] = shuffled["cohort"].dt.date
+    again = CohortForecaster().fit(shuffled, AS_OF).forecast(UNTIL)
+    pd.testing.assert_frame_equal(again, fitted.forecast(UNTIL), rtol=1e-9)
+
+
+def test_currency_scales_revenue_only(table, fitted):
+    dear = table.assign(revenue=table["revenue"] * 100, first_revenue=table["first_revenue"] * 100)
+    again, before = CohortForecaster().fit(dear, AS_OF).forecast(UNTIL), fitted.forecast(UNTIL)
+    np.testing.assert_allclose(again["purchases"], before["purchases"])
+    np.testing.assert_allclose(again["revenue"], 100 * before["revenue"])
+
+
+def test_part_months_are_forecast_by_their_days(fitted):
+    whole = fitted.forecast(dt.date(2022, 1, 31), level="total")["purchases"].iloc[0]
+    part = fitted.forecast(dt.date(2022, 1, 10), level="total")["purchases"].iloc[0]
+    assert part == pytest.approx(whole * 10 / 31)
+
+
+def test_state_survives_json_and_holds_no_customer(fitted):
+    state = json.loads(json.dumps(fitted.to_dict()))
+    again = CohortForecaster.from_dict(state)
+    pd.testing.assert_frame_equal(again.forecast(UNTIL), fitted.forecast(UNTIL))
+    assert again.evidence_ == fitted.evidence_
+    with pytest.raises(ModelFileError, match="version"):
+        CohortForecaster.from_dict(state | {"version": 99})
+
+
+def test_a_log_that_starts_mid_life_takes_its_season_from_the_company():
+    table = simulated_table(mature=True)
+    evidence = CohortForecaster(select=False).fit(table, AS_OF).evidence_
+    assert evidence["company_series"] == "total"
+
+
+def test_a_cohort_sample_has_no_company_series():
+    table = simulated_table()
+    sample = table[table["cohort"] < "2020-04-01"]
+    evidence = CohortForecaster(select=False).fit(sample, AS_OF).evidence_
+    assert evidence["company_series"] == "none"
+
+
+def test_flat_purchases_show_hardly_any_season():
+    table = simulated_table(season=np.zeros(12))
+    seasonal = CohortForecaster(select=False).fit(table, AS_OF).evidence_["season"]
+    assert np.abs(seasonal).max() < 0.05
+
+
+@pytest.mark.parametrize("months", [1, 2, 5])
+def test_a_short_log_falls_back_and_says_so(table, months):
+    as_of = (pd.Timestamp("2020-01-01") + pd.DateOffset(months=months - 1)).date()
+    as_of = (pd.Timestamp(as_of) + pd.offsets.MonthEnd(0)).date()
+    fitted = CohortForecaster().fit(table, as_of)
+    assert not fitted.options_.season
+    assert any("cannot show a season" in note for note in fitted.evidence_["notes"])
+    forecast = fitted.forecast((pd.Timestamp(as_of) + pd.DateOffset(months=2)).date())
+    assert np.isfinite(forecast.drop(columns=["cohort", "period"]).to_numpy()).all()
+
+
+def test_no_purchase_at_all_is_forecast_as_hardly_any(table):
+    quiet = table.assign(purchases=0, revenue=0.0)
+    forecast = CohortForecaster().fit(quiet, AS_OF).forecast(UNTIL, level="total")
+    assert 0 <= forecast["purchases"].iloc[0] < 5
+
+
+def test_a_driver_of_purchases_is_learned_and_needed(table):
+    rng = np.random.default_rng(3)
+    months = pd.date_range("2020-01-01", "2022-06-01", freq="MS")
+    spend = pd.DataFrame({"period": months, "spend": rng.normal(size=months.size)})
+    lift = np.exp(0.2 * spend.set_index("period")["spend"])
+    driven = table.assign(purchases=rng.poisson(table["purchases"] * table["period"].map(lift)))
+    fitted = CohortForecaster(select=False).fit(driven, AS_OF, period_covariates=spend)
+    effect = fitted.model_.rates.fit.block("period_covariates")[0]
+    scale = fitted.model_.rates.period_covariates.sd[0]
+    assert effect / scale == pytest.approx(0.2, abs=0.06)
+    with pytest.raises(DataError, match="period_covariates"):
+        fitted.forecast(UNTIL)
+    assert len(fitted.forecast(UNTIL, level="month", period_covariates=spend)) == 6
+
+
+def test_new_cohorts_follow_the_old(table, fitted):
+    new = fitted.forecast_new(UNTIL)
+    assert (new["cohort"] <= new["period"]).all()
+    truth = table[
+        (table["cohort"] > pd.Timestamp(AS_OF)) & (table["period"] <= pd.Timestamp(UNTIL))
+    ]
+    assert new["purchases"].sum() == pytest.approx(truth["purchases"].sum(), rel=0.25)
+    assert new["first_purchases"].sum() == pytest.approx(truth["first_purchases"].sum(), rel=0.15)
+    given = fitted.forecast_new(UNTIL, 2 * fitted.expected_acquisitions(UNTIL))
+    np.testing.assert_allclose(given["purchases"], 2 * new["purchases"])
+
+
+def test_errors_name_the_remedy(table, fitted):
+    with pytest.raises(NotFittedError, match="fit"):
+        CohortForecaster().forecast(UNTIL)
+    with pytest.raises(MissingColumnError, match="customer_days"):
+        CohortForecaster().fit(table.drop(columns="customer_days"), AS_OF)
+    with pytest.raises(DataError, match="none of them so early"):
+        CohortForecaster().fit(table, dt.date(2019, 1, 1))
+    with pytest.raises(InvalidValueError, match="twice"):
+        CohortForecaster().fit(pd.concat([table, table.head(1)]), AS_OF)
+    with pytest.raises(InvalidValueError, match="level"):
+        fitted.forecast(UNTIL, level="week")
+    with pytest.raises(InvalidValueError, match="after its as-of"):
+        fitted.forecast(AS_OF)
+
+
+def test_the_season_may_be_switched_off(table):
+    plain = CohortForecaster(RateOptions(season=False), select=False).fit(table, AS_OF)
+    assert plain.evidence_["season"] == [0.0] * 12
