@@ -72,6 +72,11 @@ def make_timestamp_ntz(year, month, day, hour, minute, second):  # type: ignore[
     """Put a time without a zone together (Spark)."""
 
 
+@ibis.udf.scalar.builtin(signature=(("string",), dtypes.string))
+def md5(text):  # type: ignore[no-untyped-def]
+    """Digest a text to 32 hexadecimal digits (every engine)."""
+
+
 def wall_clock(instant: TimestampValue, zone: str) -> TimestampValue:
     """Return the clock of a zone at an instant that knows its own zone."""
     return _wall_clock(zone, instant)

@@ -18,7 +18,7 @@ from ibis.expr.types import DateColumn, Table
 
 from clvmodels.exceptions import InvalidValueError
 from pipelines.churn_features import churn_features, churn_labels
-from pipelines.dialect import month_start, quarter_start
+from pipelines.dialect import md5, month_start, quarter_start
 from pipelines.summaries import VALUE_DIGITS, summary
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "compress",
     "compress_spend",
     "customer_months",
+    "sample_customers",
     "summary",
 ]
 
@@ -60,6 +61,23 @@ def compress_spend(table: Table) -> pd.DataFrame:
     """
     known = table.filter((table.frequency > 0) & (table.monetary_value > 0))
     return _sorted_frame(known, ["frequency", "monetary_value"])
+
+
+def sample_customers(table: Table, share: float) -> Table:
+    """Keep about a share of the customers: the same ones on every engine, in every run.
+
+    Parameters
+    ----------
+    table : ibis Table
+        With a column customer_id; all rows of a customer are kept, or none.
+    share : float
+        In (0, 1]; 1 keeps everyone.
+    """
+    if not 0 < share <= 1:
+        raise InvalidValueError(f"share must be in (0, 1]; found {share}")
+    if share == 1:
+        return table
+    return table.filter(md5(table.customer_id) < f"{int(share * 16**8):08x}")
 
 
 def customer_months(purchases: Table, origin: dt.date, until: dt.date) -> Table:

@@ -12,11 +12,12 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import ibis
+import pyarrow as pa
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
@@ -134,3 +135,26 @@ def _register(connection: BaseBackend, frame):  # type: ignore[no-untyped-def]
     name = ibis.util.gen_name("clv_source")
     frame.createOrReplaceTempView(name)
     return connection.table(name)
+
+
+def map_arrow(
+    connection: BaseBackend,
+    table: Table,
+    score: Callable[[pa.Table], pa.Table],
+    schema: pa.Schema,
+    path: str,
+) -> None:
+    """Apply a function to a table's rows on the executors, and let them write the result.
+
+    The function travels to the executors once a task, pickled; nothing is collected.
+    """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            scored = score(pa.Table.from_batches([batch]))
+            yield from scored.select(schema.names).cast(schema).to_batches()
+
+    frame = connection._session.sql(connection.compile(table))
+    scored = frame.mapInArrow(run, from_arrow_schema(schema))
+    scored.write.mode("overwrite").parquet(path)

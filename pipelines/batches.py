@@ -1,0 +1,58 @@
+"""Rows to a function to Parquet, in batches that memory can hold: here, or on Spark's executors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis import BaseBackend
+from ibis.expr.types import Table
+
+from pipelines.spark import map_arrow
+
+BATCH_ROWS = 250_000
+
+Score = Callable[[pa.Table], pa.Table]
+
+
+def write_scored(
+    connection: BaseBackend,
+    table: Table,
+    score: Score,
+    schema: pa.Schema,
+    path: Path,
+    rows: int = BATCH_ROWS,
+) -> None:
+    """Apply a function to every row of an engine's table and write the result as Parquet.
+
+    Parameters
+    ----------
+    connection : ibis backend
+        The engine of the table.
+    table : ibis Table
+    score : callable
+        From an Arrow table of some rows to one of ``schema``, row by row: it must not depend on
+        which rows share a batch. On Spark it is pickled and sent to the executors with all that
+        it refers to, such as the fitted models, and no row comes back to the driver.
+    schema : pyarrow.Schema
+        Of the result.
+    path : Path
+        A file; on Spark a folder of files, written by the executors.
+    rows : int
+        Rows a batch holds at most; memory is bounded by it.
+    """
+    if connection.name == "pyspark":
+        map_arrow(connection, table, score, schema, str(path))
+        return
+    with pq.ParquetWriter(path, schema) as writer:
+        for batch in stream(table, rows):
+            writer.write_table(score(batch).select(schema.names).cast(schema))
+
+
+def stream(table: Table, rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
+    """Yield an engine's table as Arrow tables of at most ``rows`` rows, none of them empty."""
+    for batch in table.to_pyarrow_batches(chunk_size=rows):
+        if batch.num_rows:
+            yield pa.Table.from_batches([batch])

@@ -1,0 +1,227 @@
+"""Sources of every kind that files have, and how their values are read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+from pathlib import Path
+
+import duckdb
+import example_logs as logs
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clvmodels.exceptions import ConfigError, DataError
+from pipelines import batches, config, features, preview, sources, transactions
+
+ROWS = [("007", "2022-01-05", 10.5), ("007", "2022-02-05", 5.0), ("08", "2022-01-09", 2.0)]
+DAYS = {("007", "2022-01-05", 10.5), ("007", "2022-02-05", 5.0), ("08", "2022-01-09", 2.0)}
+
+
+def text(delimiter=",", rows=ROWS, header=("customer", "day", "value")) -> str:
+    lines = [header, *rows]
+    return "".join(delimiter.join(str(field) for field in line) + "\n" for line in lines)
+
+
+def days_of(settings) -> set[tuple[str, str, float]]:
+    with transactions.load(settings) as data:
+        frame = data.purchases.execute()
+    dates = [f"{pd.Timestamp(day):%Y-%m-%d}" for day in frame["date"]]
+    return set(zip(frame["customer_id"], dates, frame["amount"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "given"),
+    [
+        ("utf-8", ",", {}),
+        ("utf-8-sig", ";", {}),
+        ("utf-8", "\t", {}),
+        ("utf-8", "|", {}),
+        ("utf-8", "#", {"delimiter": "#"}),
+        ("latin-1", ",", {"encoding": "latin-1"}),
+        ("cp1252", ";", {"encoding": "cp1252"}),
+        ("utf-16", ",", {"encoding": "utf-16"}),
+    ],
+)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_csv_of_any_encoding_and_delimiter(tmp_path, encoding, delimiter, given, zipped):
+    name = "é1" if encoding != "utf-16" else "日本"
+    content = text(delimiter, [*ROWS, (name, "2022-03-01", 1)]).encode(encoding)
+    file = tmp_path / ("log.csv.gz" if zipped else "log.csv")
+    file.write_bytes(gzip.compress(content) if zipped else content)
+    settings = logs.config({"kind": "csv", "path": str(file)} | given)
+    assert days_of(settings) == DAYS | {(name, "2022-03-01", 1.0)}
+
+
+def test_csv_globs_and_folders_are_read_together(tmp_path):
+    for number, row in enumerate(ROWS):
+        (tmp_path / f"log{number}.csv").write_text(text(rows=[row]))
+    for path in (tmp_path / "log*.csv", tmp_path):
+        assert days_of(logs.config({"kind": "csv", "path": str(path)})) == DAYS
+
+
+def test_csv_values_with_quotes_and_blank_fields(tmp_path):
+    content = 'customer,day,value\n"a,b",2022-01-01," 5 "\n"say ""x""",2022-01-01,1\n,,\n'
+    (tmp_path / "log.csv").write_text(content)
+    settings = logs.config({"kind": "csv", "path": str(tmp_path / "log.csv")})
+    assert days_of(settings) == {("a,b", "2022-01-01", 5.0), ('say "x"', "2022-01-01", 1.0)}
+
+
+def test_decimal_commas(tmp_path):
+    (tmp_path / "log.csv").write_text(text(";", [("1", "2022-01-01", "1.234,50")]))
+    source = {"kind": "csv", "path": str(tmp_path / "log.csv"), "decimal": ","}
+    assert days_of(logs.config(source)) == {("1", "2022-01-01", 1234.5)}
+
+
+def test_parquet_by_hive_partition_gives_its_columns(tmp_path):
+    for country in ("UK", "FR"):
+        folder = tmp_path / f"country={country}"
+        folder.mkdir()
+        frame = pd.DataFrame(ROWS, columns=["customer", "day", "value"])
+        frame["customer"] += country
+        frame.to_parquet(folder / "part.parquet")
+    settings = logs.config(
+        {"kind": "parquet", "path": str(tmp_path), "hive_partitioning": True},
+        columns={"country": "country"},
+    )
+    with transactions.load(settings) as data:
+        table = features.summary(data.purchases, data.as_of).execute()
+    found = dict(zip(table["customer_id"], table["country"], strict=True))
+    assert found == {"007UK": "UK", "08UK": "UK", "007FR": "FR", "08FR": "FR"}
+
+
+def test_a_duckdb_file_is_read_and_not_changed(tmp_path):
+    file = tmp_path / "shop.duckdb"
+    frame = pd.DataFrame(ROWS, columns=["customer", "day", "value"])
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE SCHEMA sales")
+        connection.register("frame", frame)
+        connection.execute("CREATE TABLE sales.log AS FROM frame")
+    before = file.read_bytes()
+    source = {"kind": "duckdb", "path": str(file), "table": "sales.log"}
+    assert days_of(logs.config(source)) == DAYS
+    assert file.read_bytes() == before
+
+
+def test_columns_with_the_names_of_this_project_or_of_sql(tmp_path):
+    frame = pd.DataFrame(
+        {"T": ["1", "2"], "select": ["2022-01-01", "2022-01-02"], "date": [1.0, 2.0], 'a"b': [2, 3]}
+    )
+    frame.to_parquet(tmp_path / "log.parquet")
+    settings = logs.config(
+        {"kind": "parquet", "path": str(tmp_path / "log.parquet")},
+        columns={
+            "customer_id": "T",
+            "timestamp": "select",
+            "amount": None,
+            "price": "date",
+            "quantity": 'a"b',
+        },
+    )
+    assert days_of(settings) == {("1", "2022-01-01", 2.0), ("2", "2022-01-02", 6.0)}
+
+
+def test_ids_kept_as_fractions_become_whole_numbers(tmp_path):
+    frame = pd.DataFrame({"customer": [13085.0, None], "day": ["2022-01-01"] * 2, "value": [1, 2]})
+    frame.to_parquet(tmp_path / "log.parquet")
+    settings = logs.config({"kind": "parquet", "path": str(tmp_path / "log.parquet")})
+    assert days_of(settings) == {("13085", "2022-01-01", 1.0)}
+
+
+def test_mixed_time_zones_give_local_days(tmp_path):
+    rows = [
+        ("1", "2022-03-05T23:30:00Z", 1),
+        ("2", "2022-03-05 23:30:00+02:00", 1),
+        ("3", "2022-03-05 23:30", 1),
+    ]
+    (tmp_path / "log.csv").write_text(text(rows=rows))
+    source = {"kind": "csv", "path": str(tmp_path / "log.csv")}
+    found = days_of(logs.config(source, calendar={"time_zone": "Europe/Berlin"}))
+    assert found == {("1", "2022-03-06", 1), ("2", "2022-03-05", 1), ("3", "2022-03-05", 1)}
+
+
+def test_the_connection_uri_is_never_shown(monkeypatch):
+    secret = "postgres://clv:hunter2@127.0.0.1:1/none"
+    monkeypatch.setenv("CLV_SECRET_URI", secret)
+    settings = logs.config({"kind": "postgres", "uri_env": "CLV_SECRET_URI", "table": "log"})
+    with pytest.raises(ConfigError) as caught, sources.connect(settings):
+        pass
+    assert "hunter2" not in str(caught.value)
+    assert "CLV_SECRET_URI" in str(caught.value)
+    assert "hunter2" not in sources.describe(settings.source)
+
+
+def test_memory_threads_and_spill_folder_are_the_engines(tmp_path):
+    source = {"kind": "csv", "path": "log.csv", "memory_limit": "256MB", "threads": 1}
+    settings = logs.config(source | {"temp_directory": str(tmp_path)})
+    with sources.connect(settings) as connection:
+        assert connection.settings["threads"] == "1"
+        assert connection.settings["memory_limit"].startswith("244")  # in MiB
+        assert connection.settings["temp_directory"] == str(tmp_path)
+
+
+def test_an_engine_out_of_memory_says_what_to_raise(tmp_path):
+    frame = pd.DataFrame({"customer": [f"{n:040d}" for n in range(300_000)], "value": 1.0})
+    frame.assign(day=dt.date(2022, 1, 1)).to_parquet(tmp_path / "log.parquet")
+    (tmp_path / "full").write_text("a file cannot be a folder to spill into")
+    source = {"kind": "parquet", "path": str(tmp_path / "log.parquet"), "memory_limit": "8MB"}
+    settings = logs.config(source | {"temp_directory": str(tmp_path / "full"), "threads": 1})
+    with pytest.raises(DataError, match=r"cannot read .*log\.parquet"), transactions.load(settings):
+        pass
+
+
+def test_the_preview_shows_how_rows_are_read(tmp_path):
+    rows = [("007", "2022-01-05", "5"), ("", "2022-01-05", "5"), ("1", "soon", "5")]
+    (tmp_path / "log.csv").write_text(text(rows=[*rows, ("1", "2022-01-05", "many")]))
+    settings = logs.config({"kind": "csv", "path": str(tmp_path / "log.csv")})
+    frame = preview.preview(settings, rows=20)
+    assert frame["reason"].tolist() == ["kept", "no_id", "bad_date", "bad_amount"]
+    assert frame["customer_id"].tolist()[0] == "007"
+    assert frame["source: value"].tolist() == ["5", "5", "5", "many"]
+    assert len(preview.preview(settings, rows=2)) == 2
+
+
+def test_batches_are_bounded_and_complete(tmp_path):
+    frame = logs.messy_log(customers=50)
+    frame.to_parquet(tmp_path / "log.parquet")
+    settings = logs.config({"kind": "parquet", "path": str(tmp_path / "log.parquet")})
+    sizes = []
+
+    def score(table: pa.Table) -> pa.Table:
+        sizes.append(table.num_rows)
+        return pa.table({"customer_id": table["customer_id"], "score": table["frequency"]})
+
+    schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
+    with transactions.load(settings) as data:
+        batches.write_scored(
+            data.connection, data.summary, score, schema, tmp_path / "out.parquet", rows=7
+        )
+        expected = data.summary.execute()
+    found = pq.read_table(tmp_path / "out.parquet")
+    assert found.schema == schema
+    assert max(sizes) <= 7
+    scores = dict(zip(expected["customer_id"], expected["frequency"], strict=True))
+    assert dict(zip(*found.to_pydict().values(), strict=True)) == scores
+
+
+def test_samples_of_customers_nest_and_are_of_their_size(tmp_path):
+    frame = pd.DataFrame({"customer": [str(n) for n in range(4000)], "value": 1.0})
+    frame.assign(day=dt.date(2022, 1, 1)).to_parquet(tmp_path / "log.parquet")
+    settings = logs.config({"kind": "parquet", "path": str(tmp_path / "log.parquet")})
+    with transactions.load(settings) as data:
+        samples = [
+            set(features.sample_customers(data.summary, share).customer_id.execute())
+            for share in (0.1, 0.5, 1.0)
+        ]
+    assert samples[0] < samples[1] < samples[2]
+    assert len(samples[2]) == 4000
+    assert abs(len(samples[1]) - 2000) < 5 * (4000 * 0.25) ** 0.5
+
+
+def test_the_embedded_default_needs_no_file():
+    settings = config.load(Path(__file__).parents[2] / "configs" / "cdnow.toml")
+    with transactions.load(settings, dt.date(1997, 3, 31)) as data:
+        assert data.account.customers == 23_570
+        assert data.account.set_aside["after_as_of"] > 0
