@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,12 @@ class CohortModel:
             first,
             values.unit,
         )
+
+    def damped(self, damping: float) -> CohortModel:
+        """The same fit, carried on at another pace of age; the past does not depend on it."""
+        rates = replace(self.rates, space=replace(self.rates.space, damping=damping))
+        values = replace(self.values, space=replace(self.values.space, damping=damping))
+        return replace(self, rates=rates, values=values)
 
     def cells(self, until: dt.date) -> Cells:
         """Cells of the known customers in (as_of, until]."""

@@ -18,7 +18,9 @@ from clvmodels.exceptions import InvalidValueError
 Array = npt.NDArray[np.float64]
 
 _MAX_LOG_STEP = 2.0
+_MOST_KAPPA = 4.0
 _ROUNDS = 60
+_ROUND_TOLERANCE = 1e-3
 _TINY = 1e-9
 
 
@@ -152,7 +154,7 @@ def fit_loglinear(
             precision[slices[name]] = 1.0 / max(value, _TINY)
         coefficients, mu, information = _score(
             response, offset, design, coefficients, mean, precision, dispersion, kappa,
-            steps=25 if round_ == 0 else 3,
+            steps=25 if round_ == 0 else 2,
         )  # fmt: skip
         covariance = np.linalg.inv(information + np.diag(precision))
         degrees = float(np.sum(covariance * information))
@@ -169,7 +171,7 @@ def fit_loglinear(
         else:
             kappa = _extra_variance(squares, mu, dispersion)
         after = np.array([*variance.values(), dispersion, kappa])
-        if np.all(np.abs(after - before) <= 1e-4 * (np.abs(before) + 1e-6)):
+        if np.all(np.abs(after - before) <= _ROUND_TOLERANCE * (np.abs(before) + 1e-6)):
             break
     return LogLinearFit(
         coefficients,
@@ -223,21 +225,23 @@ def _score(
         gradient = design.T @ ((response - mu) / mu * weight) - precision * (coefficients - mean)
         change = np.linalg.solve(information + np.diag(precision + _TINY), gradient)
         coefficients = coefficients + np.clip(change, -_MAX_LOG_STEP, _MAX_LOG_STEP)
-        if np.max(np.abs(change)) < 1e-8:
+        if np.max(np.abs(change)) < 1e-7:
             steps = step + 1
     return coefficients, mu, information
 
 
 def _extra_variance(squares: Array, mu: Array, phi: float) -> float:
     """Kappa at which squared residuals have their expected mean, by bisection; 0 at least."""
+    poisson = phi * mu
+    square = mu * mu
 
     def excess(kappa: float) -> float:
-        return float(np.mean(squares / (phi * mu + kappa * mu**2))) - 1.0
+        return float(np.sum(squares / (poisson + kappa * square))) - mu.size
 
-    low, high = 0.0, 4.0
+    low, high = 0.0, _MOST_KAPPA
     if excess(low) <= 0:
         return 0.0
-    for _ in range(50):
+    for _ in range(24):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if excess(middle) > 0 else (low, middle)
     return 0.5 * (low + high)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -104,8 +104,12 @@ def replay(
     numbers = frame[["purchases", "revenue"]].to_numpy(dtype=float)
     for origin in earlier_origins(table):
         past = read_cohort_months(frame, origin, log_start)
+        fitted: dict[RateOptions, CohortModel] = {}
         for name, options in candidates.items():
-            model = CohortModel.of(past, options, period_covariates, cohort_covariates)
+            parts = replace(options, damping=1.0)
+            if parts not in fitted:
+                fitted[parts] = CohortModel.of(past, parts, period_covariates, cohort_covariates)
+            model = fitted[parts].damped(options.damping)
             cells = model.cells(until)
             made = model.forecast(cells, period_covariates)
             rows = truth.reindex(pd.MultiIndex.from_arrays([cells.cohort, cells.period]))
