@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 import example_logs as logs
 import log_checks
 import log_oracle as oracle
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from clvmodels.exceptions import CheckFailedError
-from pipelines import checks, features, transactions
+from pipelines import batches, checks, features, transactions
+from pipelines.config import Consent
 
 pytestmark = [
     pytest.mark.engines,
@@ -158,3 +162,53 @@ def test_consent_as_a_column(place, mode):
         log_checks.check_cohort_months(data, counted, data.as_of)
         apart = features.summary(data.purchases, data.as_of, people="aggregate").execute()
         assert sorted(apart["customer_id"]) == sorted(set(counted) - set(willing))
+
+
+def doubled(table: pa.Table) -> pa.Table:
+    score = pc.multiply(table["frequency"].cast(pa.float64()), 2.0)
+    return pa.table({"customer_id": table["customer_id"], "score": score})
+
+
+def test_scores_are_written_by_the_engine(place, tmp_path):
+    schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
+    with transactions.load(place(logs.messy_log(customers=40))) as data:
+        out = tmp_path / "scores.parquet"
+        batches.write_scored(data.connection, data.summary, doubled, schema, out, rows=9)
+        expected = data.summary.execute()
+    found = pd.read_parquet(out).sort_values("customer_id", ignore_index=True)
+    expected = expected.sort_values("customer_id", ignore_index=True)
+    assert found["customer_id"].tolist() == expected["customer_id"].tolist()
+    assert (found["score"] == 2 * expected["frequency"]).all()
+
+
+def test_samples_are_the_same_customers(place):
+    frame = logs.messy_log(customers=60)
+    known = sorted(frame["customer"].dropna().unique())
+    with transactions.load(place(frame)) as data:
+        found = features.sample_customers(data.summary, 0.3).customer_id.execute()
+        everyone = set(data.summary.customer_id.execute())
+    limit = f"{int(0.3 * 16**8):08x}"
+    expected = [name for name in known if hashlib.md5(name.encode()).hexdigest() < limit]
+    assert sorted(found) == [name for name in expected if name in everyone]
+
+
+def test_a_log_of_words_is_read_alike(place, tmp_path):
+    frame = logs.messy_log(customers=30)
+    words = pd.DataFrame(
+        {
+            "customer_id": ["00001", "00002", "00002", "00003"],
+            "timestamp": pd.to_datetime(["2022-01-01", "2022-01-01", "2022-02-01", "2024-01-01"]),
+            "granted": [True, True, False, True],
+        }
+    )
+    config = place(frame, governance={"consent": "exclude"})
+    if config.source.kind == "spark":
+        file = tmp_path / "words.parquet"
+        words.to_parquet(file, coerce_timestamps="us")
+        where = {"path": str(file)}
+    else:
+        place(words, table="words")
+        where = {"table": "words"}
+    config = config.model_copy(update={"consent": Consent(**where)})
+    with transactions.load(config, dt.date(2023, 6, 30)) as data:
+        assert data.summary.customer_id.execute().tolist() == ["00001"]

@@ -1,0 +1,116 @@
+"""Consent as known at as-of: a column of the log, or a log of grants and withdrawals."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import example_logs as logs
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines import features, transactions
+
+WORDS = """customer_id,timestamp,granted
+granted,2022-01-01,yes
+withdrawn,2022-01-01,true
+withdrawn,2022-03-01,false
+again,2022-01-01,1
+again,2022-02-01,0
+again,2022-03-01,1
+same day,2022-01-01,yes
+same day,2022-01-01,no
+later,2022-06-15,yes
+no day,2022-01-01,yes
+no day,soon,no
+"""
+NAMES = ["granted", "withdrawn", "again", "same day", "later", "no day", "silent"]
+
+
+def people(tmp_path, as_of, mode="exclude", words=WORDS, kind="csv"):
+    """Return (customers summarised alone, customers in cohort totals, the account)."""
+    rows = "".join(f"{name},2022-01-10,5\n{name},2022-05-10,7\n" for name in NAMES)
+    (tmp_path / "log.csv").write_text("customer,day,value\n" + rows)
+    (tmp_path / "consent.csv").write_text(words)
+    config = logs.config(
+        {"kind": "csv", "path": str(tmp_path / "log.csv")},
+        governance={"consent": mode},
+        consent={"path": str(tmp_path / f"consent.{kind}")},
+    )
+    with transactions.load(config, as_of) as data:
+        alone = features.summary(data.purchases, data.as_of).customer_id.execute()
+        cohorts = features.cohort_months(data.purchases, data.as_of)
+        return set(alone), int(cohorts["first_purchases"].sum()), data.account
+
+
+@pytest.mark.parametrize(
+    ("as_of", "willing"),
+    [
+        (dt.date(2022, 5, 31), {"granted", "again"}),
+        (dt.date(2022, 6, 30), {"granted", "again", "later"}),
+        (dt.date(2022, 2, 15), {"granted", "withdrawn"}),
+        (None, {"granted", "again", "later"}),
+    ],
+)
+def test_the_last_word_known_counts_for_the_whole_history(tmp_path, as_of, willing):
+    alone, counted, account = people(tmp_path, as_of)
+    assert alone == willing
+    assert counted == len(willing)
+    days = 1 if as_of == dt.date(2022, 2, 15) else 2
+    assert account.set_aside["no_consent"] == days * (len(NAMES) - len(willing))
+
+
+def test_aggregate_only_counts_everyone_and_scores_the_willing(tmp_path):
+    alone, counted, account = people(tmp_path, None, mode="aggregate_only")
+    assert alone == {"granted", "again", "later"}
+    assert counted == len(NAMES)
+    assert "no_consent" not in account.set_aside
+    assert account.customers == len(NAMES)
+
+
+def test_a_word_without_a_readable_day_withdraws_and_never_grants(tmp_path):
+    words = "customer_id,timestamp,granted\ngranted,soon,yes\nagain,2022-01-01,yes\nagain,?,no\n"
+    alone, _, _ = people(tmp_path, None, mode="aggregate_only", words=words)
+    assert alone == set()
+
+
+def test_words_are_read_from_parquet_too(tmp_path):
+    frame = pd.DataFrame({"customer_id": ["later"], "timestamp": ["2022-01-01"], "granted": [True]})
+    frame.to_parquet(tmp_path / "consent.parquet")
+    alone, _, _ = people(tmp_path, None, kind="parquet")
+    assert alone == {"later"}
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    words=st.lists(
+        st.tuples(
+            st.sampled_from(NAMES),
+            st.dates(dt.date(2022, 1, 1), dt.date(2022, 1, 9)),
+            st.booleans(),
+        ),
+        max_size=15,
+    ),
+    as_of=st.dates(dt.date(2022, 1, 3), dt.date(2022, 1, 12)),
+)
+def test_any_log_of_words_is_read_like_a_slow_reader_does_it(tmp_path, words, as_of):
+    expected = set()
+    for name in NAMES:
+        known = sorted((day, said) for who, day, said in words if who == name and day <= as_of)
+        if known and all(said for day, said in known if day == known[-1][0]):
+            expected.add(name)
+    text = "customer_id,timestamp,granted\n" + "".join(f"{w},{d},{g}\n" for w, d, g in words)
+    (tmp_path / "log.csv").write_text(
+        "customer,day,value\n" + "".join(f"{name},2022-01-02,5\n" for name in NAMES)
+    )
+    (tmp_path / "consent.csv").write_text(text)
+    config = logs.config(
+        {"kind": "csv", "path": str(tmp_path / "log.csv")},
+        governance={"consent": "aggregate_only"},
+        consent={"path": str(tmp_path / "consent.csv")},
+    )
+    with transactions.load(config, as_of) as data:
+        assert set(features.summary(data.purchases, as_of).customer_id.execute()) == expected
