@@ -12,6 +12,9 @@ Array = npt.NDArray[np.float64]
 Objective = Callable[[Array], tuple[float, Array, Array]]
 """theta (k,) -> value, gradient (k,), Hessian (k, k)."""
 
+_IDLE_STEPS = 8
+"""Steps in a row that gain nothing measurable before the search ends."""
+
 
 @dataclass(frozen=True)
 class Optimum:
@@ -68,15 +71,15 @@ def maximize(
     value, gradient, hessian = objective(theta)
     if not np.isfinite(value):
         raise FloatingPointError(f"the objective is {value} at the starting point {theta}")
-    radius, iterations, converged = 2.0, 1, False
+    radius, iterations, converged, idle = 2.0, 1, False, 0
     while True:
         free = ~_held(theta, gradient, lower, upper)
         step, concave = _step(gradient, hessian, free, radius)
         step = np.clip(theta + step, lower, upper) - theta
         gain = float(gradient @ step + 0.5 * step @ hessian @ step)
         largest = float(np.max(np.abs(step), initial=0.0))
-        flat = gain <= 1e-15 * (1.0 + abs(value))
-        if largest <= tolerance or flat:
+        negligible = gain < 1e-12 * (1.0 + abs(value))
+        if largest <= tolerance or gain <= 0 or idle > _IDLE_STEPS:
             converged = concave and largest <= tolerance
             if gain > 0 and largest <= tolerance:
                 theta, value = theta + step, value + gain
@@ -86,8 +89,9 @@ def maximize(
             break
         new_value, new_gradient, new_hessian = objective(theta + step)
         iterations += 1
+        idle = idle + 1 if abs(new_value - value) < 1e-13 * (1.0 + abs(value)) else 0
         ratio = (new_value - value) / gain if np.isfinite(new_value) else -1.0
-        if gain < 1e-11 * (1.0 + abs(value)) and abs(ratio) * gain < 1e-10 * (1.0 + abs(value)):
+        if negligible and abs(ratio) * gain < 1e-11 * (1.0 + abs(value)):
             ratio = 1.0  # the values hold only rounding errors here; the derivatives still serve
         length = float(np.linalg.norm(step))
         if ratio < 0.25:
