@@ -112,7 +112,9 @@ def write(
     names = pseudonyms(config)
     unranked = folder / f".{CUSTOMERS}"
     with pq.ParquetWriter(unranked, CUSTOMER_SCHEMA) as writer:
-        for summary in forecast.batches(train.scoring_table(purchases, grid.as_of)):
+        # In a fixed order, so that equal runs write equal files and equal CLVs equal tiers.
+        table = train.scoring_table(purchases, grid.as_of).order_by("customer_id")
+        for summary in forecast.batches(table):
             alone = forecast.customer_months(fitted, summary, grid)
             months = level.apply(summary["cohort"], alone)
             scored = forecast.score(fitted, summary, months, grid, config)
@@ -140,7 +142,8 @@ def write(
 def customer_sums(fitted: Fitted, purchases: Table, grid: MonthGrid) -> pd.DataFrame:
     """Sums of the customer models by cohort and month, of everybody who may be counted."""
     parts = []
-    for summary in forecast.batches(features.summary(purchases, grid.as_of, people="all")):
+    everybody = features.summary(purchases, grid.as_of, people="all").order_by("customer_id")
+    for summary in forecast.batches(everybody):
         months = forecast.customer_months(fitted, summary, grid)
         parts.append(forecast.cohort_sums(summary["cohort"], months, grid))
     return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()

@@ -42,7 +42,8 @@ def grid(config):
 
 @pytest.fixture(scope="module")
 def scored(fitted, customers, grid, config):
-    return forecast.score(fitted, customers, grid, config)
+    months = forecast.customer_months(fitted, customers, grid)
+    return forecast.score(fitted, customers, months, grid, config), months
 
 
 def test_the_horizon_is_whole_months_from_the_day_after_as_of(grid, config):
@@ -117,7 +118,8 @@ def test_scores_are_within_their_bounds(scored, customers):
 def test_a_customer_is_scored_alike_alone_and_among_others(fitted, customers, grid, config, scored):
     table, _ = scored
     for part in (customers.iloc[[5]], customers.iloc[::-1], customers.sample(50, random_state=1)):
-        alone, _ = forecast.score(fitted, part, grid, config)
+        months = forecast.customer_months(fitted, part, grid)
+        alone = forecast.score(fitted, part, months, grid, config)
         expected = table.loc[part.index]
         pd.testing.assert_frame_equal(alone, expected, check_exact=False, rtol=1e-12)
 
@@ -168,7 +170,9 @@ def coverage(seed: int, fitted, config, frequent: bool) -> tuple[float, SimpleNa
         at(fitted.spend, p=6.0, q=4.0, v=15.0),
     )
     grid = forecast.default_grid(as_of, config)
-    made, _ = forecast.score(truth, summary.assign(cohort=pd.Timestamp("2021-01-01")), grid, config)
+    summary["cohort"] = pd.Timestamp("2021-01-01")
+    months = forecast.customer_months(truth, summary, grid)
+    made = forecast.score(truth, summary, months, grid, config)
     day = log.day - known
     later = (day > 0) & (day <= grid.edges[-1])
     gain = (0.4 * log.amount - 1.5) / 1.1 ** (day / 365.25)
