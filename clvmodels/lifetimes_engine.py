@@ -8,6 +8,7 @@ parameters that lifetimes found.
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 import warnings
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from clvmodels.base import Model, TransactionModel
 from clvmodels.bgnbd import BGNBD
-from clvmodels.exceptions import InvalidValueError
+from clvmodels.exceptions import ConvergenceWarning, DataError, InvalidValueError
 from clvmodels.frames import read_histories, read_horizons, read_spends
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.mbgnbd import MBGNBD
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 
+ATTEMPTS: tuple[tuple[float, dict[str, float]], ...] = (
+    (0.0, {}),
+    (0.0, {"tol": 1e-5}),
+    (0.0, {"tol": 1e-4}),
+    (0.001, {"tol": 1e-5}),
+    (0.01, {"tol": 1e-4}),
+)
+"""Penalizer and settings tried in turn where lifetimes does not converge."""
+
+
 class _LifetimesModel(Model):
     """What the engine's models share: a fitter, and how its results are read."""
 
@@ -37,10 +48,26 @@ class _LifetimesModel(Model):
 
     _has_standard_errors = True
 
-    def _new_fitter(self) -> Any:
+    def _new_fitter(self, penalizer: float = 0.0) -> Any:
         import lifetimes
 
-        return getattr(lifetimes, self._fitter_name)(penalizer_coef=0.0)
+        return getattr(lifetimes, self._fitter_name)(penalizer_coef=penalizer)
+
+    def _converged(self, *history: Array, **settings: Any) -> tuple[Any, str]:
+        """Return a fitter that converged, and what was relaxed until it did."""
+        from lifetimes.utils import ConvergenceError
+
+        for penalizer, relaxed in ATTEMPTS:
+            try:
+                fitter = self._new_fitter(penalizer).fit(*history, **(settings | relaxed))
+            except ConvergenceError:
+                continue
+            changes = relaxed | ({"penalizer": penalizer} if penalizer else {})
+            return fitter, ", ".join(f"{name} {value:g}" for name, value in changes.items())
+        raise DataError(
+            f"lifetimes' {self._fitter_name} does not converge on these data, nor with a lower "
+            "tolerance or a penalizer. Use this project's own engine."
+        )
 
     def _fitter(self) -> Any:
         import pandas as pd
@@ -53,10 +80,17 @@ class _LifetimesModel(Model):
         """Fit columns, the last of them weights, and take over what lifetimes found."""
         weight = history[-1]
         with _quiet():
-            fitter = self._new_fitter().fit(*history, **settings)
+            fitter, relaxed = self._converged(*history, **settings)
             values = fitter.params_[list(self.parameter_names)].to_numpy(dtype=float)
             logs = np.log(values) if self._has_standard_errors else values
             cost = float(fitter._negative_log_likelihood(logs, *history, 0.0))
+        if relaxed:
+            warnings.warn(
+                f"lifetimes' {self._fitter_name} converged only with {relaxed}; its estimates "
+                "may be off the maximum likelihood ones.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         self.params_ = dict(zip(self.parameter_names, values.tolist(), strict=True))
         # divided by the sum of the weights, or by their mean in the Pareto/NBD fitter
         divisor = weight.sum() if self._has_standard_errors else weight.mean()
@@ -106,7 +140,12 @@ class _LifetimesTransactions(_LifetimesModel, TransactionModel):
                 )
                 for t in horizons
             ]
-        return columns[0] if single else np.stack(columns, axis=1)
+        made = columns[0] if single else np.stack(columns, axis=1)
+        broken = ~np.isfinite(made)
+        if broken.any():
+            # Its hypergeometric function overflows for frequent buyers; the quantity does not.
+            made = np.where(broken, super().expected_purchases(summary, horizon), made)
+        return made
 
 
 class LifetimesBGNBD(_LifetimesTransactions, BGNBD):
@@ -210,6 +249,8 @@ def compare(own: Model, summary: Any, weights: npt.ArrayLike | None = None) -> p
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silence NumPy's and lifetimes' own warnings, for the calls into lifetimes only."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    nowhere = io.StringIO()  # a fit that fails is printed by lifetimes
+    silent = contextlib.redirect_stdout(nowhere)
+    with warnings.catch_warnings(), np.errstate(all="ignore"), silent:
         warnings.simplefilter("ignore")
         yield

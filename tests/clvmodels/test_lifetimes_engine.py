@@ -6,6 +6,7 @@ import json
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from lifetimes import BetaGeoFitter, GammaGammaFitter
 
@@ -20,8 +21,9 @@ from clvmodels import (
     LifetimesParetoNBD,
     ParetoNBD,
 )
-from clvmodels.exceptions import InvalidValueError, NotFittedError
+from clvmodels.exceptions import ConvergenceWarning, InvalidValueError, NotFittedError
 from clvmodels.lifetimes_engine import ENGINES, compare
+from clvmodels.simulate import NBDProcess, simulate_log
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +119,22 @@ def test_auto_takes_the_model_of_lowest_bic(cdnow):
     best = clvmodels.TRANSACTION_MODELS["auto"]().fit(cdnow)
     others = [clvmodels.TRANSACTION_MODELS[name]().fit(cdnow) for name in ("bgnbd", "pareto_nbd")]
     assert all(best.bic_ <= other.bic_ for other in others)
+
+
+def test_where_lifetimes_does_not_converge_it_is_given_room(capfd):
+    """Nobody leaves: lifetimes stops short of its tolerance, and prints why."""
+    log = simulate_log(NBDProcess(0.7, 60.0), 800, days=150, random_state=1)
+    with pytest.warns(ConvergenceWarning, match="converged only with tol 1e-05"):
+        model = LifetimesBGNBD().fit(log.summary())
+    nobody_leaves = NBD().fit(log.summary())
+    assert model.params_["r"] == pytest.approx(nobody_leaves.params_["r"], rel=0.1)
+    assert np.isfinite(model.log_likelihood_)
+    assert capfd.readouterr().out == ""
+
+
+def test_where_lifetimes_has_a_pole_the_same_quantity_is_computed_here():
+    table = pd.DataFrame({"frequency": [3.0], "recency": [30.0], "T": [70.0]})
+    params = {"r": 0.5, "alpha": 5.0, "a": 1.0, "b": 2.0}  # a = 1: lifetimes divides by a - 1
+    made = LifetimesBGNBD.from_params(**params).expected_purchases(table, horizon=[30.0, 900.0])
+    expected = BGNBD.from_params(**params).expected_purchases(table, horizon=[30.0, 900.0])
+    np.testing.assert_allclose(made, expected, rtol=1e-12)
