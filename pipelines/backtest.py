@@ -154,7 +154,7 @@ def observe(
     after = (
         features.customer_months(purchases, origin, last)
         .group_by("customer_id")
-        .agg(purchases=_.purchases.sum(), revenue=_.revenue.sum())
+        .agg(purchases=_.purchases.sum(), revenue=_.revenue.sum().round(features.VALUE_DIGITS))
         .to_pandas()
     )
     actual = table[["customer_id"]].merge(after, on="customer_id", how="left", validate="1:1")

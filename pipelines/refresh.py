@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from clvmodels import metrics
+from clvmodels.exceptions import DataError
 from clvmodels.months import month_end
 from pipelines import backtest, deliver, features, registry, train, workflow
 from pipelines.config import Config
@@ -39,8 +40,19 @@ def track(data: Dataset, origin: dt.date, path: Path) -> pd.DataFrame:
     DataFrame
         cohort, period, purchases, revenue (forecast), actual_purchases, actual_revenue; empty
         where no month has ended since.
+
+    Raises
+    ------
+    DataError
+        If the forecast is not a readable Parquet file.
     """
-    made = pd.read_parquet(path)
+    try:
+        made = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise DataError(
+            f"cannot read the forecast {path}: {error}. Make it again with `clv forecast "
+            f"--as-of {origin}`, or remove its folder."
+        ) from None
     period = pd.to_datetime(made["period"])
     ended = [month_end(day.date()) <= data.as_of for day in period]
     made = made.assign(period=period, cohort=pd.to_datetime(made["cohort"]))[ended]
