@@ -22,7 +22,7 @@ from clvmodels import (
     ParetoNBD,
 )
 from clvmodels.exceptions import ConvergenceWarning, InvalidValueError, NotFittedError
-from clvmodels.lifetimes_engine import ENGINES, compare
+from clvmodels.lifetimes_engine import compare
 from clvmodels.simulate import NBDProcess, simulate_log
 
 
@@ -107,18 +107,6 @@ def test_no_counterpart_and_no_fit(cdnow):
         compare(NBD(), cdnow)
     with pytest.raises(NotFittedError):
         LifetimesBGNBD().probability_alive(cdnow)
-
-
-def test_the_registry():
-    assert {"auto", "bgnbd", "mbgnbd", "pareto_nbd", "nbd"} <= set(clvmodels.TRANSACTION_MODELS)
-    for name, engine in ENGINES.items():
-        assert issubclass(engine, getattr(clvmodels, name))
-
-
-def test_auto_takes_the_model_of_lowest_bic(cdnow):
-    best = clvmodels.TRANSACTION_MODELS["auto"]().fit(cdnow)
-    others = [clvmodels.TRANSACTION_MODELS[name]().fit(cdnow) for name in ("bgnbd", "pareto_nbd")]
-    assert all(best.bic_ <= other.bic_ for other in others)
 
 
 def test_where_lifetimes_does_not_converge_it_is_given_room(capfd):
