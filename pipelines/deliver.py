@@ -19,7 +19,7 @@ from pipelines import features, forecast, train
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.privacy import pseudonyms
-from pipelines.sums import CustomerSums, cohort_table, totals
+from pipelines.sums import CustomerSums, cohort_table, month_table, totals
 from pipelines.train import Fitted
 
 CUSTOMERS = "customers.parquet"
@@ -62,6 +62,8 @@ class Delivered:
     segments : DataFrame
         dimension, value, customers, ltv_revenue (revenue to date per customer), ltv_margin,
         clv (forecast, per customer), churn (mean churn probability).
+    months : DataFrame
+        All cohorts together: period, purchases, revenue, margin, each with _low and _high.
     totals : DataFrame
         quantity, value, low, high over the horizon.
     customers : int
@@ -74,6 +76,7 @@ class Delivered:
     cohorts: pd.DataFrame
     tiers: pd.DataFrame
     segments: pd.DataFrame
+    months: pd.DataFrame
     totals: pd.DataFrame
     customers: int
     mean_clv: float
@@ -132,6 +135,7 @@ def write(
         cohorts=cohorts,
         tiers=sums.tiers(tier),
         segments=sums.segments(),
+        months=month_table(cohorts, level, config.economics),
         totals=totals(cohorts, level, grid, config.economics),
         customers=len(tier),
         mean_clv=float(sums.clv.mean()) if len(tier) else 0.0,

@@ -67,6 +67,7 @@ def gather(
         frequency_histogram=fit_quality.frequency_histogram(fitted, known),
         diagnostics=fit_quality.tables(fitted, known) | fit_quality.conditional(result.conditional),
         model=model_facts(known, fitted),
+        months=made.months,
         totals=made.totals,
         tracking=tracked.table if tracked else pd.DataFrame(),
         tracked_from=tracked.origin if tracked else None,

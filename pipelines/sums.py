@@ -96,6 +96,15 @@ def cohort_table(base: pd.DataFrame, level: CohortLevel, economics: Economics) -
     return table[COHORT_COLUMNS]
 
 
+def month_table(cohorts: pd.DataFrame, level: CohortLevel, economics: Economics) -> pd.DataFrame:
+    """All cohorts together by month: period, then quantities with the sum's own intervals."""
+    sums = cohorts.groupby("period", as_index=False)[["purchases", "revenue"]].sum()
+    table = level.with_intervals(sums, "month")
+    for end in ("", "_low", "_high"):
+        table[f"margin{end}"] = table[f"revenue{end}"] * economics.margin
+    return table
+
+
 def totals(
     cohorts: pd.DataFrame, level: CohortLevel, grid: MonthGrid, economics: Economics
 ) -> pd.DataFrame:

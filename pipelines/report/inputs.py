@@ -35,6 +35,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "segments": ("dimension", "value", "customers"),
     "alive_matrix": ("frequency", "recency", "probability_alive"),
     "frequency_histogram": ("frequency", "observed", "expected"),
+    "months": (
+        "period",
+        *(f"{q}{e}" for q in ("purchases", "revenue", "margin") for e in ("", "_low", "_high")),
+    ),
     "totals": ("quantity", "value"),
     "tracking": ("cohort", "period", "purchases", "revenue", "actual_purchases", "actual_revenue"),
     "unit_economics": ("measure", "value", "unit", "meaning"),
@@ -88,6 +92,9 @@ class ReportInputs:
         ``label``; ``parameters`` (records: model, parameter, estimate, standard_error, low,
         high); ``log_likelihood`` (by model); ``parity`` (records: model, quantity, own,
         lifetimes); ``notes`` (sentences).
+    months : DataFrame
+        period, purchases, revenue, margin, each with _low and _high: all cohorts together.
+        Without it the intervals of months are sums of the cohorts', which are wider.
     totals : DataFrame
         quantity (revenue, purchases, margin, clv), value, low, high over the horizon. Without
         it the intervals are the sums of the cohorts' intervals, which are wider.
@@ -120,6 +127,7 @@ class ReportInputs:
     alive_matrix: pd.DataFrame = field(default_factory=_none)
     frequency_histogram: pd.DataFrame = field(default_factory=_none)
     model: dict[str, Any] = field(default_factory=dict)
+    months: pd.DataFrame = field(default_factory=_none)
     totals: pd.DataFrame = field(default_factory=_none)
     tracking: pd.DataFrame = field(default_factory=_none)
     tracked_from: dt.date | None = None

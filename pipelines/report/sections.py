@@ -46,14 +46,17 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
         section.missing = "No cohort forecast was made."
         return section
     values = [c for c in window.columns if c.startswith(("purchases", "revenue", "margin"))]
-    monthly = window.groupby("period")[values].sum(min_count=1).reset_index()
+    monthly = inputs.dated("months", "period")
+    cautious = monthly.empty
+    if cautious:
+        monthly = window.groupby("period")[values].sum(min_count=1).reset_index()
     code = inputs.currency
     section.text = [
         f"Customers known on {words.day(inputs.as_of)} only: what customers acquired later will "
         "buy is not in it."
     ]
     has_intervals = bool(monthly[["revenue_low", "purchases_low"]].notna().any(axis=None))
-    if has_intervals:
+    if has_intervals and cautious:
         section.text[0] += " Intervals are sums of the cohorts' intervals, so they are cautious."
     shown = _forecast_columns(code)
     section.tables["forecast_by_month"] = table(

@@ -75,6 +75,19 @@ def test_given_totals_win(inputs):
     assert clv["interval_text"] == f"90{NBSP}% interval 80 to 99"
 
 
+def test_intervals_of_months_win_over_sums_of_the_cohorts(inputs):
+    columns = [c for c in inputs.cohort_forecast if c not in ("cohort", "period")]
+    months = inputs.cohort_forecast.groupby("period", as_index=False)[columns].sum()
+    months["revenue_low"] = months["revenue"] * 0.95
+    summary = summarize(example_inputs(months=months))
+    found = rows(summary, "forecast_by_month")
+    assert [row["revenue_low"] for row in found] == pytest.approx(list(months["revenue_low"]))
+    low = summary["charts"]["headline_forecast"]["forecast"]["low"]
+    assert low == pytest.approx(list(months["revenue_low"]))
+    assert "cautious" not in section(summary, "forecast")["text"][0]
+    assert "cautious" in section(summarize(inputs), "forecast")["text"][0]
+
+
 def test_forecast_of_later_months_and_future_cohorts_is_left_out(inputs):
     extra = inputs.cohort_forecast.head(2).copy()
     extra["period"] = pd.Timestamp("2026-01-01")
