@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.churn import one_thread
 from clvmodels.cohort_table import Cells, CohortTable, future_cells, month_dates, read_cohort_months
 from clvmodels.exceptions import DataError
 from clvmodels.months import MonthGrid
@@ -206,8 +207,9 @@ def gradient_boosting(
         if rate.sum() <= 0:
             out.append(np.zeros((len(now), grid.days.size)))
             continue
-        trees.fit(features, rate, sample_weight=days)
-        daily = np.maximum(trees.predict(now[names].to_numpy(dtype=float)), 0.0)
+        with one_thread():
+            trees.fit(features, rate, sample_weight=days)
+            daily = np.maximum(trees.predict(now[names].to_numpy(dtype=float)), 0.0)
         out.append(daily[:, None] * grid.days[None, :])
     return out[0], out[1]
 

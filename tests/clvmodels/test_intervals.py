@@ -1,0 +1,69 @@
+"""Intervals: their laws, and the stretch learned from past errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clvmodels import intervals
+
+RNG = np.random.default_rng(0)
+DRAWS = RNG.gamma(4.0, 25.0, (3, 4000))
+
+
+def test_the_models_own_interval_holds_nine_tenths_of_its_draws():
+    low, high = intervals.interval(DRAWS)
+    inside = (low[:, None] <= DRAWS) & (high[:, None] >= DRAWS)
+    np.testing.assert_allclose(inside.mean(axis=1), 0.9, atol=0.002)
+
+
+@settings(deadline=None)
+@given(st.floats(0.1, 5.0), st.floats(0.1, 3.0))
+def test_stretching_widens_and_never_passes_zero(spread, more):
+    low, high = intervals.interval(DRAWS, spread)
+    wider_low, wider_high = intervals.interval(DRAWS, spread + more)
+    assert (wider_low <= low).all()
+    assert (wider_high >= high).all()
+    assert (wider_low >= 0).all()
+
+
+@settings(deadline=None)
+@given(st.floats(0.0, 1e6))
+def test_reach_is_the_stretch_that_just_holds_the_actual(actual):
+    reach = intervals.reach(np.full(3, actual), DRAWS)
+    for row in range(3):
+        low, high = intervals.interval(DRAWS[row : row + 1], reach[row] + 1e-6)
+        assert low[0] - 1e-6 <= actual <= high[0] * (1 + 1e-6) + 1e-6
+        if reach[row] > 0.01:
+            low, high = intervals.interval(DRAWS[row : row + 1], 0.99 * reach[row])
+            assert not low[0] < actual < high[0]
+
+
+def test_spread_moves_from_the_prior_to_the_evidence():
+    cells = np.full(50, 3.0)
+    few = intervals.learn_spread(cells, cells, 1).purchases
+    many = intervals.learn_spread(cells, cells, 1000).purchases
+    assert intervals.PRIOR_SPREAD < few < many < 3.0
+    assert many == pytest.approx(3.0, rel=0.01)
+    assert intervals.learn_spread(cells, cells, 0) == intervals.Spread()
+
+
+def test_counts_have_the_variance_asked_for():
+    counts = intervals.draw_counts(
+        np.array([50.0]), np.zeros((1, 200_000)), 0.04, np.random.default_rng(1)
+    )
+    assert counts.mean() == pytest.approx(50, rel=0.01)
+    assert counts.var() == pytest.approx(50 + 0.04 * 2500, rel=0.03)
+
+
+def test_revenue_has_the_variance_asked_for():
+    counts = np.full((1, 200_000), 10.0)
+    revenue = intervals.draw_revenue(
+        counts, np.array([2.0]), np.zeros((1, 200_000)), 3.0, 0.01, np.random.default_rng(2)
+    )
+    assert revenue.mean() == pytest.approx(20, rel=0.01)
+    assert revenue.var() == pytest.approx(3 * 20 + 0.01 * 400, rel=0.03)
+    none = intervals.draw_revenue(
+        np.zeros((1, 5)), np.ones(1), np.zeros((1, 5)), 1.0, 0.0, np.random.default_rng(3)
+    )
+    assert (none == 0).all()
