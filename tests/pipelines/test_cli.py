@@ -288,6 +288,7 @@ def test_models_list_where_none_is_in_use(copied):
     assert ran.json() == {"champion": None, "versions": [f"{TRAINED_AS_OF}.1"]}
 
 
+@pytest.mark.slow
 def test_a_challenger_is_saved_and_not_used(copied):
     ran = copied.clv("train", "--challenger", "--as-of", "2022-09-30", "--json", "--quiet")
     assert ran.code == 0, ran.err
