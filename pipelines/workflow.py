@@ -35,7 +35,7 @@ from pipelines.console import Progress
 from pipelines.deliver import Delivered
 from pipelines.inputs import Tracked
 from pipelines.quality import DataQualityAccount
-from pipelines.report import figures, render, summarize
+from pipelines.report import accuracy, figures, render, summarize
 from pipelines.train import Fitted, TrainingData
 from pipelines.transactions import Dataset
 
@@ -318,14 +318,14 @@ def _latest_report(config: Config) -> Path:
 
 
 def _headline(result: BacktestResult) -> list[str]:
-    """Mean error of the product's forecast and of lifetimes, by cohort and month."""
-    table = result.metrics
-    rows = table[(table["level"] == "cohort_month") & table["metric"].isin(["wape", "bias"])]
-    means = rows.groupby(["quantity", "model", "metric"])["value"].mean()
-    return [
-        f"{quantity}: off by {means[quantity, 'clv', 'wape']:.1%} per cohort-month on average over "
-        f"{table['origin'].nunique()} past forecasts, {means[quantity, 'clv', 'bias']:+.1%} in "
-        f"total (lifetimes: {means[quantity, 'lifetimes', 'wape']:.1%} and "
-        f"{means[quantity, 'lifetimes', 'bias']:+.1%})"
-        for quantity in backtest.QUANTITIES
-    ]
+    """Error of the product's forecast and of lifetimes by cohort and month, as on the page."""
+    cells = accuracy.longest_horizon(result.cells)
+    lines = []
+    for quantity in backtest.QUANTITIES:
+        own, reference = (accuracy.pooled(cells, m, quantity) for m in ("clv", "lifetimes"))
+        lines.append(
+            f"{quantity}: off by {own['wape']:.1%} per cohort-month on average over "
+            f"{own['origins']} past forecasts, {own['bias']:+.1%} in total "
+            f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
+        )
+    return lines
