@@ -19,14 +19,16 @@ from ibis.expr.types import DateColumn, Table
 from clvmodels.exceptions import InvalidValueError
 from pipelines.churn_features import churn_features, churn_labels
 from pipelines.dialect import md5, month_start, quarter_start
-from pipelines.summaries import VALUE_DIGITS, summary
+from pipelines.summaries import VALUE_DIGITS, SpendFrom, spend_evidence, summary
 
 __all__ = [
+    "VALUE_DIGITS",
     "churn_features",
     "churn_labels",
     "cohort_actuals",
     "cohort_months",
     "compress",
+    "compress_later",
     "compress_spend",
     "customer_months",
     "sample_customers",
@@ -47,20 +49,47 @@ def compress(table: Table) -> pd.DataFrame:
     return _sorted_frame(table, ["frequency", "recency", "T"])
 
 
-def compress_spend(table: Table) -> pd.DataFrame:
-    """Group a summary's repeat buyers to their distinct (frequency, monetary_value).
+def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFrame:
+    """Group a summary to its distinct numbers of purchases and mean values.
 
-    Customers without a repeat purchase, or whose repeat purchases net to nothing, say nothing
-    about the mean value of a purchase and are left out (Gamma-Gamma is defined on positive
-    values).
+    Customers without such a purchase, or whose purchases net to nothing, say nothing about the
+    mean value of a purchase and are left out (Gamma-Gamma is defined on positive values).
+
+    Parameters
+    ----------
+    table : ibis Table
+        Of :func:`summary`.
+    spend_from : {'repeat', 'all'}
+        Whether the first purchase counts.
 
     Returns
     -------
     DataFrame
         frequency, monetary_value, weight, sorted.
     """
-    known = table.filter((table.frequency > 0) & (table.monetary_value > 0))
+    count, mean = spend_evidence(table, spend_from)
+    known = table.select(frequency=count, monetary_value=mean)
+    known = known.filter((known.frequency > 0) & (known.monetary_value > 0))
     return _sorted_frame(known, ["frequency", "monetary_value"])
+
+
+def compress_later(purchases: Table, origin: dt.date, until: dt.date) -> pd.DataFrame:
+    """Group customers known at an origin by their history and what they bought after it.
+
+    Returns
+    -------
+    DataFrame
+        frequency, recency, T at the origin, purchases in (origin, until], weight; sorted.
+    """
+    bought = (
+        customer_months(purchases, origin, until)
+        .group_by("customer_id")
+        .agg(purchases=_.purchases.sum())
+    )
+    known = summary(purchases, origin, people="all")
+    both = known.left_join(bought, "customer_id")
+    counted = both.mutate(purchases=both.purchases.fill_null(0))
+    return _sorted_frame(counted, ["frequency", "recency", "T", "purchases"])
 
 
 def sample_customers(table: Table, share: float) -> Table:
