@@ -151,6 +151,13 @@ def test_covariates_are_asked_for_by_name(fitted, drawn):
         type(fitted)(purchase_covariates=("age", "age")).fit(drawn)
 
 
+def test_a_large_table_is_fitted_from_a_sample_to_the_same_maximum(fitted, drawn):
+    many = pd.concat([drawn] * 8, ignore_index=True)
+    assert type(fitted)(**fitted.get_params()).fit(many).params_ == pytest.approx(
+        fitted.params_, rel=1e-6
+    )
+
+
 def test_files_and_draws(fitted, drawn):
     again = model_from_dict(json.loads(json.dumps(fitted.to_dict())))
     few = drawn.head(20)
