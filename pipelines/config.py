@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import tomllib
+import typing
 import zoneinfo
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,9 +32,11 @@ class Source(Section):
     """Where the transactions are."""
 
     kind: Literal["lifetimes", "csv", "parquet", "duckdb", "postgres", "spark", "uri"]
-    dataset: Literal["CDNOW_master", "CDNOW_sample"] | None = None
-    path: str | None = None
-    table: str | None = None
+    dataset: Literal["CDNOW_master", "CDNOW_sample"] | None = Field(
+        None, description="of the lifetimes package"
+    )
+    path: str | None = Field(None, description="file, folder or pattern")
+    table: str | None = Field(None, description="table or view; schema.table outside the default")
     uri_env: str | None = Field(
         None, description="name of the environment variable that holds the connection URI"
     )
@@ -41,7 +44,7 @@ class Source(Section):
     encoding: str = Field("utf-8", description="of CSV; any name that Python knows")
     decimal: Literal[".", ","] = Field(".", description="decimal mark of amounts kept as text")
     null_values: tuple[str, ...] = Field(
-        ("", "NULL", "null", "NaN", "nan", "None"), description="texts that mean no value"
+        ("", "NULL", "null", "NaN", "nan", "None"), description="texts of CSV that mean no value"
     )
     hive_partitioning: bool = Field(False, description="folders named key=value are columns")
     memory_limit: str | None = Field(
@@ -142,30 +145,32 @@ class Calendar(Section):
 class Economics(Section):
     """The assumptions that turn purchases into money; every one is printed in the report."""
 
-    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="three letters (ISO 4217)")
     margin: float = Field(0.3, ge=0, le=1, description="gross margin as a share of revenue")
     cost_to_serve: float = Field(0.0, ge=0, description="cost of serving one purchase, in currency")
-    annual_discount_rate: float = Field(0.1, ge=0, lt=10)
-    horizon_months: int = Field(12, ge=1, le=120)
+    annual_discount_rate: float = Field(0.1, ge=0, lt=10, description="of future margins")
+    horizon_months: int = Field(12, ge=1, le=120, description="how far forecasts reach")
     acquisition_cost: float | None = Field(None, ge=0, description="CAC, in currency a customer")
 
 
 class Governance(Section):
     """What may be used."""
 
-    refunds: Literal["net", "drop", "reject"] = "net"
+    refunds: Literal["net", "drop", "reject"] = Field("net", description="negative amounts")
     zero_value: Literal["keep", "drop"] = Field("keep", description="lines with an amount of 0")
     duplicates: Literal["keep", "drop"] = Field("keep", description="lines equal in every column")
     non_product_codes: tuple[str, ...] = Field(
         (), description="product codes that are no purchase (postage, fees), case ignored"
     )
-    consent: Literal["ignore", "exclude", "aggregate_only"] = "ignore"
-    retention_days: int | None = Field(None, ge=1)
+    consent: Literal["ignore", "exclude", "aggregate_only"] = Field(
+        "ignore", description="what becomes of customers who did not consent"
+    )
+    retention_days: int | None = Field(None, ge=1, description="older rows are not used")
     pseudonym_key_env: str | None = Field(
         None, description="environment variable with the key of pseudonyms for ids in outputs"
     )
-    max_missing_id_share: float = Field(0.3, ge=0, le=1)
-    max_bad_row_share: float = Field(0.05, ge=0, le=1)
+    max_missing_id_share: float = Field(0.3, ge=0, le=1, description="of rows without an id")
+    max_bad_row_share: float = Field(0.05, ge=0, le=1, description="of rows that cannot be read")
     max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
 
 
@@ -173,7 +178,12 @@ class Train(Section):
     """What is fitted."""
 
     engine: Literal["own", "lifetimes"] = "own"
-    transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd"] = "bgnbd"
+    transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd"] = Field(
+        "auto", description="auto: the one that tells customers apart best on an earlier day"
+    )
+    spend_from: Literal["all", "repeat"] = Field(
+        "all", description="whether the first purchase says something about the value of later ones"
+    )
     cohort_level: bool = Field(
         True, description="level and season from the cohort forecast; false: customer models alone"
     )
@@ -284,9 +294,11 @@ def _fields_of(location: list[str]) -> list[str]:
     model: type[BaseModel] = Config
     for part in location:
         annotation = model.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        kinds = (annotation, *typing.get_args(annotation))
+        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not nested:
             return []
-        model = annotation
+        model = nested[0]
     return list(model.model_fields)
 
 

@@ -33,7 +33,8 @@ def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     options = {
         "spark.master": "local[2]",
         "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.codegen.wholeStage": "false",  # compiling costs more than these tables
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     config = logs.config({"kind": "spark", "table": "none", "spark_options": options})

@@ -164,12 +164,11 @@ def test_consent_as_a_column(place, mode):
         assert sorted(apart["customer_id"]) == sorted(set(counted) - set(willing))
 
 
-def doubled(table: pa.Table) -> pa.Table:
-    score = pc.multiply(table["frequency"].cast(pa.float64()), 2.0)
-    return pa.table({"customer_id": table["customer_id"], "score": score})
-
-
 def test_scores_are_written_by_the_engine(place, tmp_path):
+    def doubled(table: pa.Table) -> pa.Table:
+        score = pc.multiply(table["frequency"].cast(pa.float64()), 2.0)
+        return pa.table({"customer_id": table["customer_id"], "score": score})
+
     schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
     with transactions.load(place(logs.messy_log(customers=40))) as data:
         out = tmp_path / "scores.parquet"
