@@ -65,8 +65,7 @@ class Cells:
 
     For customers with the same frequency the integrand is the same function of time, so that the
     integral from t_x to T is a difference of two sums over the stretches between the distinct
-    times of all of them. A log by days of a million customers has 40 times fewer stretches than
-    rows.
+    times of all of them. A log by days has far fewer such stretches than rows.
 
     Parameters
     ----------
