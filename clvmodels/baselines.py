@@ -152,7 +152,7 @@ def chain_ladder(cohort_months: pd.DataFrame, as_of: dt.date, until: dt.date) ->
 TABLE_BASELINES: dict[str, Baseline] = {
     "last_months_average": last_months_average,
     "same_month_last_year": same_month_last_year,
-    "arpu_over_churn": arpu_over_churn,
+    "arpu_margin_churn": arpu_over_churn,
     "chain_ladder": chain_ladder,
 }
 

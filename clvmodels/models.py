@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy.typing as npt
-
 from clvmodels.base import Model, SpendModel, TransactionModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.exceptions import ModelFileError
@@ -22,25 +20,14 @@ from clvmodels.nbd import NBD
 from clvmodels.pareto_nbd import ParetoNBD
 
 CANDIDATES = (BGNBD, MBGNBD, ParetoNBD)
-"""Transaction models that ``auto`` chooses from."""
+"""Transaction models that a configuration's ``auto`` chooses from, in order of preference."""
 
 
-class AutoTransactionModel:
-    """Fits every candidate and returns the one with the lowest BIC."""
-
-    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> TransactionModel:
-        """Return the best fitted model; a model that the data do not identify comes last."""
-        fitted = [candidate().fit(summary, weights) for candidate in CANDIDATES]
-        return min(fitted, key=lambda model: (bool(model.unidentified_), model.bic_))
-
-
-TRANSACTION_MODELS: Mapping[str, Callable[[], TransactionModel | AutoTransactionModel]] = {
-    "auto": AutoTransactionModel,
+TRANSACTION_MODELS: Mapping[str, Callable[[], TransactionModel]] = {
     "bgnbd": BGNBD,
     "mbgnbd": MBGNBD,
     "nbd": NBD,
     "pareto_nbd": ParetoNBD,
-    "lifetimes_auto": LifetimesBGNBD,
     "lifetimes_bgnbd": LifetimesBGNBD,
     "lifetimes_mbgnbd": LifetimesMBGNBD,
     "lifetimes_pareto_nbd": LifetimesParetoNBD,

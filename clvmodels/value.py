@@ -125,23 +125,6 @@ def value_interval(
     return quantile((1 - level) / 2), quantile((1 + level) / 2)
 
 
-def spend_variation(p: float, q: float, frequency: Array) -> tuple[Array, Array]:
-    """Spread of purchase values under a Gamma-Gamma model, for :func:`value_interval`.
-
-    Given a customer's rate nu, a purchase is gamma(p, nu); given ``frequency`` observed
-    purchases, nu is gamma with shape q + p x (Fader and Hardie 2013, note 025, equation 5).
-
-    Returns
-    -------
-    within, between : ndarray, shape (n,)
-        Coefficients of variation of one purchase around the customer's mean, and of that mean.
-        The latter is infinite for a posterior shape of at most 2, and is held at 1.
-    """
-    posterior = q + p * np.asarray(frequency, dtype=float)
-    within = np.full_like(posterior, p**-0.5)
-    return within, np.where(posterior > 3, np.maximum(posterior - 2, 1.0) ** -0.5, 1.0)
-
-
 def value_tiers(clv: ArrayLike) -> NDArray[np.str_]:
     """Tier of each customer by CLV: top 1, 5 and 10 %, and the rest.
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ibis import _
 from ibis.expr.types import Table
 from joblib import Parallel, delayed
 
 from clvmodels import diagnostics, metrics
+from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnSample, churn_scores, reliability
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import month_end, month_grid
@@ -150,13 +150,11 @@ def observe(
 ) -> tuple[Known, Truth]:
     """Read one origin from the engine: what was known and, apart from it, what happened."""
     table = features.summary(purchases, origin, people="all").order_by("customer_id").to_pandas()
+    histories = features.churn_features(purchases, origin).to_pandas()
+    new = ["customer_id", *histories.columns.difference(table.columns)]
+    table = table.merge(histories[new], on="customer_id", how="left", validate="1:1")
     table["quarter"] = pd.to_datetime(table["cohort"]).dt.to_period("Q").dt.start_time
-    after = (
-        features.customer_months(purchases, origin, last)
-        .group_by("customer_id")
-        .agg(purchases=_.purchases.sum(), revenue=_.revenue.sum().round(features.VALUE_DIGITS))
-        .to_pandas()
-    )
+    after = features.customer_totals(purchases, origin, last).to_pandas()
     actual = table[["customer_id"]].merge(after, on="customer_id", how="left", validate="1:1")
     horizon = config.train.churn_horizon_days
     has_labels = origin + dt.timedelta(days=horizon) <= last
@@ -180,7 +178,8 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
     ``explain`` asks for the importance of the churn classifier's features too.
     """
     fitted = train.estimate(known.training, config)
-    candidates = {name: make(known, fitted, config) for name, make in CANDIDATES.items()}
+    made = {name: make(known, fitted, config) for name, make in CANDIDATES.items()}
+    candidates = {name: candidate for name, candidate in made.items() if candidate is not None}
     cells = pd.concat(
         [_with_actuals(c, truth).assign(model=name) for name, c in candidates.items()]
     )
@@ -194,7 +193,7 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
         scores += _customer_scores(name, candidate.customers, truth.customers)
         if name in CUSTOMER_MODELS:
             deciles.append(_deciles(candidate.customers, truth.customers).assign(model=name))
-    churn_rows, reliable, importance = _judge_churn(fitted, truth, config, explain)
+    churn_rows, reliable, importance = _judge_churn(known, fitted, truth, config, explain)
     stamp: dict[str, Any] = {"origin": pd.Timestamp(known.grid.as_of)}
     scored = pd.DataFrame(
         scores + churn_rows, columns=["level", "quantity", "model", "metric", "value"]
@@ -276,7 +275,7 @@ def _conditional(known: Known, made: Candidate, truth: Truth) -> pd.DataFrame:
 
 
 def _judge_churn(
-    fitted: Fitted, truth: Truth, config: Config, explain: bool
+    known: Known, fitted: Fitted, truth: Truth, config: Config, explain: bool
 ) -> tuple[list[Row], pd.DataFrame, pd.DataFrame]:
     reliable = pd.DataFrame(columns=["bin", "predicted", "observed", "customers", "model"])
     importance = pd.DataFrame(columns=["feature", "importance", "importance_sd"])
@@ -284,7 +283,8 @@ def _judge_churn(
         return [], reliable, importance
     horizon = config.train.churn_horizon_days
     table = train.with_model_features(truth.churn.features, fitted.transactions, horizon)
-    made = {"bgnbd": table["model_probability_no_purchase"].to_numpy()}
+    plain = BGNBD().fit(known.training.summary)
+    made = {"bgnbd": plain.probability_no_purchase(truth.churn.features, horizon=horizon)}
     if fitted.churn is not None:
         made["churn"] = fitted.churn.churn_probability(table)
         if explain:

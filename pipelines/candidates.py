@@ -5,23 +5,24 @@ Each is a function of what was known at an origin. None of them can see what hap
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from clvmodels import baselines
+from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.months import MonthGrid
 from pipelines import forecast, train
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.train import Fitted, TrainingData
 
-Array = NDArray[np.float64]
-
-AVERAGE_DAYS = 91
-"""Days behind the origin that "the average of the last months" looks at: a quarter."""
+BOOSTED_ORIGINS = 1
+"""Latest origins of the churn model that the gradient-boosting baseline learns from too."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Known:
     grid : MonthGrid
         From the day after the origin to the end of the log.
     customers : DataFrame
-        One row a customer: RFM summary, cohort month and ``quarter``; no ids.
+        One row a customer: RFM summary, churn features, cohort month and ``quarter``; no ids.
     """
 
     training: TrainingData
@@ -60,6 +61,10 @@ class Candidate:
     customers: pd.DataFrame | None = None
 
 
+Make = Callable[[Known, Fitted, Config], Candidate | None]
+"""What was known, the models fitted on it, the configuration; None: nothing to forecast from."""
+
+
 def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """What the product would have forecast: customers, reconciled with the cohort forecast."""
     months = forecast.customer_months(fitted, known.customers, known.grid)
@@ -68,15 +73,13 @@ def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
         fitted, base, known.grid, known.training.cohort_months, known.training.first_date
     )
     reconciled = level.apply(known.customers["cohort"], months)
-    cells = forecast.cohort_sums(known.customers["quarter"], reconciled, known.grid)
-    return Candidate(level.with_intervals(cells, "quarter_month"), _totals(reconciled))
+    made = _of_months(known, reconciled)
+    return Candidate(level.with_intervals(made.cells, "quarter_month"), made.customers)
 
 
-def customers_alone(known: Known, fitted: Fitted, config: Config) -> Candidate:
-    """The customer models without season, trend or cohort effects."""
-    months = forecast.customer_months(fitted, known.customers, known.grid)
-    cells = forecast.cohort_sums(known.customers["quarter"], months, known.grid)
-    return Candidate(cells, _totals(months))
+def customers(known: Known, fitted: Fitted, config: Config) -> Candidate:
+    """The product's customer models alone, without season, trend or cohort effects."""
+    return _of_months(known, forecast.customer_months(fitted, known.customers, known.grid))
 
 
 def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
@@ -85,56 +88,69 @@ def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
     return Candidate(forecaster.forecast(known.grid.until, level="quarter_month"))
 
 
-def _totals(months: forecast.CustomerMonths) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"purchases": months.purchases.sum(axis=1), "revenue": months.revenue.sum(axis=1)}
-    )
+def bgnbd(known: Known, fitted: Fitted, config: Config) -> Candidate:
+    """BG/NBD and Gamma-Gamma by the project's own estimators, on repeat purchases."""
+    return customers(known, _plain(known, config, "own"), config)
 
 
 def lifetimes(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """BG/NBD and Gamma-Gamma as the lifetimes package fits and predicts them."""
-    settings = config.train.model_copy(update={"engine": "lifetimes", "transaction_model": "bgnbd"})
-    reference = config.model_copy(update={"train": settings})
-    return customers_alone(
-        known,
-        Fitted(
-            fitted.as_of,
-            train.fit_transactions(known.training.summary, reference),
-            train.fit_spend(known.training.spend, reference),
+    return customers(known, _plain(known, config, "lifetimes"), config)
+
+
+def gradient_boosting(known: Known, fitted: Fitted, config: Config) -> Candidate | None:
+    """Trees on counts and spend; None where no earlier origin can teach them."""
+    horizon = float(config.train.churn_horizon_days)
+    past = [(o.features, o.outcomes, horizon) for o in known.training.churn[-BOOSTED_ORIGINS:]]
+    if not past:
+        return None
+    now = known.customers[list(past[0][0].columns)]
+    grown = baselines.gradient_boosting(past, now, known.grid, config.train.seed)
+    return _of_months(known, forecast.CustomerMonths(*grown, np.empty(0)))
+
+
+def _of_table(baseline: baselines.Baseline) -> Make:
+    """A baseline of the cohort table, as a candidate."""
+
+    def make(known: Known, fitted: Fitted, config: Config) -> Candidate:
+        cells = baseline(known.training.cohort_months, known.grid.as_of, known.grid.until)
+        cells["cohort"] = cells["cohort"].dt.to_period("Q").dt.start_time
+        return Candidate(cells.groupby(["cohort", "period"], as_index=False).sum())
+
+    return make
+
+
+def _plain(known: Known, config: Config, engine: Literal["own", "lifetimes"]) -> Fitted:
+    settings = config.train.model_copy(
+        update={"engine": engine, "transaction_model": "bgnbd", "spend_from": "repeat"}
+    )
+    plain = config.model_copy(update={"train": settings})
+    with warnings.catch_warnings():
+        # The product's own fit has said what these data do not pin down.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return Fitted(
+            known.grid.as_of,
+            train.fit_transactions(known.training.summary, plain),
+            train.fit_spend(known.training.repeat_spend, plain),
+        )
+
+
+def _of_months(known: Known, months: forecast.CustomerMonths) -> Candidate:
+    return Candidate(
+        forecast.cohort_sums(known.customers["quarter"], months, known.grid),
+        pd.DataFrame(
+            {"purchases": months.purchases.sum(axis=1), "revenue": months.revenue.sum(axis=1)}
         ),
-        reference,
     )
 
 
-def last_months_average(known: Known, fitted: Fitted, config: Config) -> Candidate:
-    """Every cohort goes on as in the last three months, per customer and day."""
-    history = known.training.cohort_months
-    recent = history[history["period"] >= history["period"].max() - pd.DateOffset(months=2)]
-    quarter = recent["cohort"].dt.to_period("Q").dt.start_time.rename("cohort")
-    sums = recent.groupby(quarter)[["customer_days", "purchases", "revenue"]].sum()
-    bought = sums[["purchases", "revenue"]]
-    overall = bought.sum() / sums["customer_days"].sum()
-    rate = bought.div(sums["customer_days"], axis=0).fillna(overall)  # no day of history yet
-    size = known.customers.groupby("quarter").size()
-    return Candidate(_spread(rate.mul(size, axis=0), known.grid))
-
-
-def _spread(per_day: pd.DataFrame, grid: MonthGrid) -> pd.DataFrame:
-    """Daily purchases and revenue by cohort, times the days of every month."""
-    cells = (
-        per_day.rename_axis("cohort")
-        .reset_index()
-        .merge(pd.DataFrame({"period": grid.index(), "days": grid.days}), how="cross")
-    )
-    for name in ("purchases", "revenue"):
-        cells[name] *= cells["days"]
-    return cells.drop(columns="days")
-
-
-CANDIDATES: dict[str, Callable[[Known, Fitted, Config], Candidate]] = {
+CANDIDATES: dict[str, Make] = {
     "clv": clv,
-    "bgnbd": customers_alone,
+    "customers": customers,
     "cohort": cohort,
+    "bgnbd": bgnbd,
     "lifetimes": lifetimes,
-    "last_months_average": last_months_average,
+    "gradient_boosting": gradient_boosting,
+    **{name: _of_table(make) for name, make in baselines.TABLE_BASELINES.items()},
 }
+"""By the name that backtest.json gives them."""

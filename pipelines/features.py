@@ -31,6 +31,7 @@ __all__ = [
     "compress_later",
     "compress_spend",
     "customer_months",
+    "customer_totals",
     "sample_customers",
     "summary",
 ]
@@ -81,11 +82,7 @@ def compress_later(purchases: Table, origin: dt.date, until: dt.date) -> pd.Data
     DataFrame
         frequency, recency, T at the origin, purchases in (origin, until], weight; sorted.
     """
-    bought = (
-        customer_months(purchases, origin, until)
-        .group_by("customer_id")
-        .agg(purchases=_.purchases.sum())
-    )
+    bought = customer_totals(purchases, origin, until).select("customer_id", "purchases")
     known = summary(purchases, origin, people="all")
     both = known.left_join(bought, "customer_id")
     counted = both.mutate(purchases=both.purchases.fill_null(0))
@@ -122,6 +119,17 @@ def customer_months(purchases: Table, origin: dt.date, until: dt.date) -> Table:
     later = _between(purchases, origin, until).join(known, "customer_id")
     return later.group_by("customer_id", period=month_start(later.date)).agg(
         purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS)
+    )
+
+
+def customer_totals(purchases: Table, origin: dt.date, until: dt.date) -> Table:
+    """Return customer_id, purchases and revenue over all of (origin, until].
+
+    As :func:`customer_months`: rows exist only where something happened.
+    """
+    months = customer_months(purchases, origin, until)
+    return months.group_by("customer_id").agg(
+        purchases=_.purchases.sum(), revenue=_.revenue.sum().round(VALUE_DIGITS)
     )
 
 

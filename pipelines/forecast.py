@@ -20,10 +20,10 @@ from clvmodels.months import MonthGrid, add_months, month_grid
 from clvmodels.value import (
     UnitEconomics,
     discount_factors,
-    spend_variation,
     value_interval,
 )
 from pipelines.config import Config, Economics
+from pipelines.summaries import spend_evidence
 from pipelines.train import Fitted, with_model_features
 
 Array = NDArray[np.float64]
@@ -61,19 +61,17 @@ def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> C
     """Expected purchases and revenue in every month of the grid, from the customer models."""
     cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
     purchases = np.diff(cumulative, axis=1, prepend=0.0)
-    spend = expected_spend(fitted, summary)
+    spend = np.asarray(fitted.spend.expected_spend(spend_table(fitted, summary)))
     return CustomerMonths(purchases, purchases * spend[:, None], spend)
 
 
-def expected_spend(fitted: Fitted, summary: pd.DataFrame) -> Array:
-    """Expected value of a future purchase, shape (n,), in currency.
+def spend_table(fitted: Fitted, summary: pd.DataFrame) -> pd.DataFrame:
+    """What the spend model reads of each customer: frequency, monetary_value.
 
-    A customer whose refunds exceed their repeat purchases counts as one who spent nothing.
+    A customer whose refunds exceed their purchases counts as one who spent nothing.
     """
-    spent = summary[["frequency", "monetary_value"]]
-    return np.asarray(
-        fitted.spend.expected_spend(spent.assign(monetary_value=spent["monetary_value"].clip(0)))
-    )
+    count, mean = spend_evidence(summary, fitted.spend_from)
+    return pd.DataFrame({"frequency": count, "monetary_value": mean.clip(0)})
 
 
 def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> pd.DataFrame:
@@ -171,10 +169,7 @@ def clv_interval(
     shape = fitted.transactions.params_["r"] + summary["frequency"].to_numpy(dtype=float)
     given_alive = expected / alive
     second = alive * (given_alive + given_alive**2 * (1 + 1 / shape))
-    spend = fitted.spend.params_
-    within, between = spend_variation(
-        spend["p"], spend["q"], summary["frequency"].to_numpy(dtype=float)
-    )
+    within, between = fitted.spend.variation(spend_table(fitted, summary))
     low, high = value_interval(
         expected,
         second,

@@ -53,7 +53,7 @@ def gather(
     return ReportInputs(
         config=config,
         as_of=data.as_of,
-        account=data.account.to_dict(),
+        account=data.account.without_rows(),
         metrics=result.metrics,
         cells=result.cells,
         deciles=result.deciles,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from clvmodels.exceptions import CheckFailedError, DataError
@@ -71,6 +71,10 @@ class DataQualityAccount:
             out[key] = out[key].isoformat() if out[key] is not None else None
         out["stale_days"] = self.stale_days
         return out
+
+    def without_rows(self) -> dict[str, Any]:
+        """Return the account without the examples, which quote single rows: for saved files."""
+        return replace(self, examples={}).to_dict()
 
     def broken_limits(self, governance: Governance) -> list[str]:
         """Return one sentence for every limit of the configuration that the data break."""

@@ -211,6 +211,7 @@ def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel
             model_from_dict(content["spend"]),
             churn,
             None if cohorts is None else CohortForecaster.from_dict(cohorts),
+            content["spend_from"],
             tuple(content["notes"]),
         ),
         saved,
@@ -224,6 +225,7 @@ def _parameters(fitted: Fitted) -> dict[str, Any]:
         "transactions": fitted.transactions.to_dict(),
         "spend": fitted.spend.to_dict(),
         "cohorts": None if fitted.cohorts is None else fitted.cohorts.to_dict(),
+        "spend_from": fitted.spend_from,
         "notes": list(fitted.notes),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 
 import ibis
 from ibis import _
@@ -16,6 +16,7 @@ VALUE_DIGITS = 8
 """Mean values are rounded to this many decimals: the order of summation leaves no trace."""
 
 People = Literal["individual", "aggregate", "all"]
+SpendFrom = Literal["all", "repeat"]
 
 
 def of_people(purchases: Table, people: People) -> Table:
@@ -47,7 +48,7 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
         dimensions (channel, product_category, country) of the first purchase, where mapped.
         frequency counts repeat purchase days; recency and T are days; monetary_value is the
         value of the repeat purchases, refunds of them taken off, divided by frequency, and 0
-        for customers without a repeat purchase.
+        for customers without a repeat purchase. first_value is the value of the first.
 
     Notes
     -----
@@ -75,9 +76,27 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
             VALUE_DIGITS
         ),
         first_purchase=facts.first_purchase,
+        first_value=facts.first_amount.round(VALUE_DIGITS),
         cohort=month_start(facts.first_purchase),
         **{name: facts[name] for name in dimensions(known)},
     )
+
+
+def spend_evidence(table: Any, spend_from: SpendFrom) -> tuple[Any, Any]:
+    """Return the number of purchases and their mean value that a spend model reads.
+
+    Parameters
+    ----------
+    table : ibis Table or DataFrame
+        frequency, monetary_value, first_value.
+    spend_from : {'all', 'repeat'}
+        With the first purchase, or without it as in Fader and Hardie (2013), note 025.
+    """
+    if spend_from == "repeat":
+        return table["frequency"], table["monetary_value"]
+    count = table["frequency"] + 1
+    total = table["monetary_value"] * table["frequency"] + table["first_value"]
+    return count, (total / count).round(VALUE_DIGITS)
 
 
 def dimensions(table: Table) -> list[str]:

@@ -23,25 +23,63 @@ from clvmodels.exceptions import ConvergenceWarning, DataError
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.lifetimes_engine import ENGINES, compare
 from clvmodels.mbgnbd import MBGNBD
-from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS
+from clvmodels.models import CANDIDATES, SPEND_MODELS, TRANSACTION_MODELS
 from clvmodels.pareto_nbd import ParetoNBD
+from clvmodels.selection import compare_on_holdout
 from pipelines import features
 from pipelines.config import Config
+from pipelines.summaries import SpendFrom
 
 CHURN_ORIGINS = 4
 """Origins, a month apart, on which the churn classifier's trees are grown."""
 
 CHURN_STEP_DAYS = 30
 
+TRIAL_SHARE = 3
+"""Models are compared on the last third of the log that is known."""
+
 
 @dataclass(frozen=True)
 class ChurnData:
-    """What the churn model may learn from one origin."""
+    """What the churn model may learn from one origin.
+
+    Attributes
+    ----------
+    origin : date
+    summary : DataFrame
+        Compressed RFM summary.
+    features : DataFrame
+        One row a customer, known at the origin; no ids.
+    churned : ndarray of bool
+        No purchase within the horizon, in the same order.
+    outcomes : DataFrame
+        purchases and revenue within the horizon, in the same order.
+    """
 
     origin: dt.date
     summary: pd.DataFrame
     features: pd.DataFrame
     churned: np.ndarray[Any, np.dtype[np.bool_]]
+    outcomes: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An earlier day of the log and what followed, by distinct history.
+
+    Attributes
+    ----------
+    known : DataFrame
+        Compressed RFM summary at the earlier day.
+    later : DataFrame
+        The same histories with ``purchases`` from then to the as-of date.
+    days : int
+        From the earlier day to the as-of date.
+    """
+
+    known: pd.DataFrame
+    later: pd.DataFrame
+    days: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +95,12 @@ class TrainingData:
     summary : DataFrame
         Compressed RFM summary (schema.COMPRESSED_SUMMARY).
     spend : DataFrame
-        frequency, monetary_value, weight of the repeat buyers.
+        frequency, monetary_value, weight: purchases that tell of spend, as [train] spend_from.
+    repeat_spend : DataFrame
+        The same without first purchases, for the baseline that never reads them.
+    trial : Trial, optional
+        An earlier day and what followed, on which models are compared; None where the model is
+        named in the configuration.
     cohort_months : DataFrame
         History by cohort and month (schema.COHORT_MONTHS).
     churn : tuple of ChurnData
@@ -68,7 +111,9 @@ class TrainingData:
     first_date: dt.date
     summary: pd.DataFrame
     spend: pd.DataFrame
+    repeat_spend: pd.DataFrame
     cohort_months: pd.DataFrame
+    trial: Trial | None = None
     churn: tuple[ChurnData, ...] = ()
 
 
@@ -85,8 +130,10 @@ class Fitted:
         None where there is too little history for one; ``notes`` says so.
     cohorts : CohortForecaster, optional
         Level and season, cohort by cohort; None where [train] cohort_level is off.
+    spend_from : {'all', 'repeat'}
+        Whether the first purchase says something about the value of later ones.
     notes : tuple of str
-        What fell back, and why.
+        What was chosen or fell back, and why.
     """
 
     as_of: dt.date
@@ -94,6 +141,7 @@ class Fitted:
     spend: SpendModel
     churn: ChurnClassifier | None = None
     cohorts: CohortForecaster | None = None
+    spend_from: SpendFrom = "repeat"
     notes: tuple[str, ...] = field(default=())
 
 
@@ -117,13 +165,30 @@ def extract(purchases: Table, first_date: dt.date, as_of: dt.date, config: Confi
         as_of=as_of,
         first_date=first_date,
         summary=features.compress(summary),
-        spend=features.compress_spend(summary),
+        spend=features.compress_spend(summary, config.train.spend_from),
+        repeat_spend=features.compress_spend(summary, "repeat"),
         cohort_months=features.cohort_months(purchases, as_of),
+        trial=trial(purchases, first_date, as_of) if _is_open(config) else None,
         churn=tuple(
             churn_data(purchases, origin, horizon)
             for origin in churn_origins(first_date, as_of, horizon)
         ),
     )
+
+
+def trial(purchases: Table, first_date: dt.date, as_of: dt.date) -> Trial:
+    """Part the log at two thirds of its length: what was known then, and what followed."""
+    days = (as_of - first_date).days // TRIAL_SHARE
+    earlier = as_of - dt.timedelta(days=days)
+    return Trial(
+        features.compress(features.summary(purchases, earlier, people="all")),
+        features.compress_later(purchases, earlier, as_of),
+        days,
+    )
+
+
+def _is_open(config: Config) -> bool:
+    return config.train.transaction_model == "auto" and config.train.engine == "own"
 
 
 def scoring_table(purchases: Table, as_of: dt.date) -> Table:
@@ -141,22 +206,31 @@ def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnDat
     # In a fixed order, on which splits and the last bits of sums depend.
     table = features.churn_features(purchases, origin).order_by("customer_id").to_pandas()
     labels = features.churn_labels(purchases, origin, horizon_days).to_pandas()
-    churned = table[["customer_id"]].merge(labels, on="customer_id", validate="1:1")["churned"]
+    later = features.customer_totals(
+        purchases, origin, origin + dt.timedelta(days=horizon_days)
+    ).to_pandas()
+    known = table[["customer_id"]].merge(labels, on="customer_id", validate="1:1")
+    known = known.merge(later, on="customer_id", how="left", validate="1:1")
     return ChurnData(
         origin,
         features.compress(features.summary(purchases, origin, people="all")),
         table.drop(columns="customer_id"),
-        churned.to_numpy(dtype=bool),
+        known["churned"].to_numpy(dtype=bool),
+        known[["purchases", "revenue"]].fillna(0.0),
     )
 
 
 def estimate(data: TrainingData, config: Config) -> Fitted:
     """Fit every model on one as-of date's tables."""
+    notes = []
+    if data.trial is not None:
+        config, note = choose_model(data.trial, config)
+        notes.append(note)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         transactions = fit_transactions(data.summary, config)
         spend = fit_spend(data.spend, config)
-    notes = [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    notes += [str(w.message) for w in caught if w.category is ConvergenceWarning]
     cohorts = None
     if config.train.cohort_level:
         cohorts = fit_cohorts(data, config)
@@ -166,7 +240,28 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
         churn = fit_churn(data.churn, config)
     except DataError as error:
         notes.append(f"No churn classifier: {error}")
-    return Fitted(data.as_of, transactions, spend, churn, cohorts, tuple(notes))
+    return Fitted(
+        data.as_of, transactions, spend, churn, cohorts, config.train.spend_from, tuple(notes)
+    )
+
+
+def choose_model(data: Trial, config: Config) -> tuple[Config, str]:
+    """Name the transaction model that tells customers apart best, and say how it was chosen."""
+    names = {kind.__name__: name for name, kind in TRANSACTION_MODELS.items()}
+    try:
+        table = compare_on_holdout(CANDIDATES, data.known, data.later, data.days)
+    except DataError as error:
+        chosen = CANDIDATES[0].__name__
+        note = f"{chosen}, the simplest model: {error}."
+    else:
+        chosen = str(table["model"][0])
+        scores = ", ".join(f"{row.model} {row.mae:.4f}" for row in table.itertuples())
+        note = (
+            f"{chosen} was chosen on the last {data.days} days known: mean absolute error of "
+            f"purchases per customer, level taken out: {scores}."
+        )
+    settings = config.train.model_copy(update={"transaction_model": names[chosen]})
+    return config.model_copy(update={"train": settings}), note
 
 
 def fit_cohorts(data: TrainingData, config: Config) -> CohortForecaster:
@@ -177,11 +272,14 @@ def fit_cohorts(data: TrainingData, config: Config) -> CohortForecaster:
 
 def fit_transactions(summary: pd.DataFrame, config: Config) -> TransactionModel:
     """Fit the purchase model that the configuration names on a compressed summary."""
-    return TRANSACTION_MODELS[_engine(config) + config.train.transaction_model]().fit(summary)
+    name = config.train.transaction_model
+    if name == "auto":  # nothing to choose on: the simplest
+        name = "bgnbd"
+    return TRANSACTION_MODELS[_engine(config) + name]().fit(summary)
 
 
 def fit_spend(spend: pd.DataFrame, config: Config) -> SpendModel:
-    """Fit the spend model on the repeat buyers."""
+    """Fit the spend model on what purchases tell of spend."""
     return SPEND_MODELS[_engine(config) + "gamma_gamma"]().fit(spend)
 
 

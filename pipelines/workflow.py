@@ -81,7 +81,7 @@ def train_job(
     """Fit, backtest and forecast; save the models and the report."""
     with dataset(config, as_of, progress) as data:
         known, fitted = fit(data, config, progress)
-        result = backtest.run(data.purchases, data.first_date, data.as_of, config, progress)
+        result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
         folder = write_report(data, known, fitted, result, config, progress)
     with progress.step("save the models"):
         saved = registry.save(
@@ -90,12 +90,12 @@ def train_job(
             card=card.write(
                 fitted,
                 config,
-                account=data.account.to_dict(),
+                account=data.account.without_rows(),
                 metrics=result.metrics,
                 parity=train.parity(known, fitted),
             ),
             metrics=metric_records(result.metrics),
-            data=data.account.to_dict(),
+            data=data.account.without_rows(),
             promote=promote,
         )
     return Outcome(
@@ -112,7 +112,7 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
     """Replay the past and write the report, without saving models."""
     with dataset(config, as_of, progress) as data:
         known, fitted = fit(data, config, progress)
-        result = backtest.run(data.purchases, data.first_date, data.as_of, config, progress)
+        result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
         folder = write_report(data, known, fitted, result, config, progress)
     return Outcome([*_headline(result), f"report: {folder / PAGE}"], {"report": str(folder)})
 

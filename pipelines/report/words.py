@@ -11,6 +11,10 @@ MODELS: dict[str, tuple[str, str]] = {
         "What this project would have forecast: the cohort forecast and each customer's purchase "
         "model, reconciled so that customers add up to cohorts.",
     ),
+    "customers": (
+        "Customer models alone",
+        "The purchase and spend models that were chosen, summed over customers; no season.",
+    ),
     "bgnbd": (
         "BG/NBD alone",
         "Each customer's buying and leaving (BG/NBD with Gamma-Gamma spend, this project's "
