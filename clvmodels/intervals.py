@@ -97,6 +97,13 @@ PRIOR_ORIGINS = 10.0
 """A model's own intervals are too narrow, because the model is not quite true; so many origins'
 worth of belief is put on that excess before any error has been seen."""
 
+SHARED = 2.5
+"""Successive origins share most of the months they are judged on; so many of them say as much as
+one that stands alone."""
+
+HALF_LIFE_ORIGINS = 2.0
+"""An origin further back had less log behind it, and says less of the errors to come."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -115,19 +122,35 @@ class Spread:
     origins: int = 0
 
 
-def learn_spread(purchases: Array, revenue: Array, origins: int, level: float = LEVEL) -> Spread:
+def learn_spread(purchases: list[Array], revenue: list[Array], level: float = LEVEL) -> Spread:
     """Spread from the reaches of the cells of earlier origins, shrunk to the prior.
 
     The stretch that would have held ``level`` of past actuals is the conformal one (Vovk,
-    Gammerman & Shafer 2005); cells of one origin err together, so the evidence is counted in
-    origins, not cells.
-    """
-    if origins == 0:
-        return Spread()
+    Gammerman & Shafer 2005), here with weights that fall with the age of an origin (Barber,
+    Candes, Ramdas & Tibshirani 2023). Cells of one origin err together, and so do origins
+    that follow each other, so the evidence is counted in origins that stand alone.
 
-    def shrunk(cells: Array) -> float:
-        seen = float(np.quantile(cells, level))
+    Parameters
+    ----------
+    purchases, revenue : list of ndarray
+        Reaches of each origin's cells (see :func:`reach`), earliest origin first.
+    """
+    if not purchases:
+        return Spread()
+    weight = 0.5 ** (np.arange(len(purchases))[::-1] / HALF_LIFE_ORIGINS)
+    origins = float(weight.sum() ** 2 / (weight @ weight)) / SHARED
+
+    def shrunk(cells: list[Array]) -> float:
+        each = np.repeat(weight, [reaches.size for reaches in cells])
+        seen = _weighted_quantile(np.concatenate(cells), each, level)
         belief = PRIOR_ORIGINS * PRIOR_SPREAD**2
         return float(np.sqrt((belief + origins * seen**2) / (PRIOR_ORIGINS + origins)))
 
-    return Spread(shrunk(purchases), shrunk(revenue), origins)
+    return Spread(shrunk(purchases), shrunk(revenue), len(purchases))
+
+
+def _weighted_quantile(values: Array, weight: Array, level: float) -> float:
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weight[order])
+    position = int(np.searchsorted(share, level * share[-1]))
+    return float(values[order][min(position, values.size - 1)])

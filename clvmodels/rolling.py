@@ -159,11 +159,7 @@ def choose(replays: list[Replay], default: str) -> str:
 
 def spread_of(replays: list[Replay]) -> Spread:
     """How far the intervals must be stretched, from the replays that measured their reach."""
-    measured = [r for r in replays if r.reach_purchases.size]
-    if not measured:
-        return Spread()
+    measured = sorted((r for r in replays if r.reach_purchases.size), key=lambda r: r.origin)
     return intervals.learn_spread(
-        np.concatenate([r.reach_purchases for r in measured]),
-        np.concatenate([r.reach_revenue for r in measured]),
-        len(measured),
+        [r.reach_purchases for r in measured], [r.reach_revenue for r in measured]
     )

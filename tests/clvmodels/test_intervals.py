@@ -40,12 +40,25 @@ def test_reach_is_the_stretch_that_just_holds_the_actual(actual):
 
 
 def test_spread_moves_from_the_prior_to_the_evidence():
-    cells = np.full(50, 3.0)
-    few = intervals.learn_spread(cells, cells, 1).purchases
-    many = intervals.learn_spread(cells, cells, 1000).purchases
-    assert intervals.PRIOR_SPREAD < few < many < 3.0
-    assert many == pytest.approx(3.0, rel=0.01)
-    assert intervals.learn_spread(cells, cells, 0) == intervals.Spread()
+    cells = [np.full(50, 3.0)]
+    few, more = (intervals.learn_spread(cells * n, cells * n).purchases for n in (1, 6))
+    assert intervals.PRIOR_SPREAD < few < more < 3.0
+    assert intervals.learn_spread([], []) == intervals.Spread()
+
+
+def test_late_errors_count_more_than_early_ones():
+    early_bad = [np.full(20, 4.0)] + [np.full(20, 1.0)] * 5
+    late_bad = early_bad[::-1]
+    better = intervals.learn_spread(early_bad, late_bad)
+    assert better.purchases <= better.revenue
+    assert better.purchases < intervals.learn_spread(late_bad, late_bad).purchases
+
+
+def test_equal_weights_give_the_plain_quantile(monkeypatch):
+    monkeypatch.setattr(intervals, "HALF_LIFE_ORIGINS", 1e9)
+    monkeypatch.setattr(intervals, "PRIOR_ORIGINS", 0.0)
+    reaches = [np.arange(1.0, 51.0), np.arange(51.0, 101.0)]
+    assert intervals.learn_spread(reaches, reaches).purchases == pytest.approx(90.5, abs=0.6)
 
 
 def test_counts_have_the_variance_asked_for():
