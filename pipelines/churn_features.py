@@ -9,6 +9,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table, Value
 
+from pipelines.dialect import double
 from pipelines.summaries import days_between, dimensions, of_people
 
 WINDOWS = (30, 90, 180, 365)
@@ -106,8 +107,8 @@ def _derive(facts: Table, origin: dt.date) -> Table:
     for name in ("purchases", "spend"):
         recent, both = facts[f"{name}_90"], facts[f"{name}_180"]
         features[f"trend_{name}"] = (2 * recent - both).cast("float64")
-    features["origin_month_sin"] = ibis.literal(math.sin(angle))
-    features["origin_month_cos"] = ibis.literal(math.cos(angle))
+    features["origin_month_sin"] = double(math.sin(angle))
+    features["origin_month_cos"] = double(math.cos(angle))
     features["first_purchase_month"] = facts["first"].month().cast("float64")
     return facts.select("customer_id", **features, **{n: facts[n] for n in dimensions(facts)})
 

@@ -227,6 +227,11 @@ def _timestamp(
     return ibis.ifelse(valid, built, ibis.null("timestamp"))
 
 
+def double(value: float) -> NumericValue:
+    """Return a constant in double precision (PostgreSQL takes a plain one for an exact decimal)."""
+    return ibis.literal(repr(value)).cast("float64")
+
+
 def materialise(connection: BaseBackend, table: Table) -> Table:
     """Evaluate a table once and keep it in the engine until the connection closes."""
     name = ibis.util.gen_name("clv")

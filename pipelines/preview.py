@@ -45,10 +45,14 @@ def examples(
         rows = coded.filter(coded.reason == lines.REASONS.index(reason)).limit(EXAMPLES).execute()
         text = f"clv_{_SHOWN[reason]}"
         found[reason] = [
-            (f"row {line.clv_row} " if numbered else "") + repr(getattr(line, text))
+            (f"row {line.clv_row} " if numbered else "") + _shown(getattr(line, text))
             for line in rows.sort_values("clv_row").itertuples()
         ]
     return found
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else "empty"
 
 
 def _raw_texts(raw: Table, config: Config) -> dict[str, Column]:
