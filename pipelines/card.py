@@ -53,7 +53,7 @@ def write(
         *(_parameters(model) for model in (fitted.transactions, fitted.spend)),
         _churn(fitted),
         "## The same data by the lifetimes package",
-        "Both engines fit the same model by maximum likelihood; the log-likelihoods should agree, "
+        "Both engines fit BG/NBD and Gamma-Gamma by maximum likelihood; the log-likelihoods agree, "
         "and where they do not the higher one is the better fit.",
         _table(parity, digits=6),
         "## How good past forecasts were",

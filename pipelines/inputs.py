@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines import fit_quality, train
+from pipelines import fit_quality
 from pipelines.backtest import BacktestResult
 from pipelines.config import Config
 from pipelines.deliver import Delivered
@@ -47,6 +47,7 @@ def gather(
     result: BacktestResult,
     made: Delivered,
     config: Config,
+    parity: pd.DataFrame,
     tracked: Tracked | None = None,
 ) -> ReportInputs:
     """Collect the tables of a report; none of them holds a single customer."""
@@ -66,7 +67,7 @@ def gather(
         alive_matrix=alive_matrix(fitted, known.summary),
         frequency_histogram=fit_quality.frequency_histogram(fitted, known),
         diagnostics=fit_quality.tables(fitted, known) | fit_quality.conditional(result.conditional),
-        model=model_facts(known, fitted),
+        model=model_facts(fitted, parity),
         months=made.months,
         totals=made.totals,
         tracking=tracked.table if tracked else pd.DataFrame(),
@@ -90,7 +91,7 @@ def alive_matrix(fitted: Fitted, summary: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="T")
 
 
-def model_facts(known: TrainingData, fitted: Fitted) -> dict[str, Any]:
+def model_facts(fitted: Fitted, parity: pd.DataFrame) -> dict[str, Any]:
     """Parameters with intervals, log-likelihoods, the other engine's fit, and notes."""
     models = (fitted.transactions, fitted.spend)
     tables = [
@@ -101,6 +102,6 @@ def model_facts(known: TrainingData, fitted: Fitted) -> dict[str, Any]:
         "label": " x ".join(type(m).__name__ for m in models),
         "parameters": pd.concat(tables).to_dict("records"),
         "log_likelihood": {type(m).__name__: m.log_likelihood_ for m in models},
-        "parity": train.parity(known, fitted).to_dict("records"),
+        "parity": parity.to_dict("records"),
         "notes": list(fitted.notes),
     }

@@ -77,7 +77,10 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
                 tracked = Tracked(last[0], track(data, *last))
         known = train.extract(data.purchases, data.first_date, data.as_of, config)
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
-        folder = workflow.write_report(data, known, fitted, result, config, progress, tracked)
+        parity = workflow.check_fit(known, progress)
+        folder = workflow.write_report(
+            data, known, fitted, result, config, progress, parity, tracked
+        )
     return Outcome(
         [
             *workflow.hindsight(fitted, data.as_of),

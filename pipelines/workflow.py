@@ -75,6 +75,12 @@ def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData
         return known, train.estimate(known, config)
 
 
+def check_fit(known: TrainingData, progress: Progress) -> pd.DataFrame:
+    """Fit the reference models by both engines."""
+    with progress.step("check the fit against the lifetimes package"):
+        return train.parity(known)
+
+
 def train_job(
     config: Config, as_of: dt.date | None, progress: Progress, promote: bool = True
 ) -> Outcome:
@@ -82,7 +88,8 @@ def train_job(
     with dataset(config, as_of, progress) as data:
         known, fitted = fit(data, config, progress)
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
-        folder = write_report(data, known, fitted, result, config, progress)
+        parity = check_fit(known, progress)
+        folder = write_report(data, known, fitted, result, config, progress, parity)
     with progress.step("save the models"):
         saved = registry.save(
             fitted,
@@ -92,7 +99,7 @@ def train_job(
                 config,
                 account=data.account.without_rows(),
                 metrics=result.metrics,
-                parity=train.parity(known, fitted),
+                parity=parity,
             ),
             metrics=metric_records(result.metrics),
             data=data.account.without_rows(),
@@ -113,7 +120,8 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
     with dataset(config, as_of, progress) as data:
         known, fitted = fit(data, config, progress)
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
-        folder = write_report(data, known, fitted, result, config, progress)
+        parity = check_fit(known, progress)
+        folder = write_report(data, known, fitted, result, config, progress, parity)
     return Outcome([*_headline(result), f"report: {folder / PAGE}"], {"report": str(folder)})
 
 
@@ -263,12 +271,15 @@ def write_report(
     result: BacktestResult,
     config: Config,
     progress: Progress,
+    parity: pd.DataFrame,
     tracked: Tracked | None = None,
 ) -> Path:
     """Forecast every customer and write the as-of date's report folder, whole or not at all.
 
     Parameters
     ----------
+    parity : DataFrame
+        Of :func:`pipelines.train.parity`.
     tracked : Tracked, optional
         An earlier forecast and what happened since (see :mod:`pipelines.refresh`).
     """
@@ -279,7 +290,9 @@ def write_report(
     ):
         grid = forecast.default_grid(data.as_of, config)
         made = deliver.write(fitted, data.purchases, data.first_date, grid, beside, config)
-        summary = summarize(inputs.gather(data, known, fitted, result, made, config, tracked))
+        summary = summarize(
+            inputs.gather(data, known, fitted, result, made, config, parity, tracked)
+        )
         content = {
             "schema_version": SCHEMA_VERSION,
             "name": config.name,

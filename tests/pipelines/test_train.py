@@ -138,7 +138,7 @@ def test_every_configurable_model_is_fitted_and_compared(known, config, engine, 
     fitted = train.Fitted(
         AS_OF, train.fit_transactions(known.summary, chosen), train.fit_spend(known.spend, chosen)
     )
-    table = train.parity(known, fitted).set_index(["model", "quantity"])
+    table = train.parity(known).set_index(["model", "quantity"])
     assert list(table.columns) == ["own", "lifetimes", "difference"]
     for name in set(table.index.get_level_values("model")):
         row = table.loc[(name, "log_likelihood")]
