@@ -31,6 +31,10 @@ class RateOptions:
     ----------
     season : bool
         Whether months of the year differ.
+    cohorts : bool
+        Whether cohorts differ in level.
+    bends : bool
+        Whether the age effect may depart from a power of age.
     company : bool
         Whether company-wide purchases help to tell season from age.
     damping : float
@@ -39,9 +43,14 @@ class RateOptions:
         Prior of the slope of log rate in log age: repeat rates fall as a power of age.
     season_sd, period_sd, cohort_sd, bend_sd : float
         Prior guesses of the spread of effects, in logs.
+    season_sd_alone : float
+        The guess for season in a log without a company-wide series, where season and age can
+        hardly be told apart.
     """
 
     season: bool = True
+    cohorts: bool = True
+    bends: bool = True
     company: bool = True
     damping: float = 0.7
     age_slope: float = -0.35
@@ -164,10 +173,12 @@ def _blocks(
         Fixed("level", np.ones((cells.size, 1))),
         Fixed("age", space.age(cells), options.age_slope, options.age_slope_sd),
         Fixed("first_month", space.first_month(cells)),
-        Shrunk("age_bends", space.age_bends(cells), options.bend_sd, 8.0),
-        Shrunk("cohort", space.cohort(cells), options.cohort_sd, 4.0),
         Shrunk("period", space.period(cells.period), options.period_sd, 10.0),
     ]
+    if options.bends:
+        blocks.append(Shrunk("age_bends", space.age_bends(cells), options.bend_sd, 8.0))
+    if options.cohorts:
+        blocks.append(Shrunk("cohort", space.cohort(cells), options.cohort_sd, 4.0))
     if options.season:
         sd = options.season_sd_alone if alone else options.season_sd
         blocks.append(Shrunk("season", season(cells.period), sd, 4.0))
