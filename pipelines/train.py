@@ -32,6 +32,8 @@ CHURN_ORIGINS = 4
 """Origins, a month apart, on which the churn classifier's trees are grown."""
 
 CHURN_STEP_DAYS = 30
+CHURN_CUSTOMERS = 250_000
+"""The classifier learns from a sample of at most about so many customers an origin."""
 
 TRIAL_SHARE = 3
 """Models are compared on the last third of the log that is known."""
@@ -201,17 +203,20 @@ def scoring_table(purchases: Table, as_of: dt.date) -> Table:
 
 def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnData:
     """Features known at ``origin`` and what happened in the ``horizon_days`` after it."""
+    summary = features.compress(features.summary(purchases, origin, people="all"))
+    share = min(1.0, CHURN_CUSTOMERS / max(summary["weight"].sum(), 1.0))
+    sample = features.sample_customers(purchases, share)
     # In a fixed order, on which splits and the last bits of sums depend.
-    table = features.churn_features(purchases, origin).order_by("customer_id").to_pandas()
-    labels = features.churn_labels(purchases, origin, horizon_days).to_pandas()
+    table = features.churn_features(sample, origin).order_by("customer_id").to_pandas()
+    labels = features.churn_labels(sample, origin, horizon_days).to_pandas()
     later = features.customer_totals(
-        purchases, origin, origin + dt.timedelta(days=horizon_days)
+        sample, origin, origin + dt.timedelta(days=horizon_days)
     ).to_pandas()
     known = table[["customer_id"]].merge(labels, on="customer_id", validate="1:1")
     known = known.merge(later, on="customer_id", how="left", validate="1:1")
     return ChurnData(
         origin,
-        features.compress(features.summary(purchases, origin, people="all")),
+        summary,
         table.drop(columns="customer_id"),
         known["churned"].to_numpy(dtype=bool),
         known[["purchases", "revenue"]].fillna(0.0),
