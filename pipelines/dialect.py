@@ -239,6 +239,7 @@ def materialise(connection: BaseBackend, table: Table) -> Table:
         return connection.create_table(name, table, temp=True)
     # Spark has no temporary tables; a persisted data frame spills to the executors' disks.
     frame = connection._session.sql(connection.compile(table)).persist()
+    connection.clv_persisted.append(frame)
     frame.createOrReplaceTempView(name)
     return connection.table(name)
 

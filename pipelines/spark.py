@@ -57,9 +57,12 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     # Ibis sets the session to UTC; times without an offset are the source's local clock.
     session.conf.set(_ZONE, config.calendar.local_zone_of_source)
     session.conf.set(_ARROW, "true")
+    connection.clv_persisted = []  # what dialect.materialise keeps on the executors
     try:
         yield connection
     finally:
+        for frame in connection.clv_persisted:
+            frame.unpersist()
         if started:
             session.stop()
         else:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from clvmodels.exceptions import CheckFailedError
+from clvmodels.exceptions import CheckFailedError, ConfigError
 from pipelines import batches, checks, features, transactions
 from pipelines.config import Consent
 
@@ -211,3 +211,16 @@ def test_a_log_of_words_is_read_alike(place, tmp_path):
     config = config.model_copy(update={"consent": Consent(**where)})
     with transactions.load(config, dt.date(2023, 6, 30)) as data:
         assert data.summary.customer_id.execute().tolist() == ["00001"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "log; DROP TABLE log", "no.such.log"])
+def test_a_table_that_is_not_there_is_named_and_nothing_is_run(place, name):
+    config = place(logs.messy_log(customers=5))
+    source = config.source.model_copy(update={"table": name})
+    if config.source.kind == "spark":
+        source = source.model_copy(update={"path": None})
+    missing = config.model_copy(update={"source": source})
+    with pytest.raises(ConfigError, match="no table or view named"), transactions.load(missing):
+        pass
+    with transactions.load(config) as data:
+        assert data.account.customers > 0
