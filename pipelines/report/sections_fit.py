@@ -140,7 +140,7 @@ def _spend_distribution(
             Column("observed", "Customers, observed", "integer"),
             Column("expected", "Customers, expected by the model", "number"),
         ],
-        title="Repeat buyers by the mean value of their purchases",
+        title="Customers by the mean value of their purchases",
         sheet="Spend",
     )
     section.workbook_only += (name,)
@@ -148,7 +148,7 @@ def _spend_distribution(
     peak = shown.loc[shown["observed"].idxmax()]
     section.charts[name] = plain(
         {
-            "title": "Repeat buyers by mean value of a purchase: observed and expected",
+            "title": "Customers by mean value of a purchase: observed and expected",
             "alt": "Bars of observed customers by mean value of a purchase, and the model's curve. "
             f"Most are between {words.amount(peak['low'])} and "
             f"{words.amount(peak['high'], inputs.currency)}.",
@@ -170,12 +170,12 @@ def _spend_by_frequency(
     section.tables[name] = table(
         frame,
         [
-            Column("frequency", "Repeat purchases"),
+            Column("frequency", "Purchases that tell of spend"),
             Column("customers", "Customers", "integer"),
             Column("mean_value", money("Mean purchase", inputs.currency), "currency"),
             Column("standard_error", "Standard error", "currency"),
         ],
-        title="Mean value of a purchase by repeat purchases",
+        title="Mean value of a purchase by number of purchases",
         sheet="Spend by frequency",
         note=note,
     )

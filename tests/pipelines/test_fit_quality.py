@@ -24,10 +24,13 @@ def known():
     month = pd.DatetimeIndex(np.datetime64("2023-01-01") + log.day.astype("timedelta64[D]"))
     repeat = np.append(False, log.customer[1:] == log.customer[:-1])
     counts = pd.Series(repeat).groupby(month.to_period("M").start_time).sum()
+    spend = summary.query("frequency > 0")[["frequency", "monetary_value"]].assign(weight=1.0)
     return TrainingData(
         as_of=dt.date(2023, 12, 31),
+        first_date=dt.date(2023, 1, 1),
         summary=summary[["frequency", "recency", "T"]].assign(weight=1.0),
-        spend=summary.query("frequency > 0")[["frequency", "monetary_value"]].assign(weight=1.0),
+        spend=spend,
+        repeat_spend=spend,
         cohort_months=pd.DataFrame(
             {
                 "cohort": pd.Timestamp("2023-01-01"),
