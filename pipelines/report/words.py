@@ -15,10 +15,14 @@ MODELS: dict[str, tuple[str, str]] = {
         "Customer models alone",
         "The purchase and spend models that were chosen, summed over customers; no season.",
     ),
+    "customers": (
+        "Customer models alone",
+        "The chosen purchase and spend models, summed over customers; no season or cohort effects.",
+    ),
     "bgnbd": (
         "BG/NBD alone",
         "Each customer's buying and leaving (BG/NBD with Gamma-Gamma spend, this project's "
-        "estimators), summed over customers; no season.",
+        "estimators, repeat purchases only), summed over customers; no season.",
     ),
     "mbgnbd": ("MBG/NBD alone", "As BG/NBD, and a customer may leave after the first purchase."),
     "pareto_nbd": ("Pareto/NBD alone", "As BG/NBD, but a customer may leave at any time."),

@@ -10,6 +10,7 @@ import pytest
 from report_example import AS_OF, ORIGINS, config, example_inputs
 
 from clvmodels.exceptions import MissingColumnError
+from pipelines.candidates import CANDIDATES
 from pipelines.report import ReportInputs, accuracy, summarize, words
 from pipelines.report.tables import plain, records
 
@@ -369,6 +370,12 @@ def test_no_segment_tells_on_a_single_customer():
 )
 def test_against_a_baseline(change, said):
     assert words.against("lifetimes", change).replace(NBSP, " ") == said
+
+
+def test_every_model_of_the_backtest_has_a_label_and_a_line():
+    for name in CANDIDATES:
+        assert words.model_label(name) != name or name == "lifetimes"
+        assert words.model_line(name).endswith(".")
 
 
 @pytest.mark.parametrize(
