@@ -133,12 +133,12 @@ def errors_by_model(chart: Chart) -> Figure:
         for y, value in zip(place, wape, strict=True):
             text = words.percent(float(value)) if np.isfinite(value) else "none"
             ax.text(np.nan_to_num(value) + 0.02 * widest, y, text, va="center", fontsize=9)
-        ax.set_xlim(0, widest * 1.25)
+        ax.set_xlim(0, widest * 1.3)
         ax.set_yticks(place, chart["models"])
         ax.grid(visible=False)
         ax.set_title(name, fontsize=9.5, color=INK, loc="left")
         percents(ax.xaxis)
-        ax.locator_params(axis="x", nbins=4)
+        ax.locator_params(axis="x", nbins=3, prune="upper")
     title(figure, chart["title"])
     return figure
 

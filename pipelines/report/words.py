@@ -15,10 +15,6 @@ MODELS: dict[str, tuple[str, str]] = {
         "Customer models alone",
         "The purchase and spend models that were chosen, summed over customers; no season.",
     ),
-    "customers": (
-        "Customer models alone",
-        "The chosen purchase and spend models, summed over customers; no season or cohort effects.",
-    ),
     "bgnbd": (
         "BG/NBD alone",
         "Each customer's buying and leaving (BG/NBD with Gamma-Gamma spend, this project's "
