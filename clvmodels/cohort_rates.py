@@ -23,6 +23,10 @@ YOUNG_GROWTH_SD = 0.7
 rarely gains or loses more than a quarter in a year; the acquisitions of a young one may double."""
 
 
+LEAST_DAYS = 20
+"""Days of a month that must be known for the company's purchases in it to speak for its season."""
+
+
 @dataclass(frozen=True)
 class RateOptions:
     """What the rate model may contain, and the prior guesses that the data then overrule.
@@ -140,11 +144,11 @@ def fit_rates(
     if company != "none":
         series = table.total_purchases if company == "total" else table.first_purchases
         growth = MATURE_GROWTH_SD if company == "total" else YOUNG_GROWTH_SD
-        months = table.months[table.month_days > 0]
-        rows = by_period.columns(months)
-        blocks = _with_company(blocks, space, months, growth, rows)
-        response = np.concatenate([response, series])
-        offset = np.concatenate([offset, np.log(table.month_days)])
+        whole = table.month_days >= LEAST_DAYS
+        rows = by_period.columns(table.months[whole])
+        blocks = _with_company(blocks, space, table.months[whole], growth, rows)
+        response = np.concatenate([response, series[whole]])
+        offset = np.concatenate([offset, np.log(table.month_days[whole])])
     fit = fit_loglinear(response, offset, blocks, phi=1.0)
     return RateModel(space, fit, company, by_period, by_cohort)
 
@@ -153,10 +157,10 @@ def company_series(table: CohortTable) -> Company:
     """Which company-wide series can tell season from age in this log."""
     if table.months.size < 4:
         return "none"
-    start = float(table.first_purchases[0])
-    recent = table.first_purchases[-min(6, table.months.size // 2) :]
+    rate = table.first_purchases / table.month_days
+    recent, start = rate[-min(6, table.months.size // 2) :], float(rate[:3].mean())
     level = float(recent.mean())
-    if np.any(recent <= 0) or level <= 0.02 * float(table.first_purchases[:3].mean()):
+    if rate[-2:].sum() <= 0 or level <= 0.02 * start:
         return "none"
     return "total" if start > 1.5 * level else "acquisitions"
 

@@ -143,6 +143,20 @@ def test_a_log_that_starts_mid_life_takes_its_season_from_the_company():
     assert evidence["company_series"] == "total"
 
 
+def test_a_month_hardly_begun_does_not_speak_for_its_season():
+    table = simulated_table(mature=True)
+    late = {"as_of": AS_OF, "log_start": dt.date(2020, 1, 20)}
+    before = CohortForecaster(select=False).fit(table, **late)
+    first = table["period"] == "2020-01-01"
+    altered = table.assign(first_purchases=table["first_purchases"] * np.where(first, 1.1, 1.0))
+    after = CohortForecaster(select=False).fit(altered, **late)
+    np.testing.assert_array_equal(
+        after.model_.rates.fit.coefficients, before.model_.rates.fit.coefficients
+    )
+    whole = CohortForecaster(select=False).fit(altered, AS_OF)
+    assert whole.evidence_["season"] != before.evidence_["season"]
+
+
 def test_a_cohort_sample_has_no_company_series():
     table = simulated_table()
     sample = table[table["cohort"] < "2020-04-01"]
