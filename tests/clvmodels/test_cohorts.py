@@ -30,7 +30,7 @@ def simulated_table(
     quality = np.exp(cohort_sd * rng.standard_normal(months))
     rows = []
     for c, cohort in enumerate(periods):
-        arrivals = new_customers * (4 if mature and c == 0 else 1)
+        arrivals = new_customers * (1 + 4 * np.exp(-c / 2) * mature)
         size = rng.poisson(arrivals * np.exp(season[cohort.month - 1]))
         for p in range(c, months):
             days = size * periods[p].days_in_month * (0.5 if p == c else 1.0)
