@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels import intervals, rolling
+from clvmodels.cohort_evidence import affordable, alternatives, evidence
 from clvmodels.cohort_model import CohortModel, Forecast
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import (
-    CohortTable,
     month_dates,
     month_number,
     read_cohort_months,
@@ -25,9 +25,6 @@ from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts
 
 Array = npt.NDArray[np.float64]
 Level = Literal["cohort_month", "quarter_month", "month", "total"]
-
-SHORT_LOG_MONTHS = 6
-"""With fewer months than this, season and company-wide series are left out."""
 
 _STATE_VERSION = 1
 
@@ -58,10 +55,7 @@ class CohortForecaster:
     spread_ : Spread
         Stretch of the intervals.
     evidence_ : dict
-        What was learned and why, JSON-safe: ``months``, ``purchases``, ``company_series``,
-        ``season_seen_twice``, ``season``, ``season_sd``, ``cohort_sd``, ``period_sd``,
-        ``age_slope``, ``company_growth``, ``kappa``, ``candidates`` (mean WAPE and bias on
-        earlier origins), ``chosen``, ``spread``, ``notes``.
+        What was learned and why, JSON-safe; see :func:`clvmodels.cohort_evidence.evidence`.
 
     Examples
     --------
@@ -117,9 +111,9 @@ class CohortForecaster:
             If a table cannot be used.
         """
         table = read_cohort_months(cohort_months, as_of, log_start)
-        options, notes = _affordable(self.options or RateOptions(), table)
+        options, notes = affordable(self.options or RateOptions(), table)
         covariates = (period_covariates, cohort_covariates)
-        candidates = _candidates(options, table) if self.select else {"default": options}
+        candidates = alternatives(options, table) if self.select else {"default": options}
         replays = rolling.replay(
             cohort_months, table, candidates, *covariates, log_start, reach_of="default"
         )
@@ -129,7 +123,9 @@ class CohortForecaster:
         self.spread_ = rolling.spread_of(replays)
         if not replays:
             notes.append("too few months to replay earlier origins: intervals rest on the prior")
-        self.evidence_ = _evidence(self, table, replays, chosen, notes)
+        self.evidence_ = evidence(
+            self.model_, self.spread_, table, replays, chosen=chosen, notes=notes
+        )
         return self
 
     def forecast(
@@ -256,34 +252,6 @@ class CohortForecaster:
         return replace(model, cohorts=cohorts, customers=counts)
 
 
-def _affordable(options: RateOptions, table: CohortTable) -> tuple[RateOptions, list[str]]:
-    """Leave out what so short a log cannot show, and say so."""
-    notes = []
-    months = table.months.size
-    if months < SHORT_LOG_MONTHS and options.season:
-        options = replace(options, season=False, company=False)
-        notes.append(f"{months} months of log cannot show a season: age and cohort effects only")
-    elif months < 24 and options.season:
-        twice = max(months - 12, 0)
-        notes.append(
-            f"{months} months of log show {twice} months of the year twice; the season of the "
-            "others rests on one sight and is shrunk accordingly"
-        )
-    return options, notes
-
-
-def _candidates(options: RateOptions, table: CohortTable) -> dict[str, RateOptions]:
-    out = {
-        "default": options,
-        "age undamped": replace(options, damping=1.0),
-    }
-    if table.months.size >= rolling.MONTHS_TO_DROP and options.season:
-        out["no season"] = replace(options, season=False, company=False)
-        if options.company:
-            out["no company series"] = replace(options, company=False)
-    return out
-
-
 def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     cells = made.cells
     cohort = {
@@ -302,46 +270,3 @@ def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, npt.NDArray[n
     if level != "total":
         frame["period"] = month_dates(keys[1])
     return frame, group.ravel().astype(np.int64)
-
-
-def _evidence(
-    forecaster: CohortForecaster,
-    table: CohortTable,
-    replays: list[rolling.Replay],
-    chosen: str,
-    notes: list[str],
-) -> dict[str, Any]:
-    rates, values = forecaster.model_.rates, forecaster.model_.values
-    fit = rates.fit
-    season = fit.block("season") if "season" in fit.slices else np.zeros(12)
-    counted = np.bincount(table.months % 12, minlength=12)
-    summary = pd.DataFrame([(r.candidate, r.wape, abs(r.bias)) for r in replays])
-    candidates = {
-        str(name): {
-            "wape": float(rows[1].mean()),
-            "mean_absolute_bias": float(rows[2].mean()),
-            "origins": len(rows),
-        }
-        for name, rows in (summary.groupby(0) if len(summary) else [])
-    }
-    growth = fit.block("company_growth")[0] if rates.company != "none" else None
-    return {
-        "as_of": table.as_of.isoformat(),
-        "months": int(table.months.size),
-        "purchases": int(table.purchases.sum()),
-        "company_series": rates.company,
-        "company_growth": None if growth is None else float(growth),
-        "season_seen_twice": int((counted >= 2).sum()),
-        "season": [float(effect) for effect in season],
-        "season_error": [float(e) for e in fit.standard_errors("season")]
-        if "season" in fit.slices
-        else [],
-        "sds": fit.sds,
-        "value_sds": values.fit.sds,
-        "age_slope": float(fit.block("age")[0]),
-        "kappa": fit.kappa,
-        "candidates": candidates,
-        "chosen": chosen,
-        "spread": asdict(forecaster.spread_),
-        "notes": notes,
-    }

@@ -1,0 +1,75 @@
+"""Replays of earlier origins, and the choices that rest on them."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+from cohort_tables import simulated_table
+
+from clvmodels import rolling
+from clvmodels.cohort_rates import RateOptions
+from clvmodels.cohort_table import read_cohort_months
+from clvmodels.rolling import Replay, choose
+
+NOTHING = np.zeros(0)
+
+
+def made(candidate, month, wape):
+    return Replay(
+        dt.date(2020, month, 28), candidate, np.array([100.0]), np.array([100.0 * (1 + wape)]),
+        NOTHING, NOTHING,
+    )  # fmt: skip
+
+
+def both(default, other):
+    return [made("default", m + 1, w) for m, w in enumerate(default)] + [
+        made("other", m + 1, w) for m, w in enumerate(other)
+    ]
+
+
+def test_a_steady_gain_is_taken():
+    assert choose(both([0.3] * 6, [0.2, 0.21, 0.19, 0.2, 0.2, 0.21]), "default") == "other"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [0.2, 0.6, 0.1, 0.3, 0.0, 0.3],  # better on average, not steadily
+        [0.3] * 6,  # no better
+        [0.4] * 6,  # worse
+    ],
+)
+def test_the_default_stays_otherwise(other):
+    assert choose(both([0.3] * 6, other), "default") == "default"
+
+
+def test_few_origins_choose_nothing():
+    assert choose(both([0.3] * 5, [0.1] * 5), "default") == "default"
+    assert choose([], "default") == "default"
+
+
+def test_replays_see_nothing_after_the_as_of_date():
+    table = simulated_table(months=16)
+    as_of = dt.date(2021, 1, 31)
+    altered = table.copy()
+    altered.loc[altered["period"] > "2021-01-01", ["purchases", "revenue"]] *= 9
+    candidates = {"default": RateOptions()}
+    one, two = (
+        rolling.replay(t, read_cohort_months(t, as_of), candidates, reach_of="default")
+        for t in (table, altered)
+    )
+    assert [r.origin for r in one][-1] == dt.date(2020, 12, 31)
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a.forecast, b.forecast)
+        np.testing.assert_array_equal(a.actual, b.actual)
+        np.testing.assert_array_equal(a.reach_revenue, b.reach_revenue)
+
+
+def test_actuals_are_those_of_the_customers_known_then():
+    table = simulated_table(months=8)
+    as_of = dt.date(2020, 8, 31)
+    replays = rolling.replay(table, read_cohort_months(table, as_of), {"default": RateOptions()})
+    first = replays[0]
+    known = table[(table["cohort"] <= "2020-04-01") & (table["period"] > "2020-04-01")]
+    assert first.origin == dt.date(2020, 4, 30)
+    assert first.actual.sum() == known["purchases"].sum()

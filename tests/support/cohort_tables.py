@@ -1,0 +1,37 @@
+"""Cohort-month tables drawn from a known age, season and cohort effect."""
+
+import numpy as np
+import pandas as pd
+
+SEASON = np.log([0.7, 0.8, 1.0, 1.0, 0.9, 1.0, 1.0, 0.9, 1.1, 1.2, 1.6, 0.9])
+SEASON = SEASON - SEASON.mean()
+
+
+def simulated_table(
+    months=30, new_customers=400, slope=-0.3, season=SEASON, cohort_sd=0.1, seed=0, mature=False
+):
+    """Poisson cohort-months with rate 0.02 (age + 1/2)^slope season cohort, as long as asked."""
+    rng = np.random.default_rng(seed)
+    periods = pd.date_range("2020-01-01", periods=months, freq="MS")
+    quality = np.exp(cohort_sd * rng.standard_normal(months))
+    rows = []
+    for c, cohort in enumerate(periods):
+        arrivals = new_customers * (1 + 4 * np.exp(-c / 2) * mature)
+        size = rng.poisson(arrivals * np.exp(season[cohort.month - 1]))
+        for p in range(c, months):
+            days = size * periods[p].days_in_month * (0.5 if p == c else 1.0)
+            age = max(p - c, 1 / 3)
+            level = 0.01 * (age + 0.5) ** slope * quality[c]
+            mean = days * level * np.exp(season[periods[p].month - 1])
+            bought = rng.poisson(mean)
+            first = size if p == c else 0
+            rows.append(
+                (cohort, periods[p], size, days, bought, 50.0 * bought, first, 40.0 * first)
+            )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "cohort", "period", "customers", "customer_days", "purchases", "revenue",
+            "first_purchases", "first_revenue",
+        ],
+    )  # fmt: skip
