@@ -9,12 +9,13 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from clvmodels import intervals, rolling
 from clvmodels.cohort_evidence import affordable, alternatives, evidence
 from clvmodels.cohort_model import CohortModel, Forecast
 from clvmodels.cohort_rates import RateOptions
-from clvmodels.cohort_table import (
+from clvmodels.cohort_table import CohortTable, 
     month_dates,
     month_number,
     read_cohort_months,
@@ -111,21 +112,9 @@ class CohortForecaster:
             If a table cannot be used.
         """
         table = read_cohort_months(cohort_months, as_of, log_start)
-        options, notes = affordable(self.options or RateOptions(), table)
-        covariates = (period_covariates, cohort_covariates)
-        candidates = alternatives(options, table) if self.select else {"default": options}
-        replays = rolling.replay(
-            cohort_months, table, candidates, *covariates, log_start, reach_of="default"
-        )
-        chosen = rolling.choose(replays, "default") if self.select else "default"
-        self.options_ = candidates[chosen]
-        self.model_ = CohortModel.of(table, self.options_, *covariates)
-        self.spread_ = rolling.spread_of(replays)
-        if not replays:
-            notes.append("too few months to replay earlier origins: intervals rest on the prior")
-        self.evidence_ = evidence(
-            self.model_, self.spread_, table, replays, chosen=chosen, notes=notes
-        )
+        # Matrices this small cost more to share among threads than to multiply.
+        with threadpool_limits(1, user_api="blas"):
+            self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
         return self
 
     def forecast(
@@ -160,7 +149,8 @@ class CohortForecaster:
         model = self._known(customers)
         cells = model.cells(until)
         made = model.forecast(cells, period_covariates)
-        counts, revenue = made.draw(self.draws, self.seed)
+        with threadpool_limits(1, user_api="blas"):
+            counts, revenue = made.draw(self.draws, self.seed)
         keys, group = _grouping(made, level)
         out = keys.copy()
         for name, point, drawn, spread in (
@@ -235,6 +225,30 @@ class CohortForecaster:
         new.spread_ = Spread(**state["spread"])
         new.evidence_ = state["evidence"]
         return new
+
+    def _learn(
+        self,
+        cohort_months: pd.DataFrame,
+        table: CohortTable,
+        log_start: dt.date | None,
+        period_covariates: pd.DataFrame | None,
+        cohort_covariates: pd.DataFrame | None,
+    ) -> None:
+        options, notes = affordable(self.options or RateOptions(), table)
+        covariates = (period_covariates, cohort_covariates)
+        candidates = alternatives(options, table) if self.select else {"default": options}
+        replays = rolling.replay(
+            cohort_months, table, candidates, *covariates, log_start, reach_of="default"
+        )
+        chosen = rolling.choose(replays, "default") if self.select else "default"
+        self.options_ = candidates[chosen]
+        self.model_ = CohortModel.of(table, self.options_, *covariates)
+        self.spread_ = rolling.spread_of(replays)
+        if not replays:
+            notes.append("too few months to replay earlier origins: intervals rest on the prior")
+        self.evidence_ = evidence(
+            self.model_, self.spread_, table, replays, chosen=chosen, notes=notes
+        )
 
     def _fitted(self) -> CohortModel:
         if not hasattr(self, "model_"):
