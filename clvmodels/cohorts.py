@@ -15,7 +15,8 @@ from clvmodels import intervals, rolling
 from clvmodels.cohort_evidence import affordable, alternatives, evidence
 from clvmodels.cohort_model import CohortModel, Forecast
 from clvmodels.cohort_rates import RateOptions
-from clvmodels.cohort_table import CohortTable, 
+from clvmodels.cohort_table import (
+    CohortTable,
     month_dates,
     month_number,
     read_cohort_months,
