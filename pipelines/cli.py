@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -17,10 +17,7 @@ from rich.markup import escape
 from clvmodels.exceptions import ClvError, ConfigError
 from pipelines import config as configuration
 from pipelines import files
-from pipelines.console import Progress, err
-
-if TYPE_CHECKING:
-    from pipelines.workflow import Outcome
+from pipelines.console import Outcome, Progress, err
 
 app = typer.Typer(
     help="Customer lifetime value: from a transaction log to forecasts and a backtest.",
@@ -133,9 +130,11 @@ def check(
     quiet: QuietOption = False,
 ) -> None:
     """Read the source, account for every row, and fail if a limit is broken."""
-    from pipelines import workflow
+    from pipelines import housekeeping
 
-    outcome = workflow.check_job(configuration.load(config), _date(as_of), Progress(quiet), show)
+    outcome = housekeeping.check_job(
+        configuration.load(config), _date(as_of), Progress(quiet), show
+    )
     _tell(outcome, as_json)
     if outcome.facts["broken_limits"]:
         raise typer.Exit(1)
@@ -150,17 +149,17 @@ def erase(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a person from every saved output, and say from where."""
-    from pipelines import workflow
+    from pipelines import housekeeping
 
-    _tell(workflow.erase_job(configuration.load(config), customer), as_json)
+    _tell(housekeeping.erase_job(configuration.load(config), customer), as_json)
 
 
 @models.command("list")
 def list_models(config: ConfigOption, as_json: JsonOption = False) -> None:
     """List the saved versions; the one in use is marked."""
-    from pipelines import workflow
+    from pipelines import housekeeping
 
-    _tell(workflow.list_models(configuration.load(config)), as_json)
+    _tell(housekeeping.list_models(configuration.load(config)), as_json)
 
 
 @models.command("show")

@@ -5,10 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job leaves behind, for people (``lines``) and for programs (``facts``)."""
+
+    lines: list[str]
+    facts: dict[str, Any]
 
 
 class Progress:

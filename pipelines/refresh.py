@@ -12,10 +12,9 @@ from clvmodels.exceptions import DataError
 from clvmodels.months import month_end
 from pipelines import backtest, deliver, features, registry, train, workflow
 from pipelines.config import Config
-from pipelines.console import Progress
+from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
 from pipelines.transactions import Dataset
-from pipelines.workflow import Outcome
 
 
 def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | None:

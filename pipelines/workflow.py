@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,19 @@ from clvmodels.schema import SCHEMA_VERSION
 from pipelines import (
     backtest,
     card,
-    checks,
     deliver,
     files,
     forecast,
     inputs,
-    preview,
-    privacy,
-    quality,
     registry,
     train,
     transactions,
 )
 from pipelines.backtest import BacktestResult
 from pipelines.config import Config
-from pipelines.console import Progress
+from pipelines.console import Outcome, Progress
 from pipelines.deliver import Delivered
 from pipelines.inputs import Tracked
-from pipelines.quality import DataQualityAccount
 from pipelines.report import accuracy, figures, render, summarize
 from pipelines.train import Fitted, TrainingData
 from pipelines.transactions import Dataset
@@ -43,14 +37,6 @@ BACKTEST = "backtest.json"
 PAGE = "backtest.html"
 WORKBOOK = "backtest.xlsx"
 FIGURES = "figures"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a job leaves behind, for people (``lines``) and for programs (``facts``)."""
-
-    lines: list[str]
-    facts: dict[str, Any]
 
 
 def report_folder(config: Config, as_of: dt.date) -> Path:
@@ -184,63 +170,6 @@ def _saved_report(path: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}. Run `clv backtest` again."
         )
     return report
-
-
-def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: int = 0) -> Outcome:
-    """Read the source, account for every row, and show how the first rows are read."""
-    with progress.step("read and check the transactions"):
-        with transactions.load(config, as_of, enforce=False) as data:
-            account = data.account
-            checks.validate(data.purchases, config, data.as_of)
-        first = preview.preview(config, show) if show else None
-    broken = account.broken_limits(config.governance)
-    facts = {**account.to_dict(), "broken_limits": broken}
-    lines = account_lines(account, config)
-    if first is not None:
-        lines += ["", first.to_string(index=False, na_rep="")]
-        facts["first_rows"] = json.loads(first.to_json(orient="records", date_format="iso"))
-    lines += [f"failed: {sentence}" for sentence in broken] or ["every limit is kept"]
-    return Outcome(lines, facts)
-
-
-def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
-    """The data-quality account for people: rows by reason, and what remains."""
-    rows = [("read", account.read, account.source), ("kept", account.kept, "")]
-    rows += [(why, count, quality.MEANING[why]) for why, count in account.set_aside.items()]
-    width = len(f"{account.read:,}")
-    lines = [f"{count:>{width},}  {name:<24} {note}".rstrip() for name, count, note in rows]
-    for reason, shown in account.examples.items():
-        lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
-    return [
-        *lines,
-        f"{account.customers:,} customers, {account.purchases:,} purchases (customer-days), "
-        f"{account.revenue:,.2f} {config.economics.currency}, "
-        f"{account.first_date} to {account.last_date}",
-    ]
-
-
-def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
-    """Remove persons from every saved output, and say from where."""
-    erased = privacy.erase(config, customer_ids)
-    lines = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased]
-    return Outcome(
-        [
-            *(lines or ["no saved output holds them"]),
-            "saved models and report pages hold no customers; the source itself is not touched",
-        ],
-        {"erased": [{"file": str(e.file), "rows": e.rows} for e in erased]},
-    )
-
-
-def list_models(config: Config) -> Outcome:
-    """All saved versions, the one in use marked."""
-    known = registry.versions(config)
-    used = registry.champion(config) if registry.has_champion(config) else None
-    lines = [f"{'*' if v == used else ' '} {v}  {registry.root(config) / v}" for v in known]
-    return Outcome(
-        lines or [f"no saved models of '{config.name}'; run `clv train`"],
-        {"champion": used, "versions": known},
-    )
 
 
 def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
