@@ -5,23 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from clvmodels.value import (
-    DAYS_PER_YEAR,
-    cumulative_ltv,
-    historical_ltv,
-    ltv_to_cac,
-    payback_period,
-)
+from clvmodels.value import DAYS_PER_YEAR, historical_ltv, ltv_to_cac, payback_period
 from pipelines.config import Config
 
 RECENT_MONTHS = 12
 """Months of history that ARPU is taken from, or as many as there are."""
 
+LTV_AGE = 12
+"""Age in months at which LTV is set against CAC, or the oldest age seen."""
+
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
+
+Row = tuple[str, float | None, str, str]
 
 
 def unit_economics(
-    cohort_months: pd.DataFrame, mean_churn: float, clv_per_customer: float, config: Config
+    cohort_months: pd.DataFrame, clv_per_customer: float, config: Config
 ) -> pd.DataFrame:
     """Facts for planning, one row each.
 
@@ -29,59 +28,100 @@ def unit_economics(
     ----------
     cohort_months : DataFrame
         schema.COHORT_MONTHS.
-    mean_churn : float
-        Mean probability of no purchase within the churn horizon.
     clv_per_customer : float
         Mean forecast CLV, in currency.
 
     Returns
     -------
     DataFrame
-        measure, value, unit, meaning.
+        measure, value (None where there is none), unit, meaning.
     """
     economics = config.economics
-    money, horizon = economics.currency, config.train.churn_horizon_days
+    money = economics.currency
     recent = np.sort(cohort_months["period"].unique())[-RECENT_MONTHS:]
     window = cohort_months[cohort_months["period"].isin(recent)]
     months = window["customer_days"].sum() / DAYS_PER_MONTH
-    arpu = float((window["revenue"].sum()) / months) if months else float("nan")
-    churn = 1 - (1 - mean_churn) ** (DAYS_PER_MONTH / horizon)
-    rows: list[tuple[str, float, str, str]] = [
-        ("ARPU", arpu, f"{money} a month", f"repeat revenue per known customer, last {len(recent)} "
-         "months"),
-        ("Churn", churn, "a month", f"from the mean probability of no purchase in {horizon} days"),
-    ]  # fmt: skip
-    if 0 < churn <= 1:
-        rows.append(
-            ("Historical LTV, gross margin", historical_ltv(arpu, economics.margin, churn), money,
-             "ARPU x gross margin / churn, of a customer who has bought once")
-        )  # fmt: skip
-    rows.append(
-        ("CLV", clv_per_customer, money,
-         f"forecast, next {economics.horizon_months} months, discounted, net of cost to serve")
-    )  # fmt: skip
+    arpu = float(window["revenue"].sum() / months) if months else 0.0
+    churn = monthly_churn(cohort_months)
+    rows: list[Row] = [
+        (
+            "ARPU",
+            arpu,
+            f"{money} a month",
+            f"repeat revenue per known customer, last {len(recent)} months",
+        ),
+        (
+            "Churn",
+            churn,
+            "a month",
+            "fall of purchases per customer from month to month, cohorts followed",
+        ),
+        (
+            "Historical LTV, gross margin",
+            historical_ltv(arpu, economics.margin, churn) if 0 < churn <= 1 else None,
+            money,
+            "ARPU x gross margin / churn; empty: purchases did not fall, so it has no end",
+        ),
+        (
+            "CLV",
+            clv_per_customer,
+            money,
+            f"forecast, next {economics.horizon_months} months, discounted, net of cost to serve",
+        ),
+    ]
     if economics.acquisition_cost:
         rows += _against_cost(cohort_months, economics.acquisition_cost, config)
     return pd.DataFrame(rows, columns=["measure", "value", "unit", "meaning"])
 
 
-def _against_cost(
-    cohort_months: pd.DataFrame, cost: float, config: Config
-) -> list[tuple[str, float, str, str]]:
-    """LTV to date of all cohorts by age, against the cost of acquiring a customer."""
+def monthly_churn(cohort_months: pd.DataFrame) -> float:
+    """Mean fall of purchases per customer-day from one month of a cohort to the next.
+
+    From the first full month of a cohort on; 0 where purchases did not fall.
+    """
+    table = cohort_months.sort_values(["cohort", "period"])
+    table = table[(table["period"] > table["cohort"]) & (table["customer_days"] > 0)]
+    by_cohort = table.groupby("cohort")
+    after, days_after = by_cohort["purchases"].shift(-1), by_cohort["customer_days"].shift(-1)
+    as_long = after * table["customer_days"] / days_after
+    followed = as_long.notna()
+    before = float(table.loc[followed, "purchases"].sum())
+    return max(1 - float(as_long[followed].sum()) / before, 0.0) if before > 0 else 0.0
+
+
+def ltv_by_age(cohort_months: pd.DataFrame) -> pd.Series:
+    """Cumulative revenue per customer by age in months, of every cohort that has reached it."""
+    period, cohort = cohort_months["period"].dt, cohort_months["cohort"].dt
+    age = (period.year - cohort.year) * 12 + period.month - cohort.month
+    revenue = cohort_months["revenue"] + cohort_months["first_revenue"]
+    sums = pd.DataFrame({"revenue": revenue, "customers": cohort_months["customers"]})
+    by_age = sums.groupby(age).sum()
+    return (by_age["revenue"] / by_age["customers"]).cumsum()
+
+
+def _against_cost(cohort_months: pd.DataFrame, cost: float, config: Config) -> list[Row]:
     money = config.economics.currency
-    ltv = cumulative_ltv(cohort_months)
-    complete = ltv.groupby("age")["customers"].sum() == ltv[ltv["age"] == 0]["customers"].sum()
-    shared = ltv[ltv["age"].isin(complete[complete].index)]
-    total = (shared["ltv_revenue"] * shared["customers"]).groupby(shared["age"]).sum()
-    margin = total / shared.groupby("age")["customers"].sum() * config.economics.margin
-    reached = float(margin.iloc[-1])
-    age = int(margin.index[-1])
+    margin = ltv_by_age(cohort_months) * config.economics.margin
+    age = min(LTV_AGE, int(margin.index[-1]))
+    months = payback_period(np.diff(margin, prepend=0.0), cost)
     return [
         ("CAC", cost, money, "acquisition cost per customer, as configured"),
-        ("LTV to date, gross margin", reached, money,
-         f"per customer at {age} months, the age that every cohort has reached"),
-        ("LTV / CAC", ltv_to_cac(reached, cost), "ratio", f"gross margin at {age} months over CAC"),
-        ("Payback", payback_period(np.diff(margin, prepend=0.0), cost), "months",
-         "until gross margin per customer repays CAC; empty: not within the ages seen"),
-    ]  # fmt: skip
+        (
+            "LTV to date, gross margin",
+            float(margin[age]),
+            money,
+            f"per customer at {age} months, of the cohorts that have come so far",
+        ),
+        (
+            "LTV / CAC",
+            ltv_to_cac(float(margin[age]), cost),
+            "ratio",
+            f"gross margin at {age} months over CAC",
+        ),
+        (
+            "Payback",
+            months if np.isfinite(months) else None,
+            "months",
+            "until gross margin per customer repays CAC; empty: not within the ages seen",
+        ),
+    ]

@@ -72,7 +72,7 @@ def gather(
         totals=made.totals,
         tracking=tracked.table if tracked else pd.DataFrame(),
         tracked_from=tracked.origin if tracked else None,
-        unit_economics=unit_economics(known.cohort_months, made.mean_churn, made.mean_clv, config),
+        unit_economics=unit_economics(known.cohort_months, made.mean_clv, config),
     )
 
 

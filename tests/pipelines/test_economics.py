@@ -1,0 +1,69 @@
+"""Unit economics worked by hand on a small cohort table."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pipelines import config as configuration
+from pipelines.economics import ltv_by_age, monthly_churn, unit_economics
+
+BASE = {"name": "shop", "source": {"kind": "lifetimes", "dataset": "CDNOW_sample"}}
+
+
+def table() -> pd.DataFrame:
+    """Two cohorts of 10 customers; purchases per customer-day halve each month."""
+    rows = []
+    for cohort, lives in (("2023-01-01", 4), ("2023-02-01", 3)):
+        for age in range(lives):
+            period = pd.Timestamp(cohort) + pd.DateOffset(months=age)
+            days = period.days_in_month
+            rows.append(
+                {
+                    "cohort": pd.Timestamp(cohort),
+                    "period": period,
+                    "customers": 10,
+                    "customer_days": 10 * days if age else 5 * days,
+                    "purchases": days * 8 / 2**age if age else 3,
+                    "revenue": days * 80 / 2**age if age else 30.0,
+                    "first_purchases": 0 if age else 10,
+                    "first_revenue": 0.0 if age else 200.0,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_churn_is_the_fall_from_month_to_month_whatever_the_months_lengths() -> None:
+    assert monthly_churn(table()) == pytest.approx(0.5)
+    growing = table()
+    growing["purchases"] = range(1, len(growing) + 1)
+    assert monthly_churn(growing) == 0.0
+
+
+def test_ltv_by_age_counts_only_the_cohorts_that_have_come_so_far() -> None:
+    ltv = ltv_by_age(table())
+    assert ltv[0] == pytest.approx((2 * 230) / 20)
+    assert ltv[1] == pytest.approx(ltv[0] + (28 * 40 + 31 * 40) / 20)
+    assert ltv[3] == pytest.approx(ltv[2] + 30 * 10 / 10)  # the older cohort alone
+
+
+def test_ltv_against_cac_needs_a_cac() -> None:
+    plain = configuration.parse(BASE)
+    assert "CAC" not in set(unit_economics(table(), 5.0, plain)["measure"])
+    costly = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 12.0}})
+    facts = unit_economics(table(), 5.0, costly).set_index("measure")["value"]
+    arpu = table()["revenue"].sum() / (table()["customer_days"].sum() / (365.25 / 12))
+    assert facts["ARPU"] == pytest.approx(arpu)
+    assert facts["Historical LTV, gross margin"] == pytest.approx(arpu * 0.5 / 0.5)
+    assert facts["LTV / CAC"] == pytest.approx(ltv_by_age(table())[3] * 0.5 / 12.0)
+    # 11.5 of gross margin in the month of acquisition, 59 in the next: half a unit of it is left
+    assert facts["Payback"] == pytest.approx(1 + 0.5 / 59.0)
+
+
+def test_what_has_no_value_is_empty() -> None:
+    never = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 1e9}})
+    growing = table()
+    growing["purchases"] = range(1, len(growing) + 1)
+    facts = unit_economics(growing, 5.0, never).set_index("measure")["value"]
+    assert pd.isna(facts["Payback"])
+    assert pd.isna(facts["Historical LTV, gross margin"])
