@@ -49,12 +49,13 @@ ABLATION: dict[str, RateOptions] = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What was known at an origin, and what followed by cohort quarter and month."""
+    """What was known at an origin, and what followed: by customer, by cohort quarter and month."""
 
     as_of: dt.date
     until: dt.date
     cohort_months: pd.DataFrame
     summary: pd.DataFrame
+    bought: np.ndarray
     actual: pd.DataFrame
 
 
@@ -86,21 +87,42 @@ def customers(clock: bool) -> Forecast:
     """BG/NBD summed over customers, with or without the seasonal clock; purchases only."""
 
     def made(at: Origin) -> pd.DataFrame:
-        grid = month_grid(at.as_of, at.until)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            if clock:
-                bought = at.cohort_months.groupby("period")["purchases"].sum()
-                seasonal = SeasonalClock().fit(at.summary, bought)
-                total = seasonal.expected_purchases(at.summary, at.as_of, grid.edges)
-            else:
-                total = BGNBD().fit(at.summary).expected_purchases(at.summary, grid.edges)
-        monthly = np.diff(total, axis=1, prepend=0.0)
+        grid, monthly = month_grid(at.as_of, at.until), customer_months(at, clock)
         cohort = np.repeat(pd.to_datetime(at.summary["cohort"]).to_numpy(), len(grid.periods))
         period = np.tile(grid.index().to_numpy(), len(at.summary))
         return frame(cohort, period, monthly.ravel(), np.full(monthly.size, np.nan))
 
     return made
+
+
+def customer_months(at: Origin, clock: bool) -> np.ndarray:
+    """Expected purchases by customer and month."""
+    edges = month_grid(at.as_of, at.until).edges
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if clock:
+            bought = at.cohort_months.groupby("period")["purchases"].sum()
+            seasonal = SeasonalClock().fit(at.summary, bought)
+            total = seasonal.expected_purchases(at.summary, at.as_of, edges)
+        else:
+            total = BGNBD().fit(at.summary).expected_purchases(at.summary, edges)
+    return np.diff(total, axis=1, prepend=0.0)
+
+
+def reconciled_customers(origins: list[Origin]) -> pd.DataFrame:
+    """Purchases by customer, scaled to the cohort forecast: does the clock rank better?"""
+    rows = []
+    for at in origins:
+        target = selected(at).pivot_table("purchases", "cohort", "period")
+        cohort = pd.to_datetime(at.summary["cohort"]).to_numpy()
+        for name, clock in (("BG/NBD", False), ("BG/NBD on a seasonal clock", True)):
+            monthly = customer_months(at, clock)
+            base = pd.DataFrame(monthly).groupby(cohort).transform("sum").to_numpy()
+            made = (monthly * target.loc[cohort].to_numpy() / base).sum(axis=1)
+            mae = metrics.mae(at.bought, made) / float(at.bought.mean())
+            rows.append((name, mae, metrics.gini(at.bought, made)))
+    table = pd.DataFrame(rows, columns=["model", "MAE / mean purchases", "Gini"])
+    return table.groupby("model").mean()
 
 
 def frame(cohort: object, period: object, purchases: object, revenue: object) -> pd.DataFrame:
@@ -136,11 +158,15 @@ def score(made: pd.DataFrame, at: Origin) -> dict[str, float]:
 
 def observe(purchases: Table, as_of: dt.date, until: dt.date) -> Origin:
     """Read one origin from the engine."""
+    summary = features.summary(purchases, as_of, people="all").order_by("customer_id").to_pandas()
+    after = features.customer_totals(purchases, as_of, until).to_pandas()
+    bought = after.set_index("customer_id")["purchases"].reindex(summary["customer_id"])
     return Origin(
         as_of,
         until,
         features.cohort_months(purchases, as_of),
-        features.summary(purchases, as_of, people="all").order_by("customer_id").to_pandas(),
+        summary,
+        bought.fillna(0.0).to_numpy(dtype=float),
         features.cohort_actuals(purchases, as_of, until, cohort="quarter"),
     )
 
@@ -197,6 +223,8 @@ def parts(settings: Config, as_of: dt.date | None) -> None:
         chosen = backtest.choose_origins(first, last, settings)
         everyone = [observe(purchases, origin, last) for origin in chosen]
         markdown(compare(VARIANTS, everyone), f"{settings.name}: parts, mean of origins, %")
+        ranked = reconciled_customers(everyone)
+        markdown(ranked, f"{settings.name}: purchases by customer, scaled to the cohorts, %")
         for half in (0, 1):
             low = md5(purchases.customer_id) < "8"
             some = purchases.filter(low if half == 0 else ~low)
