@@ -74,7 +74,8 @@ def assumptions(config: Config) -> list[str]:
     economics, governance = config.economics, config.governance
     money = economics.currency
     return [
-        f"Gross margin is {economics.margin:.1%} of revenue unless the log holds it.",
+        f"Gross margin is {economics.margin:.1%} of revenue, "
+        + ("as observed in the log." if config.columns.margin else "assumed: the log holds none."),
         f"Serving a purchase costs {economics.cost_to_serve:,.2f} {money}.",
         f"Future margin is discounted at {economics.annual_discount_rate:.1%} a year, from the "
         "middle of each month.",

@@ -69,6 +69,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
     """Check, score with the champion, compare the last forecast with actuals, and report."""
     fitted, saved = registry.load(config)
     with workflow.dataset(config, as_of, progress) as data:
+        config = workflow.with_observed_margin(data, config)
         last = previous_forecast(config, data.as_of)
         tracked = None
         if last is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from ibis import _
 
 from clvmodels.exceptions import DataError
 from clvmodels.schema import SCHEMA_VERSION
@@ -53,6 +54,28 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
         yield data
 
 
+def with_observed_margin(data: Dataset, config: Config) -> Config:
+    """Take the gross margin from the log where it holds one, as a share of revenue.
+
+    Raises
+    ------
+    DataError
+        If the log's margin is no share of its revenue.
+    """
+    if "margin" not in data.purchases.columns:
+        return config
+    sums = data.purchases.agg(margin=_.margin.sum(), amount=_.amount.sum()).execute().iloc[0]
+    share = float(sums["margin"] / sums["amount"]) if sums["amount"] > 0 else float("nan")
+    if not 0 <= share <= 1:
+        raise DataError(
+            f"the column '{config.columns.margin}' sums to {sums['margin']:,.2f}, revenue to "
+            f"{sums['amount']:,.2f}; expected a gross margin between nothing and all of it. Take "
+            "[columns] margin out to use [economics] margin instead."
+        )
+    economics = config.economics.model_copy(update={"margin": share})
+    return config.model_copy(update={"economics": economics})
+
+
 def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData, Fitted]:
     """Fit every model at the data's as-of date."""
     with progress.step("read what the models learn from"):
@@ -72,6 +95,7 @@ def train_job(
 ) -> Outcome:
     """Fit, backtest and forecast; save the models and the report."""
     with dataset(config, as_of, progress) as data:
+        config = with_observed_margin(data, config)
         known, fitted = fit(data, config, progress)
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
         parity = check_fit(known, progress)
@@ -104,6 +128,7 @@ def train_job(
 def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
     """Replay the past and write the report, without saving models."""
     with dataset(config, as_of, progress) as data:
+        config = with_observed_margin(data, config)
         known, fitted = fit(data, config, progress)
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
         parity = check_fit(known, progress)
@@ -117,6 +142,7 @@ def forecast_job(
     """Score every customer with a saved model and write both forecast tables."""
     fitted, saved = registry.load(config, version)
     with dataset(config, as_of, progress) as data:
+        config = with_observed_margin(data, config)
         folder = report_folder(config, data.as_of)
         grid = forecast.default_grid(data.as_of, config)
         with (

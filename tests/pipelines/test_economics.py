@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from clvmodels.exceptions import DataError
 from pipelines import config as configuration
+from pipelines import transactions
+from pipelines.config import Config
 from pipelines.economics import ltv_by_age, monthly_churn, unit_economics
+from pipelines.workflow import with_observed_margin
 
 BASE = {"name": "shop", "source": {"kind": "lifetimes", "dataset": "CDNOW_sample"}}
 
@@ -67,3 +73,30 @@ def test_what_has_no_value_is_empty() -> None:
     facts = unit_economics(growing, 5.0, never).set_index("measure")["value"]
     assert pd.isna(facts["Payback"])
     assert pd.isna(facts["Historical LTV, gross margin"])
+
+
+def shop_with_margin(tmp_path: Path, share: float) -> Config:
+    lines = ["who,when,paid,earned"]
+    lines += [f"c{i % 7},2023-01-{1 + i % 28:02d},{10 + i},{(10 + i) * share}" for i in range(40)]
+    (tmp_path / "log.csv").write_text("\n".join(lines))
+    columns = {"customer_id": "who", "timestamp": "when", "amount": "paid", "margin": "earned"}
+    source = {"kind": "csv", "path": "log.csv"}
+    return configuration.parse(
+        {"name": "shop", "source": source, "columns": columns}, base=tmp_path
+    )
+
+
+def test_a_margin_in_the_log_overrules_the_assumed_one(tmp_path: Path) -> None:
+    config = shop_with_margin(tmp_path, 0.6)
+    with transactions.load(config) as data:
+        assert with_observed_margin(data, config).economics.margin == pytest.approx(0.6)
+    assert config.economics.margin == 0.3
+
+
+def test_a_margin_above_the_revenue_is_refused(tmp_path: Path) -> None:
+    config = shop_with_margin(tmp_path, 1.4)
+    with (
+        transactions.load(config) as data,
+        pytest.raises(DataError, match="the column 'earned' sums to"),
+    ):
+        with_observed_margin(data, config)
