@@ -9,7 +9,7 @@ CLV     := $(BIN)/clv
 OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train backtest forecast refresh report check test test-engines test-browser lint format bench clean
+.PHONY: help install train backtest forecast refresh report check test test-slow test-engines test-browser lint format bench clean
 
 help: ## show this help
 	@echo "usage: make TARGET [CONFIG=configs/cdnow.toml] [AS_OF=YYYY-MM-DD] [ARGS=...]"
@@ -69,6 +69,9 @@ format: $(VENV)/.dev ## let ruff mend what it can
 
 test-engines: $(VENV)/.engines ## the same answers on DuckDB, PostgreSQL and Spark
 	@$(BIN)/python -m pytest -m engines $(ARGS)
+
+test-slow: $(VENV)/.dev ## the minutes-long ones: coverage of intervals, full command runs
+	@$(BIN)/python -m pytest -n auto -m "slow and not engines" $(ARGS)
 
 test-browser: $(VENV)/.dev ## open the report in headless Chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
