@@ -10,6 +10,7 @@ import pandas as pd
 from pipelines.config import Config
 from pipelines.train import Fitted
 
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 METRICS = ("wape", "bias", "mae", "gini", "coverage_90")
 
 
@@ -51,6 +52,7 @@ def write(
         "## Parameters",
         "Time in days, money in " + economics.currency + ".",
         *(_parameters(model) for model in (fitted.transactions, fitted.spend)),
+        _cohorts(fitted),
         _churn(fitted),
         "## The same data by the lifetimes package",
         "Both engines fit BG/NBD and Gamma-Gamma by maximum likelihood; the log-likelihoods agree, "
@@ -94,6 +96,26 @@ def _parameters(model: Any) -> str:
     text += f"\n\nLog-likelihood {model.log_likelihood_:,.4f}, {model.n_customers_:,.0f} customers."
     if model.unidentified_:
         text += f" Not pinned down by the data: {', '.join(model.unidentified_)}."
+    return text
+
+
+def _cohorts(fitted: Fitted) -> str:
+    """What the cohort forecast learned, and the evidence on which its parts were chosen."""
+    if fitted.cohorts is None:
+        return ""
+    evidence = fitted.cohorts.evidence_
+    season = pd.DataFrame([evidence["season"]], columns=MONTHS)
+    text = (
+        f"### Cohort forecast\n\n{evidence['months']} months of log; age exponent "
+        f"{evidence['age_slope']:.3f}. Season, log effect by calendar month:\n\n"
+        f"{_table(season, digits=2)}"
+    )
+    if evidence["candidates"]:
+        tried = pd.DataFrame(evidence["candidates"]).T.rename_axis("variant").reset_index()
+        text += (
+            f"\n\nVariants on earlier origins of this log; in use: {evidence['chosen']}.\n\n"
+            f"{_table(tried, digits=3)}"
+        )
     return text
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clvmodels.cohorts import CohortForecaster, Level
 from clvmodels.months import MonthGrid
-from clvmodels.reconcile import reconcile
+from clvmodels.reconcile import Reconciliation, reconcile
 from pipelines.forecast import CustomerMonths
 from pipelines.train import Fitted
 
@@ -37,6 +37,10 @@ class CohortLevel:
         What a customer's expected purchases and revenue are multiplied by.
     forecaster : CohortForecaster, optional
         None where [train] cohort_level is off: the factors are 1 and there are no intervals.
+    corrections : DataFrame
+        cohort, purchases (seen so far), weight (how far the cohort's own correction is believed
+        against the company's, 0 to 1), purchases_factor and revenue_factor (over all months);
+        empty where [train] cohort_level is off.
     """
 
     grid: MonthGrid
@@ -44,6 +48,7 @@ class CohortLevel:
     purchases: Array
     revenue: Array
     forecaster: CohortForecaster | None
+    corrections: pd.DataFrame
 
     def apply(self, cohort: pd.Series, months: CustomerMonths) -> CustomerMonths:
         """Scale customers to their cohorts; ``cohort`` is the month of first purchase."""
@@ -110,19 +115,29 @@ def cohort_level(
     cohorts = pd.DatetimeIndex(np.unique(base["cohort"]))
     shape = (len(cohorts), len(grid.periods))
     if fitted.cohorts is None:
-        return CohortLevel(grid, cohorts, np.ones(shape), np.ones(shape), None)
+        return CohortLevel(grid, cohorts, np.ones(shape), np.ones(shape), None, pd.DataFrame())
     forecaster = fitted.cohorts
     if fitted.as_of != grid.as_of:
         forecaster = CohortForecaster(
             forecaster.options_, select=False, draws=forecaster.draws, seed=forecaster.seed
         ).fit(cohort_months, grid.as_of, log_start=first_date)
     seen = cohort_months.groupby("cohort")["purchases"].sum()
-    found = reconcile(base, forecaster.forecast(grid.until), seen).factors
-    found = found.sort_values(["cohort", "period"])
+    reconciled = reconcile(base, forecaster.forecast(grid.until), seen)
+    found = reconciled.factors.sort_values(["cohort", "period"])
     return CohortLevel(
         grid,
         cohorts,
         found["purchases_factor"].to_numpy().reshape(shape),
         found["revenue_factor"].to_numpy().reshape(shape),
         forecaster,
+        _corrections(reconciled),
     )
+
+
+def _corrections(reconciled: Reconciliation) -> pd.DataFrame:
+    sums = reconciled.factors.groupby("cohort", as_index=False).sum(numeric_only=True)
+    for quantity in QUANTITIES:
+        base = sums[f"{quantity}_base"]
+        sums[f"{quantity}_factor"] = (sums[quantity] / base).where(base > 0)
+    factors = sums[["cohort", *(f"{quantity}_factor" for quantity in QUANTITIES)]]
+    return reconciled.weights.merge(factors, on="cohort", validate="1:1")

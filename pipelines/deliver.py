@@ -66,10 +66,12 @@ class Delivered:
         All cohorts together: period, purchases, revenue, margin, each with _low and _high.
     totals : DataFrame
         quantity, value, low, high over the horizon.
+    corrections : DataFrame
+        Of :class:`pipelines.cohort_level.CohortLevel`.
     customers : int
         Scored one by one.
-    mean_clv, mean_churn : float
-        Over the scored customers: CLV in currency, churn probability.
+    mean_clv : float
+        Over the scored customers, in currency.
     """
 
     grid: MonthGrid
@@ -78,9 +80,9 @@ class Delivered:
     segments: pd.DataFrame
     months: pd.DataFrame
     totals: pd.DataFrame
+    corrections: pd.DataFrame
     customers: int
     mean_clv: float
-    mean_churn: float
 
 
 def write(
@@ -137,9 +139,9 @@ def write(
         segments=sums.segments(),
         months=month_table(cohorts, level, config.economics),
         totals=totals(cohorts, level, grid, config.economics),
+        corrections=level.corrections,
         customers=len(tier),
         mean_clv=float(sums.clv.mean()) if len(tier) else 0.0,
-        mean_churn=sums.mean_churn,
     )
 
 

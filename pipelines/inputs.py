@@ -72,12 +72,24 @@ def gather(
         totals=made.totals,
         tracking=tracked.table if tracked else pd.DataFrame(),
         tracked_from=tracked.origin if tracked else None,
+        corrections=made.corrections,
+        selection=selection(fitted),
         unit_economics=unit_economics(known.cohort_months, made.mean_clv, config),
     )
 
 
 def _latest(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["origin"] == table["origin"].max()] if len(table) else table
+
+
+def selection(fitted: Fitted) -> pd.DataFrame:
+    """The cohort forecast's variants on earlier origins, best first; empty without any."""
+    if fitted.cohorts is None or not fitted.cohorts.evidence_["candidates"]:
+        return pd.DataFrame()
+    evidence = fitted.cohorts.evidence_
+    table = pd.DataFrame(evidence["candidates"]).T.rename_axis("candidate").reset_index()
+    table["chosen"] = ["yes" if c == evidence["chosen"] else "" for c in table["candidate"]]
+    return table.sort_values("wape", ignore_index=True)
 
 
 def alive_matrix(fitted: Fitted, summary: pd.DataFrame) -> pd.DataFrame:

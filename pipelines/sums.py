@@ -28,14 +28,12 @@ class CustomerSums:
         self._margin = economics.margin
         self._values: list[tuple[Array, Array]] = []
         self._segments: list[pd.DataFrame] = []
-        self._churn = 0.0
 
     def add(self, summary: pd.DataFrame, scored: pd.DataFrame) -> None:
         """Add a batch: its scoring table and its forecast."""
         self._values.append(
             (scored["clv"].to_numpy(float), scored["expected_revenue"].to_numpy(float))
         )
-        self._churn += float(scored["churn_probability"].sum())
         figures = pd.DataFrame(
             {
                 "customers": 1,
@@ -55,11 +53,6 @@ class CustomerSums:
     def clv(self) -> Array:
         """CLV of all customers, in the order of the batches, shape (n,)."""
         return np.concatenate([np.empty(0), *(clv for clv, _ in self._values)])
-
-    @property
-    def mean_churn(self) -> float:
-        """Mean churn probability."""
-        return self._churn / max(len(self.clv), 1)
 
     def tiers(self, tier: NDArray[np.str_]) -> pd.DataFrame:
         """Customers, CLV and expected revenue by tier, best tier first."""

@@ -42,6 +42,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "totals": ("quantity", "value"),
     "tracking": ("cohort", "period", "purchases", "revenue", "actual_purchases", "actual_revenue"),
     "unit_economics": ("measure", "value", "unit", "meaning"),
+    "corrections": ("cohort", "purchases", "weight", "purchases_factor", "revenue_factor"),
+    "selection": ("candidate", "wape", "mean_absolute_bias", "origins", "chosen"),
 }
 """Columns that each table must have, unless it is empty."""
 
@@ -105,6 +107,12 @@ class ReportInputs:
         As-of date of the tracked forecast.
     unit_economics : DataFrame
         measure, value, unit, meaning: LTV by the historical formula, LTV against CAC, payback.
+    corrections : DataFrame
+        cohort, purchases (seen), weight, purchases_factor, revenue_factor: what carried customers
+        to the cohort forecast.
+    selection : DataFrame
+        candidate, wape, mean_absolute_bias, origins, chosen: the cohort forecast's variants on
+        earlier origins of the same log.
     diagnostics : dict of DataFrame
         Tables of :mod:`clvmodels.diagnostics` by name, each optional: ``tracking`` (with the
         month in ``period``), ``conditional_frequency``, ``conditional_recency``,
@@ -132,6 +140,8 @@ class ReportInputs:
     tracking: pd.DataFrame = field(default_factory=_none)
     tracked_from: dt.date | None = None
     unit_economics: pd.DataFrame = field(default_factory=_none)
+    corrections: pd.DataFrame = field(default_factory=_none)
+    selection: pd.DataFrame = field(default_factory=_none)
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

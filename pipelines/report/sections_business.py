@@ -91,3 +91,46 @@ def unit_economics(inputs: ReportInputs) -> Section:
         sheet="Unit economics",
     )
     return section
+
+
+def cohort_level(inputs: ReportInputs) -> Section:
+    """What the cohort forecast rests on, and how customers were carried to it."""
+    section = Section("cohort_level", "Season, trend and cohorts")
+    if inputs.corrections.empty:
+        section.missing = "[train] cohort_level is off: customers are summed as they are."
+        return section
+    corrections = inputs.dated("corrections", "cohort")
+    section.text = [
+        "Customer models rank customers but know no season; the cohort forecast does. Every "
+        "customer's month is multiplied by a factor of its cohort and month, so that customers "
+        "add up to cohorts and cohorts to the company. A cohort's own correction is believed as "
+        "far as its purchases bear it out; the rest is the company's."
+    ]
+    section.tables["corrections"] = table(
+        corrections,
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("purchases", "Repeat purchases seen", "integer"),
+            Column("weight", "Weight of its own correction", "percent"),
+            Column("purchases_factor", "Factor of purchases", "ratio"),
+            Column("revenue_factor", "Factor of revenue", "ratio"),
+        ],
+        title="Corrections by cohort",
+        sheet="Corrections",
+        note="Factors over all forecast months; 1 leaves the customer models as they are.",
+    )
+    if not inputs.selection.empty:
+        section.tables["selection"] = table(
+            inputs.selection,
+            [
+                Column("candidate", "Variant"),
+                Column("wape", "Error (WAPE) per cohort-month", "percent"),
+                Column("mean_absolute_bias", "Mean size of bias", "percent"),
+                Column("origins", "Earlier origins", "integer"),
+                Column("chosen", "In use"),
+            ],
+            title="Variants of the cohort forecast on earlier origins of this log",
+            sheet="Selection",
+            note="The default gives way only to a variant that is clearly better at all of them.",
+        )
+    return section

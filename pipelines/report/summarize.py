@@ -35,6 +35,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections_errors.heat_map,
     sections.history_and_forecast,
     sections_business.tracking,
+    sections_business.cohort_level,
     sections_customers.cohort_value,
     sections_errors.calibration,
     sections_customers.alive,
