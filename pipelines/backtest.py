@@ -33,7 +33,7 @@ CUSTOMER_MODELS = ("clv", "lifetimes")
 """Models whose calibration by decile is kept."""
 
 MIN_HISTORY_DAYS = 150
-MIN_HOLDOUT_DAYS = 90
+MIN_HOLDOUT = dt.timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,25 @@ class BacktestResult:
     churn_importance: pd.DataFrame
     conditional: pd.DataFrame
 
+    @classmethod
+    def nothing(cls) -> BacktestResult:
+        """Of a log that is too short for any origin."""
+        columns = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
+        tables = {table.name: pd.DataFrame() for table in fields(cls)}
+        return cls(**tables | {"metrics": pd.DataFrame(columns=columns)})
+
+
+def too_short(first: dt.date, last: dt.date, config: Config) -> str | None:
+    """Say why no origin can be replayed; None where one can."""
+    if any(first < origin < last for origin in config.backtest.origins):
+        return None
+    if month_end(first + dt.timedelta(days=MIN_HISTORY_DAYS)) <= last - MIN_HOLDOUT:
+        return None
+    return (
+        f"a backtest needs about {MIN_HISTORY_DAYS + MIN_HOLDOUT.days} days of data; found {first} "
+        f"to {last}. Give it a longer log, or name [backtest] origins."
+    )
+
 
 def choose_origins(first: dt.date, last: dt.date, config: Config) -> list[dt.date]:
     """Configured origins, or month ends spread over the log.
@@ -108,16 +127,14 @@ def choose_origins(first: dt.date, last: dt.date, config: Config) -> list[dt.dat
     past = {o for o in config.backtest.origins if o < last}
     if past:
         return sorted(past)
+    reason = too_short(first, last, config)
+    if reason:
+        raise DataError(reason)
     ends = []
     day = month_end(first + dt.timedelta(days=MIN_HISTORY_DAYS))
-    while day <= last - dt.timedelta(days=MIN_HOLDOUT_DAYS):
+    while day <= last - MIN_HOLDOUT:
         ends.append(day)
         day = month_end(day + dt.timedelta(days=1))
-    if not ends:
-        raise DataError(
-            f"a backtest needs about {MIN_HISTORY_DAYS + MIN_HOLDOUT_DAYS} days of data; found "
-            f"{first} to {last}. Give it a longer log, or name [backtest] origins."
-        )
     if len(ends) <= config.backtest.max_origins:
         return ends
     chosen = np.linspace(0, len(ends) - 1, config.backtest.max_origins).round().astype(int)

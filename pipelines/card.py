@@ -137,6 +137,8 @@ def _scores(metrics: pd.DataFrame) -> str:
         & metrics["metric"].isin(METRICS)
         & ~metrics["model"].eq("churn")
     ]
+    if rows.empty:
+        return "None could be tested: the log is too short."
     table = rows.pivot_table(
         index=["level", "quantity", "metric"], columns="model", values="value", aggfunc="mean"
     )

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,18 @@ def check_fit(known: TrainingData, progress: Progress) -> pd.DataFrame:
         return train.parity(known)
 
 
+def replay(
+    data: Dataset, fitted: Fitted, config: Config, progress: Progress
+) -> tuple[BacktestResult, Fitted]:
+    """Backtest, or note with the models that the log is too short for one."""
+    reason = backtest.too_short(data.first_date, data.last_date, config)
+    if reason:
+        note = f"No past forecast could be tested: {reason}"
+        return BacktestResult.nothing(), replace(fitted, notes=(*fitted.notes, note))
+    first, last = data.first_date, data.last_date
+    return backtest.run(data.purchases, first, last, config, progress), fitted
+
+
 def train_job(
     config: Config, as_of: dt.date | None, progress: Progress, promote: bool = True
 ) -> Outcome:
@@ -97,7 +110,7 @@ def train_job(
     with dataset(config, as_of, progress) as data:
         config = with_observed_margin(data, config)
         known, fitted = fit(data, config, progress)
-        result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
+        result, fitted = replay(data, fitted, config, progress)
         parity = check_fit(known, progress)
         folder = write_report(data, known, fitted, result, config, progress, parity)
     with progress.step("save the models"):
@@ -263,8 +276,10 @@ def write_report(
 def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:
     """The metrics as backtest.json holds them: one record a figure."""
     columns = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
-    table = metrics[columns].assign(origin=metrics["origin"].dt.strftime("%Y-%m-%d"))
-    return [dict(zip(columns, row, strict=True)) for row in table.itertuples(index=False)]
+    dated = metrics[columns].assign(
+        origin=pd.to_datetime(metrics["origin"]).dt.strftime("%Y-%m-%d")
+    )
+    return [dict(zip(columns, row, strict=True)) for row in dated.itertuples(index=False)]
 
 
 def _draw(summary: dict[str, Any], folder: Path) -> None:
@@ -287,6 +302,8 @@ def _latest_report(config: Config) -> Path:
 
 def _headline(result: BacktestResult) -> list[str]:
     """Error of the product's forecast and of lifetimes by cohort and month, as on the page."""
+    if result.cells.empty:
+        return ["no past forecast could be tested: the log is too short (see the report)"]
     cells = accuracy.longest_horizon(result.cells)
     lines = []
     for quantity in backtest.QUANTITIES:

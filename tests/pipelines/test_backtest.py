@@ -245,14 +245,14 @@ def test_chosen_origins_are_month_ends_with_history_and_holdout(config, first, l
         origins = choose_origins(first, last, settings)
     except DataError:
         # a month end always falls within 31 days
-        assert length < backtest.MIN_HISTORY_DAYS + backtest.MIN_HOLDOUT_DAYS + 31
+        assert length < backtest.MIN_HISTORY_DAYS + backtest.MIN_HOLDOUT.days + 31
         return
     assert 1 <= len(origins) <= most
     assert origins == sorted(set(origins))
     for origin in origins:
         assert origin == month_end(origin)
         assert (origin - first).days >= backtest.MIN_HISTORY_DAYS
-        assert (last - origin).days >= backtest.MIN_HOLDOUT_DAYS
+        assert (last - origin).days >= backtest.MIN_HOLDOUT.days
     everything = choose_origins(first, last, with_origins(config, max_origins=60))
     if len(everything) > most > 1:
         assert (origins[0], origins[-1]) == (everything[0], everything[-1])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from clvmodels.exceptions import DataError
+from pipelines import config as configuration
 from pipelines import workflow
+from pipelines.console import Progress
 
 
 @pytest.fixture
@@ -33,3 +37,21 @@ def test_only_a_model_that_learned_later_days_is_warned_of(days, warned):
     fitted = SimpleNamespace(as_of=learned)
     said = workflow.hindsight(fitted, learned + dt.timedelta(days=days))
     assert bool(said) == warned
+
+
+def test_a_log_too_short_to_replay_is_trained_and_says_so(tmp_path):
+    source = {"kind": "lifetimes", "dataset": "CDNOW_sample"}
+    output = {"models": str(tmp_path / "models"), "reports": str(tmp_path / "reports")}
+    columns = {"timestamp": "date", "amount": "dollar_value"}
+    config = configuration.parse(
+        {"name": "short", "source": source, "columns": columns, "output": output}
+    )
+    outcome = workflow.train_job(config, dt.date(1997, 3, 31), Progress(quiet=True))
+    assert "too short" in outcome.lines[0]
+    folder = Path(outcome.facts["report"])
+    assert json.loads((folder / "backtest.json").read_text())["metrics"] == []
+    assert "No past forecast could be tested" in (folder / "backtest.html").read_text()
+    card = (Path(outcome.facts["model"]) / "model_card.md").read_text()
+    assert "a backtest needs about" in card
+    with pytest.raises(DataError, match="a backtest needs about"):
+        workflow.backtest_job(config, dt.date(1997, 3, 31), Progress(quiet=True))
