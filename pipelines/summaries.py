@@ -76,7 +76,7 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
             VALUE_DIGITS
         ),
         first_purchase=facts.first_purchase,
-        first_value=facts.first_amount.round(VALUE_DIGITS),
+        first_value=facts.first_amount,
         cohort=month_start(facts.first_purchase),
         **{name: facts[name] for name in dimensions(known)},
     )

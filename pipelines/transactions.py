@@ -1,7 +1,8 @@
 """The transaction log as customer-days: read once, accounted for to the last row.
 
 One scan of the source groups the lines by customer and calendar day, and the lines that are set
-aside by their reason; the account is read off the result.
+aside by their reason; the account is read off the result. The larger the log, the more this one
+grouping costs of all: it has no key and no aggregate more than it needs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import ibis
 from ibis import BaseBackend, _
-from ibis.expr.types import Table
+from ibis.expr.types import BooleanColumn, Table, Value
 
 from clvmodels.exceptions import DataError
 from pipelines import consent, lines, quality, sources, summaries
@@ -26,7 +27,10 @@ from pipelines.preview import examples
 from pipelines.quality import DataQualityAccount
 
 AMOUNT_DIGITS = 8
-"""Day totals are rounded to this many decimals, so that the order of summation leaves no trace."""
+"""Sums of a day are rounded to this many decimals: the order of summation leaves no trace."""
+
+_STAND_IN = {code: dt.date(1970, 1, code) for code in range(1, len(lines.REASONS))}
+"""The day in whose place lines set aside are grouped: its day of the month is the reason."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,14 @@ def load(
             days = _customer_days(connection, raw, config, as_of)
             if config.governance.consent != "ignore":
                 days = materialise(connection, consent.apply(connection, days, config, as_of))
-        purchases, orphans = _with_refunds(connection, days)
-        facts = _facts(connection, purchases)
+        known = days.filter(days.reason == 0)
+        counts, facts = _totals(known, connection.name)
+        purchases, orphans = _with_refunds(connection, known, counts["refunds"])
+        if counts["refunds"]:
+            _, facts = _totals(purchases, connection.name)
         last = as_of or facts["last_date"] or dt.date.today()
         summary = materialise(connection, summaries.summary(purchases, last, people="all"))
-        account = _account(connection, days, orphans, facts, config, as_of)
+        account = _account(connection, days, counts, orphans, facts, config, as_of)
         account = replace(
             account,
             customers=int(summary.count().execute()),
@@ -127,10 +134,12 @@ def _customer_days(
 ) -> Table:
     """Materialise one row per kept customer-day and one per reason of setting aside."""
     staged = lines.stage(raw, config, as_of, connection.name)
-    kept = staged.reason == 0
+    # Lines set aside have no customer and no day: their reason takes the day's place, so that the
+    # grouping has two keys instead of three.
+    stand_ins = [(staged.reason == code, ibis.literal(day)) for code, day in _STAND_IN.items()]
     staged = staged.mutate(
-        customer_id=ibis.ifelse(kept, staged.customer_id, ibis.null("string")),
-        date=ibis.ifelse(kept, staged.date, ibis.null("date")),
+        customer_id=ibis.ifelse(staged.reason == 0, staged.customer_id, ibis.null("string")),
+        date=ibis.cases((staged.reason == 0, staged.date), *stand_ins, else_=ibis.null("date")),
     )
     aggregates: dict[str, Any] = {
         "amount": _.amount.sum().round(AMOUNT_DIGITS),
@@ -146,11 +155,51 @@ def _customer_days(
             aggregates[name] = staged[name].argmax(staged.amount)
     if "consent" in staged.columns:
         aggregates["granted"] = ibis.ifelse(consent.granted(staged.consent), 1, 0).min() == 1
-    days = staged.group_by("reason", "customer_id", "date").agg(**aggregates)
-    return materialise(connection, days)
+    days = materialise(connection, staged.group_by("customer_id", "date").agg(**aggregates))
+    aside = days.customer_id.isnull()
+    code = ibis.ifelse(aside, days.date.day(), 0).cast("int8")
+    return days.mutate(reason=code)
 
 
-def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
+def _is_purchase(days: Table) -> BooleanColumn:
+    """A day that nets to more than zero, or holds no refund."""
+    return (days.amount > 0) | ~days.refunded
+
+
+def _totals(table: Table, engine: str) -> tuple[dict[str, int], dict[str, Any]]:
+    """Count the lines behind customer-days, where they still tell, and state what all days hold.
+
+    One scan for both. Before refunds are tied to purchases, every day without one is a purchase.
+    """
+    days = table.count()
+    wanted: dict[str, Value] = {
+        "days": days,
+        "purchases": table.purchase.sum().fill_null(0) if "purchase" in table.columns else days,
+        "revenue": table.amount.sum().fill_null(0.0).round(2),
+        "first_date": table.date.min(),
+        "last_date": table.date.max(),
+        "fingerprint": fingerprint(table, engine).fill_null(0),
+    }
+    counts: dict[str, Value] = {}
+    if "rows" in table.columns:
+        copies = table.copies if "copies" in table.columns else table.rows
+        counts["lines"] = table.rows.sum().fill_null(0)
+        counts["copies"] = copies.sum().fill_null(0)
+        counts["refunds"] = table.rows.sum(where=~_is_purchase(table)).fill_null(0)
+    row = table.agg(**wanted, **counts).execute().iloc[0].to_dict()
+    content = f"{int(row['days'])} {int(row['fingerprint'])}"
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return {name: int(row[name]) for name in counts}, {
+        "purchases": int(row["purchases"]),
+        "refund_days": int(row["days"]) - int(row["purchases"]),
+        "revenue": float(row["revenue"]),
+        "first_date": _as_date(row["first_date"]),
+        "last_date": _as_date(row["last_date"]),
+        "fingerprint": f"{engine}:{digest}",
+    }
+
+
+def _with_refunds(connection: BaseBackend, known: Table, refund_rows: int) -> tuple[Table, int]:
     """Mark purchase days, and tie every refund day to the purchases before it.
 
     A refund before the second purchase can only be of the first. A refund before the first
@@ -158,17 +207,13 @@ def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
     returned. Both look back in time only, so the table serves every earlier origin.
     """
     optional = ("individual", "margin", *lines.DIMENSIONS)
-    extra = [name for name in optional if name in days.columns]
+    extra = [name for name in optional if name in known.columns]
     names = ["customer_id", "date", "amount", "purchase", "refund_of_first", *extra]
-    known = days.filter(_.reason == 0)
-    is_purchase = (known.amount > 0) | ~known.refunded
-    bought = known.filter(is_purchase).mutate(
-        purchase=ibis.literal(1, "int64"), refund_of_first=ibis.literal(False)
-    )
-    refunds = known.filter(~is_purchase)
-    refund_rows = int(refunds.rows.sum().fill_null(0).execute())
+    bought = known if refund_rows == 0 else known.filter(_is_purchase(known))
+    bought = bought.mutate(purchase=ibis.literal(1, "int64"), refund_of_first=ibis.literal(False))
     if refund_rows == 0:
         return bought.select(names), 0
+    refunds = known.filter(~_is_purchase(known))
     earlier = bought.select("customer_id", bought_on=bought.date)
     before = (
         refunds.join(earlier, "customer_id")
@@ -185,50 +230,21 @@ def _with_refunds(connection: BaseBackend, days: Table) -> tuple[Table, int]:
     return bought.select(names).union(tied.select(names)), orphans
 
 
-def _facts(connection: BaseBackend, purchases: Table) -> dict[str, Any]:
-    """Return what one scan of the customer-days tells of all of them."""
-    row = (
-        purchases.agg(
-            purchases=_.purchase.sum().fill_null(0),
-            days=_.count(),
-            revenue=_.amount.sum().fill_null(0.0).round(2),
-            first_date=_.date.min(),
-            last_date=_.date.max(),
-            fingerprint=fingerprint(purchases, connection.name).fill_null(0),
-        )
-        .execute()
-        .iloc[0]
-        .to_dict()
-    )
-    content = f"{int(row['days'])} {int(row['fingerprint'])}"
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return {
-        "purchases": int(row["purchases"]),
-        "refund_days": int(row["days"]) - int(row["purchases"]),
-        "revenue": float(row["revenue"]),
-        "first_date": _as_date(row["first_date"]),
-        "last_date": _as_date(row["last_date"]),
-        "fingerprint": f"{connection.name}:{digest}",
-    }
-
-
 def _account(
     connection: BaseBackend,
     days: Table,
+    counts: dict[str, int],
     orphans: int,
     facts: dict[str, Any],
     config: Config,
     as_of: dt.date | None,
 ) -> DataQualityAccount:
-    aside: dict[str, int] = {}
-    kept = 0
-    for row in days.group_by("reason").agg(**_row_counts(days)).execute().itertuples():
-        if row.reason != 0:
-            aside[lines.REASONS[row.reason]] = int(row.copies)
-            continue
-        kept = int(row.rows) - orphans
-        if row.copies > row.rows:
-            aside["duplicate"] = int(row.copies - row.rows)
+    copies = days.copies if "copies" in days.columns else days.rows
+    by_reason = days.filter(days.reason != 0).group_by("reason").agg(copies=copies.sum())
+    aside = {lines.REASONS[row.reason]: int(row.copies) for row in by_reason.execute().itertuples()}
+    kept = counts["lines"] - orphans
+    if counts["copies"] > counts["lines"]:
+        aside["duplicate"] = counts["copies"] - counts["lines"]
     if orphans:
         aside["refund_without_purchase"] = orphans
     unreadable, shown = rejected(connection, config.source)
@@ -244,11 +260,6 @@ def _account(
         examples={"unreadable": shown} if shown else {},
         **facts,
     )
-
-
-def _row_counts(days: Table) -> dict[str, Any]:
-    copies = _.copies.sum() if "copies" in days.columns else _.rows.sum()
-    return {"rows": _.rows.sum(), "copies": copies}
 
 
 def _nothing_left(account: DataQualityAccount) -> str:
