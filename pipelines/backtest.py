@@ -25,6 +25,7 @@ from pipelines import features, train
 from pipelines.candidates import CANDIDATES, Candidate, Known
 from pipelines.config import Config
 from pipelines.console import Progress
+from pipelines.dialect import held
 from pipelines.train import Fitted
 
 CELL = ["cohort", "period"]
@@ -166,7 +167,9 @@ def observe(
     purchases: Table, first: dt.date, origin: dt.date, last: dt.date, config: Config
 ) -> tuple[Known, Truth]:
     """Read one origin from the engine: what was known and, apart from it, what happened."""
-    table = features.summary(purchases, origin, people="all").order_by("customer_id").to_pandas()
+    with held(features.summary(purchases, origin, people="all")) as summary:
+        table = summary.order_by("customer_id").to_pandas()
+        training = train.extract(purchases, first, origin, config, summary)
     histories = features.churn_features(purchases, origin).to_pandas()
     new = ["customer_id", *histories.columns.difference(table.columns)]
     table = table.merge(histories[new], on="customer_id", how="left", validate="1:1")
@@ -177,7 +180,7 @@ def observe(
     has_labels = origin + dt.timedelta(days=horizon) <= last
     return (
         Known(
-            train.extract(purchases, first, origin, config),
+            training,
             month_grid(origin, last),
             table.drop(columns="customer_id"),
         ),

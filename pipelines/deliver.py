@@ -18,6 +18,7 @@ from clvmodels.value import value_tiers
 from pipelines import features, forecast, train
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
+from pipelines.dialect import held
 from pipelines.privacy import pseudonyms
 from pipelines.sums import CustomerSums, cohort_table, month_table, totals
 from pipelines.train import Fitted
@@ -92,6 +93,7 @@ def write(
     grid: MonthGrid,
     folder: Path,
     config: Config,
+    summary: Table | None = None,
 ) -> Delivered:
     """Score every customer known at the grid's as-of date and write both forecast tables.
 
@@ -109,8 +111,15 @@ def write(
         From the as-of date over the horizon.
     folder : Path
         An existing folder; customers.parquet and cohorts.parquet are written into it.
+    config : Config
+    summary : ibis Table, optional
+        The summary of everybody at the grid's as-of date where it is at hand, such as
+        ``Dataset.summary``; otherwise it is evaluated here, once.
     """
-    base = customer_sums(fitted, purchases, grid)
+    if summary is None:
+        with held(features.summary(purchases, grid.as_of, people="all")) as made:
+            return write(fitted, purchases, first_date, grid, folder, config, made)
+    base = customer_sums(fitted, summary, grid)
     history = features.cohort_months(purchases, grid.as_of)
     level = cohort_level(fitted, base, grid, history, first_date)
     sums = CustomerSums(config.economics)
@@ -118,12 +127,12 @@ def write(
     unranked = folder / f".{CUSTOMERS}"
     with pq.ParquetWriter(unranked, CUSTOMER_SCHEMA) as writer:
         # In a fixed order, so that equal runs write equal files and equal CLVs equal tiers.
-        table = train.scoring_table(purchases, grid.as_of).order_by("customer_id")
-        for summary in forecast.batches(table):
-            alone = forecast.customer_months(fitted, summary, grid)
-            months = level.apply(summary["cohort"], alone)
-            scored = forecast.score(fitted, summary, months, grid, config)
-            sums.add(summary, scored)
+        table = train.scoring_table(purchases, grid.as_of, summary).order_by("customer_id")
+        for batch in forecast.batches(table):
+            alone = forecast.customer_months(fitted, batch, grid)
+            months = level.apply(batch["cohort"], alone)
+            scored = forecast.score(fitted, batch, months, grid, config)
+            sums.add(batch, scored)
             if names is not None:
                 scored["customer_id"] = names.of_all(scored["customer_id"])
             writer.write_table(_arrow(scored.assign(tier=None)))
@@ -145,13 +154,12 @@ def write(
     )
 
 
-def customer_sums(fitted: Fitted, purchases: Table, grid: MonthGrid) -> pd.DataFrame:
-    """Sums of the customer models by cohort and month, of everybody who may be counted."""
+def customer_sums(fitted: Fitted, summary: Table, grid: MonthGrid) -> pd.DataFrame:
+    """Sums of the customer models by cohort and month, of everybody in a summary."""
     parts = []
-    everybody = features.summary(purchases, grid.as_of, people="all").order_by("customer_id")
-    for summary in forecast.batches(everybody):
-        months = forecast.customer_months(fitted, summary, grid)
-        parts.append(forecast.cohort_sums(summary["cohort"], months, grid))
+    for batch in forecast.batches(summary.order_by("customer_id")):
+        months = forecast.customer_months(fitted, batch, grid)
+        parts.append(forecast.cohort_sums(batch["cohort"], months, grid))
     return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
 
 

@@ -7,6 +7,8 @@ are named by expressions only, so that no text of a configuration reaches SQL un
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import ibis
 import ibis.expr.datatypes as dtypes
@@ -242,6 +244,22 @@ def materialise(connection: BaseBackend, table: Table) -> Table:
     connection.clv_persisted.append(frame)
     frame.createOrReplaceTempView(name)
     return connection.table(name)
+
+
+@contextmanager
+def held(table: Table) -> Iterator[Table]:
+    """Evaluate a table once and keep it in its engine inside the ``with`` block only."""
+    connection = table.get_backend()
+    kept = materialise(connection, table)
+    name = kept.op().name
+    try:
+        yield kept
+    finally:
+        if connection.name == "pyspark":
+            connection.clv_persisted.pop().unpersist()
+            connection.drop_view(name)
+        else:
+            connection.drop_table(name)
 
 
 def fingerprint(purchases: Table, engine: str) -> IntegerValue:

@@ -26,6 +26,7 @@ from clvmodels.models import CANDIDATES, SPEND_MODELS, TRANSACTION_MODELS
 from clvmodels.selection import compare_on_holdout
 from pipelines import features
 from pipelines.config import Config
+from pipelines.dialect import held
 from pipelines.summaries import SpendFrom
 
 CHURN_ORIGINS = 4
@@ -157,16 +158,41 @@ def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> lis
     return sorted(origin for origin in origins if origin >= earliest)
 
 
-def extract(purchases: Table, first_date: dt.date, as_of: dt.date, config: Config) -> TrainingData:
-    """Read from the engine what the models learn from, all of it known at ``as_of``."""
-    summary = features.summary(purchases, as_of, people="all")
+def extract(
+    purchases: Table,
+    first_date: dt.date,
+    as_of: dt.date,
+    config: Config,
+    summary: Table | None = None,
+) -> TrainingData:
+    """Read from the engine what the models learn from, all of it known at ``as_of``.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+        ``schema.PURCHASES``.
+    first_date : date
+        First day of the log.
+    as_of : date
+    config : Config
+    summary : ibis Table, optional
+        The summary of everybody at ``as_of`` where it is at hand, such as ``Dataset.summary`` at
+        the data's own as-of date; otherwise it is evaluated here, once.
+    """
+    if summary is None:
+        with held(features.summary(purchases, as_of, people="all")) as made:
+            return extract(purchases, first_date, as_of, config, made)
+    repeat_spend = features.compress_spend(summary, "repeat")
+    spend_from = config.train.spend_from
     horizon = config.train.churn_horizon_days
     return TrainingData(
         as_of=as_of,
         first_date=first_date,
         summary=features.compress(summary),
-        spend=features.compress_spend(summary, config.train.spend_from),
-        repeat_spend=features.compress_spend(summary, "repeat"),
+        spend=repeat_spend
+        if spend_from == "repeat"
+        else features.compress_spend(summary, spend_from),
+        repeat_spend=repeat_spend,
         cohort_months=features.cohort_months(purchases, as_of),
         trial=trial(purchases, first_date, as_of) if _is_open(config) else None,
         churn=tuple(
@@ -180,20 +206,23 @@ def trial(purchases: Table, first_date: dt.date, as_of: dt.date) -> Trial:
     """Part the log at two thirds of its length: what was known then, and what followed."""
     days = (as_of - first_date).days // TRIAL_SHARE
     earlier = as_of - dt.timedelta(days=days)
-    return Trial(
-        features.compress(features.summary(purchases, earlier, people="all")),
-        features.compress_later(purchases, earlier, as_of),
-        days,
-    )
+    later = features.compress_later(purchases, earlier, as_of)
+    history = ["frequency", "recency", "T"]
+    return Trial(later.groupby(history)["weight"].sum().reset_index(), later, days)
 
 
 def _is_open(config: Config) -> bool:
     return config.train.transaction_model == "auto" and config.train.engine == "own"
 
 
-def scoring_table(purchases: Table, as_of: dt.date) -> Table:
-    """Everything a customer is scored by: RFM summary, dimensions and churn features."""
-    summary = features.summary(purchases, as_of)
+def scoring_table(purchases: Table, as_of: dt.date, summary: Table | None = None) -> Table:
+    """Everything a customer is scored by: RFM summary, dimensions and churn features.
+
+    ``summary`` may be given where it is at hand, also that of everybody: who may not be profiled
+    has no churn features, and so no row.
+    """
+    if summary is None:
+        summary = features.summary(purchases, as_of)
     churn = features.churn_features(purchases, as_of)
     return summary.join(
         churn.drop(*(n for n in churn.columns if n in summary.columns and n != "customer_id")),
