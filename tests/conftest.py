@@ -6,11 +6,13 @@ Training runs once a session, as a process of its own; whoever changes files wor
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 from shop import (
     ID_PREFIX,
     TOML,
@@ -28,6 +30,10 @@ from pipelines import config as configuration
 from pipelines.config import Config
 from pipelines.console import Progress
 from pipelines.transactions import Dataset
+
+settings.register_profile("ci", derandomize=True)  # the same examples every time: no flaky runs
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
