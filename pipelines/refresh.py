@@ -75,7 +75,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         if last is not None:
             with progress.step(f"compare the forecast of {last[0]} with what happened"):
                 tracked = Tracked(last[0], track(data, *last))
-        known = train.extract(data.purchases, data.first_date, data.as_of, config)
+        known = train.extract(data.purchases, data.first_date, data.as_of, config, data.summary)
         result, fitted = workflow.replay(data, fitted, config, progress)
         parity = workflow.check_fit(known, progress)
         folder = workflow.write_report(

@@ -80,7 +80,7 @@ def with_observed_margin(data: Dataset, config: Config) -> Config:
 def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData, Fitted]:
     """Fit every model at the data's as-of date."""
     with progress.step("read what the models learn from"):
-        known = train.extract(data.purchases, data.first_date, data.as_of, config)
+        known = train.extract(data.purchases, data.first_date, data.as_of, config, data.summary)
     with progress.step("fit the models"):
         return known, train.estimate(known, config)
 
@@ -162,7 +162,9 @@ def forecast_job(
             progress.step(f"forecast {data.account.customers:,} customers"),
             files.replacing_folder(folder, keep=True) as beside,
         ):
-            made = deliver.write(fitted, data.purchases, data.first_date, grid, beside, config)
+            made = deliver.write(
+                fitted, data.purchases, data.first_date, grid, beside, config, data.summary
+            )
     return Outcome(
         [
             *hindsight(fitted, data.as_of),
@@ -257,7 +259,9 @@ def write_report(
         files.replacing_folder(folder) as beside,
     ):
         grid = forecast.default_grid(data.as_of, config)
-        made = deliver.write(fitted, data.purchases, data.first_date, grid, beside, config)
+        made = deliver.write(
+            fitted, data.purchases, data.first_date, grid, beside, config, data.summary
+        )
         summary = summarize(
             inputs.gather(data, known, fitted, result, made, config, parity, tracked)
         )

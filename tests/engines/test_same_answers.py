@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from clvmodels.exceptions import CheckFailedError, ConfigError
-from pipelines import batches, checks, features, transactions
+from pipelines import batches, checks, features, train, transactions
 from pipelines.config import Consent
 
 pytestmark = [
@@ -178,6 +178,17 @@ def test_scores_are_written_by_the_engine(place, tmp_path):
     expected = expected.sort_values("customer_id", ignore_index=True)
     assert found["customer_id"].tolist() == expected["customer_id"].tolist()
     assert (found["score"] == 2 * expected["frequency"]).all()
+
+
+def test_a_summary_at_hand_gives_what_is_learned_without_it(place):
+    config = place(logs.messy_log(customers=40))
+    with transactions.load(config) as data:
+        tables = set(data.connection.list_tables())
+        given = (data.purchases, data.first_date, data.as_of, config)
+        alone, handed = train.extract(*given), train.extract(*given, data.summary)
+        assert set(data.connection.list_tables()) == tables
+    for name in ("summary", "spend", "repeat_spend"):
+        pd.testing.assert_frame_equal(getattr(alone, name), getattr(handed, name))
 
 
 def test_samples_are_the_same_customers(place):
