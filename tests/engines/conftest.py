@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,12 @@ URI = "CLV_TEST_POSTGRES"
 
 
 @pytest.fixture(scope="session")
-def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres_server.running(tmp_path_factory.mktemp("postgres")) as uri:
+def postgres_uri() -> Iterator[str]:
+    # Not in pytest's own temporary folder: another run of pytest may tidy that up meanwhile.
+    with (
+        tempfile.TemporaryDirectory(prefix="clv-postgres-", ignore_cleanup_errors=True) as folder,
+        postgres_server.running(Path(folder)) as uri,
+    ):
         yield uri
 
 
