@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import steps
 from benchmarks.log import AS_OF, write_log
 from benchmarks.worker import peak_megabytes
-from pipelines import deliver, forecast, train, transactions
+from pipelines import deliver, forecast, train, training_data, transactions
 from pipelines.config import Config
 
 
@@ -36,7 +36,7 @@ def run(config: Config, folder: Path) -> None:
             data = stack.enter_context(transactions.load(config, AS_OF))
         given = (data.purchases, data.first_date)
         with timed("extract"):
-            known = train.extract(*given, data.as_of, config, data.summary)
+            known = training_data.extract(*given, data.as_of, config, data.summary)
         with timed("fit"):
             fitted = train.estimate(known, config)
         with timed("score and write"):

@@ -21,7 +21,7 @@ from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnSample, churn_scores, reliability
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import month_end, month_grid
-from pipelines import features, train
+from pipelines import features, train, training_data
 from pipelines.candidates import CANDIDATES, Candidate, Known
 from pipelines.config import Config
 from pipelines.console import Progress
@@ -53,7 +53,7 @@ class Truth:
 
     customers: pd.DataFrame
     cells: pd.DataFrame
-    churn: train.ChurnData | None
+    churn: training_data.ChurnData | None
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def observe(
     """Read one origin from the engine: what was known and, apart from it, what happened."""
     with held(features.summary(purchases, origin, people="all")) as summary:
         table = summary.order_by("customer_id").to_pandas()
-        training = train.extract(purchases, first, origin, config, summary)
+        training = training_data.extract(purchases, first, origin, config, summary)
     histories = features.churn_features(purchases, origin).to_pandas()
     new = ["customer_id", *histories.columns.difference(table.columns)]
     table = table.merge(histories[new], on="customer_id", how="left", validate="1:1")
@@ -187,7 +187,7 @@ def observe(
         Truth(
             actual[QUANTITIES].fillna(0.0),
             features.cohort_actuals(purchases, origin, last, cohort="quarter"),
-            train.churn_data(purchases, origin, horizon) if has_labels else None,
+            training_data.churn_data(purchases, origin, horizon) if has_labels else None,
         ),
     )
 

@@ -19,7 +19,8 @@ from clvmodels.months import MonthGrid
 from pipelines import forecast, train
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
-from pipelines.train import Fitted, TrainingData
+from pipelines.train import Fitted
+from pipelines.training_data import TrainingData
 
 BOOSTED_ORIGINS = 1
 """Latest origins of the churn model that the gradient-boosting baseline learns from too."""

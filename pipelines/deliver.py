@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid
 from clvmodels.value import value_tiers
-from pipelines import features, forecast, train
+from pipelines import features, forecast, training_data
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.dialect import held
@@ -127,7 +127,7 @@ def write(
     unranked = folder / f".{CUSTOMERS}"
     with pq.ParquetWriter(unranked, CUSTOMER_SCHEMA) as writer:
         # In a fixed order, so that equal runs write equal files and equal CLVs equal tiers.
-        table = train.scoring_table(purchases, grid.as_of, summary).order_by("customer_id")
+        table = training_data.scoring_table(purchases, grid.as_of, summary).order_by("customer_id")
         for batch in forecast.batches(table):
             alone = forecast.customer_months(fitted, batch, grid)
             months = level.apply(batch["cohort"], alone)

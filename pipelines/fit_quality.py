@@ -12,7 +12,8 @@ from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.models import CANDIDATES
 from clvmodels.months import month_end
 from clvmodels.nbd import NBD
-from pipelines.train import Fitted, TrainingData
+from pipelines.train import Fitted
+from pipelines.training_data import TrainingData
 
 MOST_ROWS = 250_000
 """Distinct histories up to which every family is fitted for the comparison."""

@@ -109,7 +109,7 @@ def score(
     Parameters
     ----------
     summary : DataFrame
-        Of :func:`pipelines.train.scoring_table`.
+        Of :func:`pipelines.training_data.scoring_table`.
     months : CustomerMonths
         Of the same customers, reconciled with the cohorts.
 

@@ -15,7 +15,8 @@ from pipelines.config import Config
 from pipelines.deliver import Delivered
 from pipelines.economics import unit_economics
 from pipelines.report import ReportInputs
-from pipelines.train import Fitted, TrainingData
+from pipelines.train import Fitted
+from pipelines.training_data import TrainingData
 from pipelines.transactions import Dataset
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from clvmodels import metrics
 from clvmodels.exceptions import DataError
 from clvmodels.months import month_end
-from pipelines import backtest, deliver, features, registry, train, workflow
+from pipelines import backtest, deliver, features, registry, training_data, workflow
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
@@ -75,7 +75,9 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         if last is not None:
             with progress.step(f"compare the forecast of {last[0]} with what happened"):
                 tracked = Tracked(last[0], track(data, *last))
-        known = train.extract(data.purchases, data.first_date, data.as_of, config, data.summary)
+        known = training_data.extract(
+            data.purchases, data.first_date, data.as_of, config, data.summary
+        )
         result, fitted = workflow.replay(data, fitted, config, progress)
         parity = workflow.check_fit(known, progress)
         folder = workflow.write_report(

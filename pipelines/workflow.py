@@ -24,6 +24,7 @@ from pipelines import (
     inputs,
     registry,
     train,
+    training_data,
     transactions,
 )
 from pipelines.backtest import BacktestResult
@@ -32,7 +33,8 @@ from pipelines.console import Outcome, Progress
 from pipelines.deliver import Delivered
 from pipelines.inputs import Tracked
 from pipelines.report import accuracy, figures, render, summarize
-from pipelines.train import Fitted, TrainingData
+from pipelines.train import Fitted
+from pipelines.training_data import TrainingData
 from pipelines.transactions import Dataset
 
 BACKTEST = "backtest.json"
@@ -80,7 +82,9 @@ def with_observed_margin(data: Dataset, config: Config) -> Config:
 def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData, Fitted]:
     """Fit every model at the data's as-of date."""
     with progress.step("read what the models learn from"):
-        known = train.extract(data.purchases, data.first_date, data.as_of, config, data.summary)
+        known = training_data.extract(
+            data.purchases, data.first_date, data.as_of, config, data.summary
+        )
     with progress.step("fit the models"):
         return known, train.estimate(known, config)
 

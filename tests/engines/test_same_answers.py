@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from clvmodels.exceptions import CheckFailedError, ConfigError
-from pipelines import batches, checks, features, train, transactions
+from pipelines import batches, checks, features, training_data, transactions
 from pipelines.config import Consent
 
 pytestmark = [
@@ -185,7 +185,7 @@ def test_a_summary_at_hand_gives_what_is_learned_without_it(place):
     with transactions.load(config) as data:
         tables = set(data.connection.list_tables())
         given = (data.purchases, data.first_date, data.as_of, config)
-        alone, handed = train.extract(*given), train.extract(*given, data.summary)
+        alone, handed = training_data.extract(*given), training_data.extract(*given, data.summary)
         assert set(data.connection.list_tables()) == tables
     for name in ("summary", "spend", "repeat_spend"):
         pd.testing.assert_frame_equal(getattr(alone, name), getattr(handed, name))

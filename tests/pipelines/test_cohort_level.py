@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines import deliver, features, forecast, train
+from pipelines import deliver, features, forecast, train, training_data
 from pipelines.cohort_level import cohort_level
 
 AS_OF = dt.date(2022, 6, 30)
@@ -17,7 +17,7 @@ AS_OF = dt.date(2022, 6, 30)
 
 @pytest.fixture(scope="module")
 def known(data, config):
-    return train.extract(data.purchases, data.first_date, AS_OF, config)
+    return training_data.extract(data.purchases, data.first_date, AS_OF, config)
 
 
 @pytest.fixture(scope="module")

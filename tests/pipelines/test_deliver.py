@@ -9,14 +9,16 @@ from shop import TRAINED_AS_OF, altered, dataset_of
 
 from clvmodels import schema
 from clvmodels.value import value_tiers
-from pipelines import deliver, forecast, train
+from pipelines import deliver, forecast, train, training_data
 
 AS_OF = TRAINED_AS_OF
 
 
 @pytest.fixture(scope="module")
 def fitted(data, config):
-    return train.estimate(train.extract(data.purchases, data.first_date, AS_OF, config), config)
+    return train.estimate(
+        training_data.extract(data.purchases, data.first_date, AS_OF, config), config
+    )
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,7 @@ def test_nothing_after_as_of_reaches_the_files(written, write, log, config, tmp_
 def test_the_cohort_level_moves_customers_of_a_cohort_alike(written, fitted, data, config):
     """Within a cohort, the customer models' ranks stay as they were."""
     _, customers, _ = written
-    table = train.scoring_table(data.purchases, AS_OF).order_by("customer_id").to_pandas()
+    table = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id").to_pandas()
     grid = forecast.default_grid(AS_OF, config)
     alone = forecast.customer_months(fitted, table, grid).purchases[:, 0]
     first = customers["cohort"] == customers["cohort"].mode()[0]

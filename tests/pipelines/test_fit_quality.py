@@ -11,7 +11,8 @@ import pytest
 from clvmodels import BGNBD, GammaGamma
 from clvmodels.simulate import BGNBDProcess, simulate_log
 from pipelines import fit_quality
-from pipelines.train import Fitted, TrainingData
+from pipelines.train import Fitted
+from pipelines.training_data import TrainingData
 
 
 @pytest.fixture(scope="module")

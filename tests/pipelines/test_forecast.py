@@ -15,7 +15,7 @@ from shop import ID_PREFIX, TRAINED_AS_OF
 
 from clvmodels.months import add_months, month_grid
 from clvmodels.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
-from pipelines import forecast, train
+from pipelines import forecast, train, training_data
 from pipelines.forecast import CustomerMonths
 from pipelines.train import Fitted
 
@@ -24,13 +24,13 @@ AS_OF = TRAINED_AS_OF
 
 @pytest.fixture(scope="module")
 def fitted(data, config):
-    known = train.extract(data.purchases, data.first_date, AS_OF, config)
+    known = training_data.extract(data.purchases, data.first_date, AS_OF, config)
     return train.estimate(known, config)
 
 
 @pytest.fixture(scope="module")
 def customers(data):
-    table = train.scoring_table(data.purchases, AS_OF).order_by("customer_id")
+    table = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id")
     (frame,) = forecast.batches(table)
     return frame
 
@@ -126,7 +126,7 @@ def test_a_customer_is_scored_alike_alone_and_among_others(fitted, customers, gr
 
 @pytest.mark.parametrize("rows", [1, 64, 699, 700, 10_000])
 def test_batches_hold_every_row_once_in_order(data, customers, rows):
-    table = train.scoring_table(data.purchases, AS_OF).order_by("customer_id")
+    table = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id")
     if rows == 1:
         table = table.limit(3)
     parts = list(forecast.batches(table, rows))

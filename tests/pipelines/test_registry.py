@@ -15,7 +15,7 @@ import pytest
 from shop import ID_PREFIX, TRAINED_AS_OF
 
 from clvmodels.exceptions import ModelFileError
-from pipelines import files, registry, train
+from pipelines import files, registry, train, training_data
 from pipelines.registry import CHAMPION, CHURN, MANIFEST, PARAMETERS
 
 VERSION = f"{TRAINED_AS_OF}.1"
@@ -38,7 +38,7 @@ json.dump({
 
 
 def test_a_saved_model_scores_the_same_in_a_new_process(trained, data, tmp_path):
-    table = train.scoring_table(data.purchases, TRAINED_AS_OF).to_pandas()
+    table = training_data.scoring_table(data.purchases, TRAINED_AS_OF).to_pandas()
     table["monetary_value"] = table["monetary_value"].clip(lower=0)
     table.to_parquet(tmp_path / "new.parquet")
     done = subprocess.run(
@@ -46,7 +46,7 @@ def test_a_saved_model_scores_the_same_in_a_new_process(trained, data, tmp_path)
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     there = json.loads(done.stdout)
-    known = train.extract(data.purchases, data.first_date, TRAINED_AS_OF, trained.config)
+    known = training_data.extract(data.purchases, data.first_date, TRAINED_AS_OF, trained.config)
     fitted = train.estimate(known, trained.config)
     with_model = train.with_model_features(table, fitted.transactions, 60)
     here = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shop import TRAINED_AS_OF, altered, assert_same, dataset_of
 
 from clvmodels.exceptions import DataError
-from pipelines import train
+from pipelines import train, training_data
 
 AS_OF = TRAINED_AS_OF
 
@@ -22,15 +22,15 @@ days = st.dates(dt.date(2000, 1, 1), dt.date(2030, 1, 1))
 @given(days, st.integers(0, 2000), st.integers(7, 730))
 def test_churn_origins_learn_nothing_later_than_as_of(first, length, horizon):
     as_of = first + dt.timedelta(days=length)
-    origins = train.churn_origins(first, as_of, horizon)
+    origins = training_data.churn_origins(first, as_of, horizon)
     assert origins == sorted(set(origins))
-    assert len(origins) <= train.CHURN_ORIGINS + 1
+    assert len(origins) <= training_data.CHURN_ORIGINS + 1
     for origin in origins:
         assert origin + dt.timedelta(days=horizon) <= as_of
-        assert origin >= first + dt.timedelta(days=train.CHURN_STEP_DAYS)
-    enough = train.CHURN_STEP_DAYS * (train.CHURN_ORIGINS + 1) + horizon
+        assert origin >= first + dt.timedelta(days=training_data.CHURN_STEP_DAYS)
+    enough = training_data.CHURN_STEP_DAYS * (training_data.CHURN_ORIGINS + 1) + horizon
     if length >= enough:
-        assert len(origins) == train.CHURN_ORIGINS + 1
+        assert len(origins) == training_data.CHURN_ORIGINS + 1
         assert origins[-1] + dt.timedelta(days=horizon) == as_of
 
 
@@ -42,7 +42,7 @@ def other_future(log, config, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def known(data, config):
-    return train.extract(data.purchases, data.first_date, AS_OF, config)
+    return training_data.extract(data.purchases, data.first_date, AS_OF, config)
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +56,24 @@ def test_the_altered_log_is_another_log(data, other_future):
 
 
 def test_nothing_after_as_of_reaches_the_models(data, other_future, known, config):
-    other = train.extract(other_future.purchases, other_future.first_date, AS_OF, config)
+    other = training_data.extract(other_future.purchases, other_future.first_date, AS_OF, config)
     assert_same(known, other)
 
 
 def test_nothing_after_as_of_reaches_the_scores(data, other_future):
-    one = train.scoring_table(data.purchases, AS_OF).order_by("customer_id").to_pandas()
-    other = train.scoring_table(other_future.purchases, AS_OF).order_by("customer_id").to_pandas()
+    one = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id").to_pandas()
+    other = (
+        training_data.scoring_table(other_future.purchases, AS_OF)
+        .order_by("customer_id")
+        .to_pandas()
+    )
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 def test_a_change_before_as_of_does_reach_the_models(log, data, known, config, tmp_path):
     """The comparison above can fail."""
     with dataset_of(altered(log, AS_OF - dt.timedelta(days=120)), config, tmp_path) as early:
-        other = train.extract(early.purchases, early.first_date, AS_OF, config)
+        other = training_data.extract(early.purchases, early.first_date, AS_OF, config)
     assert not known.summary.equals(other.summary)
     assert not known.churn[-1].features.equals(other.churn[-1].features)
 
@@ -102,7 +106,9 @@ def test_models_and_training_tables_hold_no_customers(known):
 
 
 def test_estimation_is_deterministic(data, known, fitted, config):
-    again = train.estimate(train.extract(data.purchases, data.first_date, AS_OF, config), config)
+    again = train.estimate(
+        training_data.extract(data.purchases, data.first_date, AS_OF, config), config
+    )
     assert again.transactions.to_dict() == fitted.transactions.to_dict()
     assert again.spend.to_dict() == fitted.spend.to_dict()
     table = train.with_model_features(known.churn[-1].features, fitted.transactions, 60)
@@ -121,7 +127,7 @@ def test_parameters_of_the_simulation_are_recovered(fitted):
 
 def test_too_little_history_gives_no_classifier_and_a_note(data, config):
     early = data.first_date + dt.timedelta(days=75)
-    known = train.extract(data.purchases, data.first_date, early, config)
+    known = training_data.extract(data.purchases, data.first_date, early, config)
     assert known.churn == ()
     fitted = train.estimate(known, config)
     assert fitted.churn is None
