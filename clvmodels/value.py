@@ -47,6 +47,11 @@ def discount_factors(days: ArrayLike, annual_rate: float) -> Array:
     return np.asarray((1 + annual_rate) ** (-np.asarray(days, dtype=float) / DAYS_PER_YEAR))
 
 
+def net_margin(revenue: Array, purchases: Array, economics: UnitEconomics) -> Array:
+    """Gross margin net of the cost to serve, not discounted; shape of the input, in currency."""
+    return revenue * economics.margin - purchases * economics.cost_to_serve
+
+
 def customer_lifetime_value(
     purchases: Array, spend: Array, economics: UnitEconomics, discount: Array
 ) -> Array:

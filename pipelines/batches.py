@@ -53,6 +53,8 @@ def write_scored(
 
 def stream(table: Table, rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
     """Yield an engine's table as Arrow tables of at most ``rows`` rows, none of them empty."""
+    # Engines sum integers in wider types than the expression promises.
+    schema = table.schema().to_pyarrow()
     for batch in table.to_pyarrow_batches(chunk_size=rows):
         if batch.num_rows:
-            yield pa.Table.from_batches([batch])
+            yield pa.Table.from_batches([batch]).cast(schema)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from clvmodels.months import MonthGrid
 from clvmodels.value import value_tiers
 from pipelines import features, forecast, training_data
+from pipelines.batches import BATCH_ROWS
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.dialect import held
@@ -166,7 +167,7 @@ def customer_sums(fitted: Fitted, summary: Table, grid: MonthGrid) -> pd.DataFra
 def _add_tiers(source: Path, target: Path, tier: NDArray[np.str_]) -> None:
     with pq.ParquetFile(source) as unranked, pq.ParquetWriter(target, CUSTOMER_SCHEMA) as writer:
         start = 0
-        for batch in unranked.iter_batches(forecast.BATCH_ROWS):
+        for batch in unranked.iter_batches(BATCH_ROWS):
             part = pa.array(tier[start : start + batch.num_rows], pa.string())
             start += batch.num_rows
             table = pa.Table.from_batches([batch])

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from ibis.expr.types import Table
 from numpy.typing import NDArray
 
@@ -20,15 +19,15 @@ from clvmodels.months import MonthGrid, add_months, month_grid
 from clvmodels.value import (
     UnitEconomics,
     discount_factors,
+    net_margin,
     value_interval,
 )
+from pipelines.batches import BATCH_ROWS, stream
 from pipelines.config import Config, Economics
 from pipelines.summaries import spend_evidence
 from pipelines.train import Fitted, with_model_features
 
 Array = NDArray[np.float64]
-
-BATCH_ROWS = 250_000
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,8 @@ def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> p
 
 def batches(table: Table, rows: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
     """Stream an engine table as pandas frames of at most ``rows`` rows."""
-    # Engines sum integers in wider types than the expression promises.
-    schema = table.schema().to_pyarrow()
-    for batch in table.to_pyarrow_batches(chunk_size=rows):
-        if batch.num_rows:
-            yield pa.Table.from_batches([batch]).cast(schema).to_pandas(date_as_object=False)
+    for batch in stream(table, rows):
+        yield batch.to_pandas(date_as_object=False)
 
 
 def score(
@@ -120,8 +116,7 @@ def score(
     """
     economics = unit_economics(config.economics)
     discount = discount_factors(grid.midpoints, economics.annual_discount_rate)
-    margin = months.revenue * economics.margin - months.purchases * economics.cost_to_serve
-    clv = margin @ discount
+    clv = net_margin(months.revenue, months.purchases, economics) @ discount
     low, high = clv_interval(fitted, summary, months, grid, clv)
     purchases, revenue = months.purchases.sum(axis=1), months.revenue.sum(axis=1)
     return pd.DataFrame(

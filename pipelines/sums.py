@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid
-from clvmodels.value import TIER_NAMES, discount_factors
+from clvmodels.value import TIER_NAMES, discount_factors, net_margin
 from pipelines.cohort_level import CohortLevel
 from pipelines.config import Economics
+from pipelines.forecast import unit_economics
 from pipelines.lines import DIMENSIONS
 
 Array = NDArray[np.float64]
@@ -109,8 +110,9 @@ def totals(
     sums = cohorts[["purchases", "revenue"]].sum().to_frame().T
     out = level.with_intervals(sums, "total").iloc[0]
     days = cohorts["period"].map(dict(zip(grid.index(), grid.midpoints, strict=True)))
-    net = cohorts["margin"] - cohorts["purchases"] * economics.cost_to_serve
-    clv = float((net * discount_factors(days, economics.annual_discount_rate)).sum())
+    revenue, purchases = (cohorts[name].to_numpy(float) for name in ("revenue", "purchases"))
+    net = net_margin(revenue, purchases, unit_economics(economics))
+    clv = float(net @ discount_factors(days, economics.annual_discount_rate))
     rows = []
     for quantity, source, share in (
         ("purchases", "purchases", 1.0),

@@ -54,7 +54,7 @@ def test_equal_runs_write_equal_files(write, tmp_path):
 def test_the_size_of_batches_changes_nothing(written, write, tmp_path, monkeypatch, rows):
     batches = forecast.batches
     monkeypatch.setattr(forecast, "batches", lambda table: batches(table, rows))
-    monkeypatch.setattr(forecast, "BATCH_ROWS", rows)
+    monkeypatch.setattr(deliver, "BATCH_ROWS", rows)
     _, customers, cohorts = write(tmp_path / "out")
     # cohort sums, and the factors made of them, are summed in another order
     pd.testing.assert_frame_equal(customers, written[1], rtol=1e-11)
