@@ -13,6 +13,8 @@ from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnErro
 
 Array = npt.NDArray[np.float64]
 
+RECENT_COHORTS = 3
+
 REFERENCE_AGE = 6.0
 """Age in months at which the age effect is measured from."""
 
@@ -129,7 +131,11 @@ class Covariates:
         return cls(key, names, mean, sd, months, (values - mean) / sd)
 
     def columns(self, months: Months, table: pd.DataFrame | None = None) -> Array:
-        """Values of ``months``, shape (n, k); those after the fit are read from ``table``."""
+        """Values of ``months``, shape (n, k); those after the fit are read from ``table``.
+
+        Cohorts still to come have, unless ``table`` says otherwise, the mean of the latest
+        :data:`RECENT_COHORTS`.
+        """
         if not self.names:
             return np.zeros((months.size, 0))
         known, values = self.months, self.values
@@ -138,6 +144,11 @@ class Covariates:
             new = ~np.isin(later, known)
             known = np.concatenate([known, later[new]])
             values = np.vstack([values, (rows[new] - self.mean) / self.sd])
+        if self.key == "cohort":
+            later = np.setdiff1d(months[months > known.max()], known)
+            recent = values[np.argsort(known)[-RECENT_COHORTS:]].mean(axis=0)
+            known = np.concatenate([known, later])
+            values = np.vstack([values, np.tile(recent, (later.size, 1))])
         absent = np.setdiff1d(months, known)
         if absent.size:
             raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +13,10 @@ from clvmodels.cohort_model import CohortModel
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import CohortTable
 from clvmodels.intervals import Spread
-from clvmodels.rolling import MONTHS_TO_DROP, Replay
+from clvmodels.rolling import LEAST_TRIALS, MONTHS_TO_DROP, Replay, earned, replay
+
+NORMAL_90 = 1.6448536269514722
+"""Half-width of a 90 % interval of the normal distribution, in standard deviations."""
 
 SHORT_LOG_MONTHS = 6
 """With fewer months than this, season and company-wide series are left out."""
@@ -47,6 +51,124 @@ def alternatives(options: RateOptions, table: CohortTable) -> dict[str, RateOpti
     return out
 
 
+PLAIN = "no covariates"
+
+
+def choose_covariates(
+    frame: pd.DataFrame,
+    table: CohortTable,
+    options: RateOptions,
+    period: pd.DataFrame | None,
+    cohort: pd.DataFrame | None,
+    log_start: dt.date | None,
+) -> tuple[RateOptions, list[Replay], list[str]]:
+    """Let earlier origins decide which of the covariates given are used.
+
+    Returns
+    -------
+    RateOptions
+        With the covariates that :func:`clvmodels.rolling.earned` their place.
+    list of Replay
+        Of the variants that are not used.
+    list of str
+        What was decided and why; empty where no covariate was given.
+    """
+    variants = _with_covariates(options, period, cohort)
+    if len(variants) == 1:
+        return options, [], []
+    trials = replay(frame, table, variants, period, cohort, log_start)
+    used = earned(trials, PLAIN)
+    others = [trial for trial in trials if trial.candidate != used]
+    return variants[used], others, [_covariate_note(trials, used)]
+
+
+def _with_covariates(
+    options: RateOptions, period: pd.DataFrame | None, cohort: pd.DataFrame | None
+) -> dict[str, RateOptions]:
+    """The options without covariates first, then with those given, each kind alone and both."""
+    out = {PLAIN: replace(options, period_covariates=False, cohort_covariates=False)}
+    if period is not None:
+        out["covariates by month"] = replace(out[PLAIN], period_covariates=True)
+    if cohort is not None:
+        out["covariates by cohort"] = replace(out[PLAIN], cohort_covariates=True)
+    if period is not None and cohort is not None:
+        out["covariates by month and cohort"] = options
+    return out
+
+
+def _covariate_note(trials: list[Replay], used: str) -> str:
+    """Say what became of the covariates, and on what evidence."""
+    errors = pd.DataFrame([(r.candidate, r.origin, r.joint_wape) for r in trials])
+    origins = errors[1].nunique() if len(errors) else 0
+    if origins < LEAST_TRIALS:
+        return (
+            f"{origins} earlier origins are too few to test covariates, so they are left out; "
+            f"{LEAST_TRIALS} are needed"
+        )
+    mean = errors.groupby(0)[2].mean()
+    if used == PLAIN:
+        return (
+            f"the covariates are left out: on {origins} earlier origins the error per cohort-month "
+            f"(mean of purchases and revenue) was {mean[PLAIN]:.1%} without them and "
+            f"{mean.drop(PLAIN).min():.1%} at best with them, no clear gain"
+        )
+    return (
+        f"{used} are used: on {origins} earlier origins the error per cohort-month (mean of "
+        f"purchases and revenue) was {mean[used]:.1%} with them and {mean[PLAIN]:.1%} without, "
+        "given the values that the covariates then took"
+    )
+
+
+def found_effects(
+    model: CohortModel,
+    table: CohortTable,
+    options: RateOptions,
+    period: pd.DataFrame | None,
+    cohort: pd.DataFrame | None,
+) -> list[dict[str, Any]]:
+    """Log effects of every covariate given, also of those left out of the forecast.
+
+    Returns
+    -------
+    list of dict
+        name, key (``period`` or ``cohort``), used, sd (of its past values), quantity
+        (``purchases`` or ``value``, that of an order), and per unit of the covariate: effect,
+        low, high (90 % interval, given the learned variances).
+    """
+    if period is None and cohort is None:
+        return []
+    if not (options.period_covariates and options.cohort_covariates):
+        every = replace(options, period_covariates=True, cohort_covariates=True)
+        model = CohortModel.of(table, every, period, cohort)
+    rates, values = model.rates, model.values
+    used = {"period": options.period_covariates, "cohort": options.cohort_covariates}
+    return [
+        {
+            "name": name,
+            "key": covariates.key,
+            "used": used[covariates.key],
+            "sd": float(sd),
+            "quantity": quantity,
+            "effect": float(effect / sd),
+            "low": float((effect - NORMAL_90 * error) / sd),
+            "high": float((effect + NORMAL_90 * error) / sd),
+        }
+        for covariates, quantity, fit in (
+            (rates.period_covariates, "purchases", rates.fit),
+            (values.period_covariates, "value", values.fit),
+            (rates.cohort_covariates, "purchases", rates.fit),
+        )
+        if (block := f"{covariates.key}_covariates") in fit.slices
+        for name, sd, effect, error in zip(
+            covariates.names,
+            covariates.sd,
+            fit.block(block),
+            fit.standard_errors(block),
+            strict=True,
+        )
+    ]
+
+
 def evidence(
     model: CohortModel,
     spread: Spread,
@@ -55,6 +177,7 @@ def evidence(
     *,
     chosen: str,
     notes: list[str],
+    covariates: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """What was learned, from how much, and why: for the model card, JSON-safe.
 
@@ -66,7 +189,7 @@ def evidence(
         season_error (their posterior errors) and season_seen_twice (months of the year seen
         more than once); sds and value_sds (learned spread of effects in rates and order values,
         in logs); age_slope; kappa; candidates (mean WAPE and mean |bias| at earlier origins),
-        chosen; spread of the intervals; notes in words.
+        chosen; covariates (see :func:`found_effects`); spread of the intervals; notes in words.
     """
     rates, values = model.rates, model.values
     fit = rates.fit
@@ -99,6 +222,7 @@ def evidence(
         "kappa": fit.kappa,
         "candidates": candidates,
         "chosen": chosen,
+        "covariates": covariates,
         "spread": asdict(spread),
         "notes": notes,
     }

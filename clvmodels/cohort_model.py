@@ -60,7 +60,9 @@ class CohortModel:
     ) -> CohortModel:
         """Fit both parts."""
         rates = fit_rates(table, options, period_covariates, cohort_covariates)
-        values = fit_values(table, options.damping)
+        values = fit_values(
+            table, options.damping, period_covariates if options.period_covariates else None
+        )
         recent = slice(-12, None)
         bought = float(table.first_purchases[recent].sum())
         first = float(table.first_revenue[recent].sum()) / bought if bought else values.unit
@@ -91,7 +93,9 @@ class CohortModel:
         """Forecast purchases and revenue of cells."""
         design = self.rates.design(cells, period_covariates)
         purchases = cells.exposure * np.exp(design @ self.rates.fit.coefficients)
-        return Forecast(self, cells, design, purchases, self.values.expected(cells))
+        value_design = self.values.design(cells, period_covariates)
+        value = self.values.expected(value_design)
+        return Forecast(self, cells, design, purchases, value_design, value)
 
     def to_dict(self) -> dict[str, Any]:
         """State as JSON-safe values: cohort sizes and effects, nothing about a customer."""
@@ -110,6 +114,7 @@ class CohortModel:
                 "space": _space_to_dict(self.values.space),
                 "fit": _fit_to_dict(self.values.fit),
                 "unit": self.values.unit,
+                "period_covariates": _covariates_to_dict(self.values.period_covariates),
             },
             "acquired_months": self.acquired_months.tolist(),
             "acquired": self.acquired.tolist(),
@@ -134,7 +139,13 @@ class CohortModel:
                 _covariates_from_dict(rates["cohort_covariates"]),
             ),
             ValueModel(
-                _space_from_dict(values["space"]), _fit_from_dict(values["fit"]), values["unit"]
+                _space_from_dict(values["space"]),
+                _fit_from_dict(values["fit"]),
+                values["unit"],
+                # Files of earlier releases have none.
+                _covariates_from_dict(values["period_covariates"])
+                if "period_covariates" in values
+                else Covariates.of(None, "period", 0),
             ),
             np.array(state["acquired_months"], dtype=np.int64),
             np.array(state["acquired"], dtype=float),
@@ -155,6 +166,8 @@ class Forecast:
     design : ndarray, shape (n, p)
         Of the rate model.
     purchases : ndarray, shape (n,)
+    value_design : ndarray, shape (n, q)
+        Of the order-value model.
     value : ndarray, shape (n,)
         Currency.
     """
@@ -163,6 +176,7 @@ class Forecast:
     cells: Cells
     design: Array
     purchases: Array
+    value_design: Array
     value: Array
 
     @property
@@ -177,7 +191,7 @@ class Forecast:
         deviation = intervals.draw_log_means(rates, self.design, self.cells.period, draws, rng)
         counts = intervals.draw_counts(self.purchases, deviation, rates.kappa, rng)
         deviation = intervals.draw_log_means(
-            values.fit, values.design(self.cells), self.cells.period, draws, rng
+            values.fit, self.value_design, self.cells.period, draws, rng
         )
         revenue = values.unit * intervals.draw_revenue(
             counts, self.value / values.unit, deviation,

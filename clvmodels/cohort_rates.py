@@ -23,6 +23,9 @@ YOUNG_GROWTH_SD = 0.7
 rarely gains or loses more than a quarter in a year; the acquisitions of a young one may double."""
 
 
+COVARIATE_SD = 0.3
+"""Prior sd of the log effect of one standard deviation of a covariate."""
+
 LEAST_DAYS = 20
 """Days of a month that must be known for the company's purchases in it to speak for its season."""
 
@@ -41,6 +44,8 @@ class RateOptions:
         Whether the age effect may depart from a power of age.
     company : bool
         Whether company-wide purchases help to tell season from age.
+    period_covariates, cohort_covariates : bool
+        Whether covariates that are given are used.
     damping : float
         Pace of age beyond the oldest age observed; see EffectSpace.
     age_slope, age_slope_sd : float
@@ -56,6 +61,8 @@ class RateOptions:
     cohorts: bool = True
     bends: bool = True
     company: bool = True
+    period_covariates: bool = True
+    cohort_covariates: bool = True
     damping: float = 0.7
     age_slope: float = -0.35
     age_slope_sd: float = 0.12
@@ -128,8 +135,12 @@ def fit_rates(
     options = options or RateOptions()
     space = EffectSpace.of(table, options.damping)
     last = int(space.months[-1])
-    by_period = Covariates.of(period_covariates, "period", last)
-    by_cohort = Covariates.of(cohort_covariates, "cohort", last)
+    by_period = Covariates.of(
+        period_covariates if options.period_covariates else None, "period", last
+    )
+    by_cohort = Covariates.of(
+        cohort_covariates if options.cohort_covariates else None, "cohort", last
+    )
     company = company_series(table) if options.company and options.season else "none"
     cells = table.cells
     blocks = _blocks(
@@ -187,9 +198,9 @@ def _blocks(
         sd = options.season_sd_alone if alone else options.season_sd
         blocks.append(Shrunk("season", season(cells.period), sd, 4.0))
     if period_columns.shape[1]:
-        blocks.append(Fixed("period_covariates", period_columns, sd=0.3))
+        blocks.append(Fixed("period_covariates", period_columns, sd=COVARIATE_SD))
     if cohort_columns.shape[1]:
-        blocks.append(Fixed("cohort_covariates", cohort_columns, sd=0.3))
+        blocks.append(Fixed("cohort_covariates", cohort_columns, sd=COVARIATE_SD))
     return [block for block in blocks if block.design.shape[1]]
 
 
@@ -202,18 +213,21 @@ def _with_company(
     shared = {
         "season": season(months),
         "period": space.period(months),
-        "period_covariates": covariates,
     }
     out: list[Block] = []
     for block in blocks:
         below = shared.get(block.name, np.zeros((months.size, block.design.shape[1])))
         out.append(_replace_design(block, np.vstack([block.design, below])))
     rows = blocks[0].design.shape[0]
-    for name, column, sd in (
+    for name, columns, sd in (
         ("company_level", np.ones((months.size, 1)), np.inf),
         ("company_growth", space.years(months), growth_sd),
+        # What wins new customers need not bring known ones back: an effect of its own.
+        ("company_covariates", covariates, COVARIATE_SD),
     ):
-        out.append(Fixed(name, np.vstack([np.zeros((rows, 1)), column]), sd=sd))
+        if columns.shape[1]:
+            above = np.zeros((rows, columns.shape[1]))
+            out.append(Fixed(name, np.vstack([above, columns]), sd=sd))
     return out
 
 

@@ -12,7 +12,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from clvmodels import intervals, rolling
-from clvmodels.cohort_evidence import affordable, alternatives, evidence
+from clvmodels.cohort_evidence import (
+    affordable,
+    alternatives,
+    choose_covariates,
+    evidence,
+    found_effects,
+)
 from clvmodels.cohort_model import CohortModel, Forecast
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import (
@@ -23,7 +29,7 @@ from clvmodels.cohort_table import (
 )
 from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.intervals import Spread
-from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts
+from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts, has_stopped
 
 Array = npt.NDArray[np.float64]
 Level = Literal["cohort_month", "quarter_month", "month", "total"]
@@ -100,8 +106,11 @@ class CohortForecaster:
         period_covariates : DataFrame, optional
             Column ``period`` and numeric drivers (marketing spend, price index, log trading
             days), one row for every month; the forecast needs them for its months as well.
+            Later months are not read.
         cohort_covariates : DataFrame, optional
-            Column ``cohort`` and numeric drivers (shares of channels or products).
+            Column ``cohort`` and numeric drivers (shares of channels or products). Both kinds
+            are used only if they made the forecasts of earlier origins better
+            (:func:`clvmodels.rolling.earned`), unless ``select`` is off.
 
         Returns
         -------
@@ -165,7 +174,13 @@ class CohortForecaster:
             out[f"{name}_high"] = np.maximum(high, out[name])
         return out
 
-    def forecast_new(self, until: dt.date, acquisitions: pd.Series | None = None) -> pd.DataFrame:
+    def forecast_new(
+        self,
+        until: dt.date,
+        acquisitions: pd.Series | None = None,
+        *,
+        period_covariates: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
         """Forecast customers who are still to come, from how earlier cohorts went.
 
         A new cohort has the age and season effects of all, and the cohort effect of the latest
@@ -178,6 +193,8 @@ class CohortForecaster:
         acquisitions : Series, optional
             Expected new customers by month (first of month); by default
             :meth:`expected_acquisitions`.
+        period_covariates : DataFrame, optional
+            Needed if the fit had them.
 
         Returns
         -------
@@ -187,7 +204,7 @@ class CohortForecaster:
         """
         if acquisitions is None:
             acquisitions = self.expected_acquisitions(until)
-        return forecast_new_cohorts(self._fitted(), until, acquisitions)
+        return forecast_new_cohorts(self._fitted(), until, acquisitions, period_covariates)
 
     def expected_acquisitions(self, until: dt.date) -> pd.Series:
         """New customers in each month after ``as_of``: the recent level with the learned season.
@@ -196,8 +213,14 @@ class CohortForecaster:
         -------
         Series
             Indexed by period; the level is that of the last year, recent months counting more.
+            Zero where acquisition has stopped (:attr:`acquisition_has_stopped`).
         """
         return expected_acquisitions(self._fitted(), until)
+
+    @property
+    def acquisition_has_stopped(self) -> bool:
+        """Whether the last months before ``as_of`` brought hardly any new customer."""
+        return has_stopped(self._fitted())
 
     def to_dict(self) -> dict[str, Any]:
         """State as JSON-safe values; cohort sizes and effects, nothing about a customer."""
@@ -237,6 +260,12 @@ class CohortForecaster:
     ) -> None:
         options, notes = affordable(self.options or RateOptions(), table)
         covariates = (period_covariates, cohort_covariates)
+        trials: list[rolling.Replay] = []
+        if self.select:
+            options, trials, note = choose_covariates(
+                cohort_months, table, options, *covariates, log_start
+            )
+            notes += note
         candidates = alternatives(options, table) if self.select else {"default": options}
         replays = rolling.replay(
             cohort_months, table, candidates, *covariates, log_start, reach_of="default"
@@ -248,7 +277,13 @@ class CohortForecaster:
         if not replays:
             notes.append("too few months to replay earlier origins: intervals rest on the prior")
         self.evidence_ = evidence(
-            self.model_, self.spread_, table, replays, chosen=chosen, notes=notes
+            self.model_,
+            self.spread_,
+            table,
+            replays + trials,
+            chosen=chosen,
+            notes=notes,
+            covariates=found_effects(self.model_, table, self.options_, *covariates),
         )
 
     def _fitted(self) -> CohortModel:

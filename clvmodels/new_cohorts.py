@@ -18,9 +18,18 @@ Array = npt.NDArray[np.float64]
 
 HALF_LIFE_MONTHS = 3.0
 
+QUIET_MONTHS = 2
+"""Acquisition has stopped where so many months brought hardly anyone, against the level before."""
+
+QUIET_SHARE = 0.02
+LEAST_EXPECTED = 5.0
+"""Customers whom the level before must have promised; of fewer, none may come by chance."""
+
 
 def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
     """New customers in each month of (as_of, until]: the recent level with the learned season.
+
+    None where acquisition :func:`has_stopped`.
 
     Returns
     -------
@@ -28,6 +37,8 @@ def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
         ``customers`` indexed by period.
     """
     grid = month_grid(model.as_of, until)
+    if has_stopped(model):
+        return pd.Series(0.0, index=grid.index(), name="customers")
     period = month_number(grid.periods)
     weight = _recency_weights(model.acquired_months, int(model.acquired_months[-1]))
     known = _season(model, model.acquired_months)
@@ -37,8 +48,26 @@ def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
     return pd.Series(customers, index=grid.index(), name="customers")
 
 
+def has_stopped(model: CohortModel) -> bool:
+    """Whether the last months brought hardly any new customer: the log is a sample of cohorts."""
+    late = slice(-QUIET_MONTHS, None)
+    before = slice(None, -QUIET_MONTHS)
+    days = float(model.acquired_days[before].sum())
+    if not days:
+        return False
+    rate = float(model.acquired[before].sum()) / days
+    expected = rate * float(model.acquired_days[late].sum())
+    found = float(model.acquired[late].sum())
+    return not model.acquired.any() or (
+        expected >= LEAST_EXPECTED and found <= QUIET_SHARE * expected
+    )
+
+
 def forecast_new_cohorts(
-    model: CohortModel, until: dt.date, acquisitions: pd.Series
+    model: CohortModel,
+    until: dt.date,
+    acquisitions: pd.Series,
+    period_covariates: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Forecast the first and repeat purchases of cohorts that start after ``as_of``.
 
@@ -46,6 +75,8 @@ def forecast_new_cohorts(
     ----------
     acquisitions : Series
         New customers by month; spread evenly over the month's forecast days.
+    period_covariates : DataFrame, optional
+        Needed if the fit had them.
 
     Returns
     -------
@@ -61,7 +92,7 @@ def forecast_new_cohorts(
     i, j = np.triu_indices(period.size)
     cells = Cells(period[i], period[j], _exposure(grid, customers, i, j))
     some = Cells(cells.cohort, cells.period, np.maximum(cells.exposure, 1e-12))
-    made = model.forecast(some)
+    made = model.forecast(some, period_covariates)
     rate_shift = _recent_cohort_effect(model.rates.fit, model.cohorts)
     value_shift = _recent_cohort_effect(model.values.fit, model.cohorts)
     purchases = made.purchases * np.exp(rate_shift) * (cells.exposure > 0)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from clvmodels.cohort_effects import EffectSpace, season
+from clvmodels.cohort_effects import Covariates, EffectSpace, season
 from clvmodels.cohort_table import Cells, CohortTable
 from clvmodels.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
 
@@ -21,21 +22,25 @@ class ValueModel:
     space: EffectSpace
     fit: LogLinearFit
     unit: float
+    period_covariates: Covariates
 
-    def design(self, cells: Cells) -> Array:
-        """Design matrix of cells, shape (n, p)."""
+    def design(self, cells: Cells, period_covariates: pd.DataFrame | None = None) -> Array:
+        """Design matrix of cells, shape (n, p); covariates only for periods after the fit."""
+        columns = self.period_covariates.columns(cells.period, period_covariates)
         design = np.zeros((cells.size, self.fit.coefficients.size))
-        for block in _blocks(self.space, cells):
+        for block in _blocks(self.space, cells, columns):
             if block.name in self.fit.slices:
                 design[:, self.fit.slices[block.name]] = block.design
         return design
 
-    def expected(self, cells: Cells) -> Array:
-        """Expected value of a purchase in each cell, in currency."""
-        return np.asarray(self.unit * np.exp(self.design(cells) @ self.fit.coefficients))
+    def expected(self, design: Array) -> Array:
+        """Expected value of a purchase, in currency, from a design matrix."""
+        return np.asarray(self.unit * np.exp(design @ self.fit.coefficients))
 
 
-def fit_values(table: CohortTable, damping: float) -> ValueModel:
+def fit_values(
+    table: CohortTable, damping: float, period_covariates: pd.DataFrame | None = None
+) -> ValueModel:
     r"""Fit the revenue of repeat purchases given their number.
 
     .. math:: \log \mathrm{E}[R_{ct}] = \log n_{ct} + g(a_{ct}) + h\,t + s_{m(t)} + p_t + u_c,
@@ -45,30 +50,35 @@ def fit_values(table: CohortTable, damping: float) -> ValueModel:
     handful of purchases can be trusted against the company's level. The trend h is shrunk and,
     being in time, does not carry on after the log. Refunds that outweigh a cell's purchases, or
     stand in a cell without any, lower the level of all values. Without any repeat purchase the
-    value of first purchases is used.
+    value of first purchases is used. A covariate of the period (a price index, say) may move
+    the value of orders as well as their number.
     """
     space = EffectSpace.of(table, damping)
+    by_period = Covariates.of(period_covariates, "period", int(space.months[-1]))
     sold = table.purchases > 0
     cells, purchases, revenue = table.cells, table.purchases, table.revenue
     if not (revenue[sold] > 0).any() or revenue.sum() <= 0:
         first = table.first_purchases > 0
         unit = float(table.first_revenue[first].sum() / max(table.first_purchases.sum(), 1.0))
-        blocks = [Fixed("level", np.ones((1, 1)))]
-        fit = fit_loglinear(np.ones(1), np.zeros(1), blocks, phi=1.0)
-        return ValueModel(space, fit, unit)
+        level = Fixed("level", np.ones((1, 1)))
+        fit = fit_loglinear(np.ones(1), np.zeros(1), [level], phi=1.0)
+        return ValueModel(space, fit, unit, by_period)
     cells = Cells(cells.cohort[sold], cells.period[sold], cells.exposure[sold])
     positive = np.maximum(revenue[sold], 0.0)
     gross = float(positive.sum() / purchases.sum())
-    fit = fit_loglinear(positive / gross, np.log(purchases[sold]), _blocks(space, cells))
-    return ValueModel(space, fit, float(revenue.sum() / purchases.sum()))
+    blocks = _blocks(space, cells, by_period.columns(cells.period))
+    fit = fit_loglinear(positive / gross, np.log(purchases[sold]), blocks)
+    return ValueModel(space, fit, float(revenue.sum() / purchases.sum()), by_period)
 
 
-def _blocks(space: EffectSpace, cells: Cells) -> list[Block]:
-    return [
+def _blocks(space: EffectSpace, cells: Cells, period_columns: Array) -> list[Block]:
+    blocks: list[Block] = [
         Fixed("level", np.ones((cells.size, 1))),
         Fixed("age", space.age(cells), sd=0.05),
         Fixed("trend", space.years(cells.period), sd=0.05),
         Shrunk("cohort", space.cohort(cells), 0.3, 4.0),
         Shrunk("season", season(cells.period), 0.06, 6.0),
         Shrunk("period", space.period(cells.period), 0.055, 6.0),
+        Fixed("period_covariates", period_columns, sd=0.1),
     ]
+    return [block for block in blocks if block.design.shape[1]]

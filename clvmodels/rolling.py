@@ -28,6 +28,8 @@ MOST_ORIGINS = 6
 MONTHS_TO_DROP = 18
 """Months of log before a part that needs a year to show its worth may be dropped."""
 CLEAR_ERRORS = 4.0
+LEAST_TRIALS = 3
+"""Earlier origins on which a covariate must have been tried."""
 
 _DRAWS = 400
 
@@ -44,6 +46,7 @@ class Replay:
         Purchases.
     reach_purchases, reach_revenue : ndarray, shape (n,)
         See :func:`clvmodels.intervals.reach`; empty unless asked for.
+    actual_revenue, forecast_revenue : ndarray, shape (n,)
     """
 
     origin: dt.date
@@ -52,6 +55,13 @@ class Replay:
     forecast: Array
     reach_purchases: Array
     reach_revenue: Array
+    actual_revenue: Array
+    forecast_revenue: Array
+
+    @property
+    def joint_wape(self) -> float:
+        """Mean of the errors of purchases and of revenue."""
+        return 0.5 * (self.wape + metrics.wape(self.actual_revenue, self.forecast_revenue))
 
     @property
     def wape(self) -> float:
@@ -118,7 +128,8 @@ def replay(
             actual[found] = numbers[rows.to_numpy()[found].astype(int)]
             group, groups = quarter_cells(cells)
             actual = np.maximum(intervals.group_sums(actual, group, groups), 0.0)
-            forecast = intervals.group_sums(made.purchases[:, None], group, groups)[:, 0]
+            both = np.stack([made.purchases, made.revenue], axis=1)
+            forecast = intervals.group_sums(both, group, groups)
             reaches = [np.zeros(0), np.zeros(0)]
             if name == reach_of:
                 drawn = made.draw(_DRAWS, seed=0)
@@ -129,7 +140,8 @@ def replay(
                     )
                     for i in range(2)
                 ]
-            out.append(Replay(origin, name, actual[:, 0], forecast, *reaches))
+            purchases, revenue = zip(actual.T, forecast.T, strict=True)
+            out.append(Replay(origin, name, *purchases, reaches[0], reaches[1], *revenue))
     return out
 
 
@@ -153,6 +165,33 @@ def choose(replays: list[Replay], default: str) -> str:
             continue
         error = float(gain.std(ddof=1)) / np.sqrt(gain.size)
         if gain.mean() > max(CLEAR_ERRORS * error, most):
+            best, most = name, float(gain.mean())
+    return best
+
+
+def earned(replays: list[Replay], plain: str) -> str:
+    """The covariates to use: none unless they made earlier forecasts better.
+
+    A covariate must be known ahead to be of use, so it has to earn its place: the mean error of
+    purchases and revenue together must be lower than without it, by more than one standard error
+    of the paired difference (the rule of Breiman et al. 1984), on :data:`LEAST_TRIALS` origins.
+
+    Parameters
+    ----------
+    plain : str
+        The candidate without covariates.
+    """
+    errors: dict[str, list[float]] = {}
+    for one in replays:
+        errors.setdefault(one.candidate, []).append(one.joint_wape)
+    base = np.array(errors.get(plain, []))
+    best, most = plain, 0.0
+    for name, values in errors.items():
+        gain = base - np.array(values)
+        gain = gain[np.isfinite(gain)]
+        if name == plain or gain.size < LEAST_TRIALS:
+            continue
+        if gain.mean() > max(float(gain.std(ddof=1)) / np.sqrt(gain.size), most):
             best, most = name, float(gain.mean())
     return best
 

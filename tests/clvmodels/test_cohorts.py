@@ -169,6 +169,120 @@ def test_a_driver_of_purchases_is_learned_and_needed(table):
     assert len(fitted.forecast(UNTIL, level="month", period_covariates=spend)) == 6
 
 
+MONTHS = pd.date_range("2020-01-01", "2022-06-01", freq="MS")
+
+
+def drivers(seed):
+    """Log marketing spend by month, drawn at random."""
+    draws = np.random.default_rng(seed).normal(7.0, 0.4, MONTHS.size)
+    return pd.DataFrame({"period": MONTHS, "spend": draws})
+
+
+def driven_by(table, spend, elasticity):
+    lift = np.exp(elasticity * (spend.set_index("period")["spend"] - 7.0))
+    counts = np.random.default_rng(3).poisson(table["purchases"] * table["period"].map(lift))
+    return table.assign(purchases=counts, revenue=50.0 * counts)
+
+
+def test_an_elasticity_lies_within_its_interval_nine_times_in_ten():
+    inside = []
+    for seed in range(20):
+        spend = drivers(seed)
+        driven = driven_by(simulated_table(months=24, seed=seed), spend, 0.2)
+        fitted = CohortForecaster(select=False).fit(driven, AS_OF, period_covariates=spend)
+        effect, value = fitted.evidence_["covariates"]
+        assert (effect["name"], effect["key"], effect["quantity"]) == (
+            "spend",
+            "period",
+            "purchases",
+        )
+        inside.append(effect["low"] <= 0.2 <= effect["high"])
+        assert value["quantity"] == "value"
+        assert abs(value["effect"]) < 0.02  # every order is worth 50
+        assert effect["high"] - effect["low"] < 0.3
+    assert sum(inside) >= 16
+
+
+def test_a_strong_driver_earns_its_place_and_forecasts_better(table):
+    spend = drivers(1)
+    driven = driven_by(table, spend, 0.5)
+    fitted = CohortForecaster().fit(driven, AS_OF, period_covariates=spend)
+    assert fitted.options_.period_covariates
+    assert any("covariates by month are used" in note for note in fitted.evidence_["notes"])
+    truth = actual(driven)
+    errors = []
+    for model in (fitted, CohortForecaster().fit(driven, AS_OF)):
+        made = model.forecast(UNTIL, period_covariates=spend).set_index(["cohort", "period"])
+        errors.append(np.abs(made["purchases"] - truth.loc[made.index]).sum())
+    assert errors[0] < 0.9 * errors[1]
+
+
+def test_noise_does_no_harm(table, fitted):
+    truth = actual(table)
+    plain = fitted.forecast(UNTIL).set_index(["cohort", "period"])["purchases"]
+    missed = np.abs(plain - truth.loc[plain.index]).sum()
+    for seed in range(3):
+        noise = drivers(seed)
+        noisy = CohortForecaster().fit(table, AS_OF, period_covariates=noise)
+        made = noisy.forecast(UNTIL, period_covariates=noise)["purchases"].to_numpy()
+        assert np.abs(made - truth.loc[plain.index]).sum() < 1.1 * missed
+
+
+def test_covariates_left_out_are_not_asked_for_again(table, fitted):
+    flat = drivers(0).assign(spend=1.0)
+    again = CohortForecaster().fit(table, AS_OF, period_covariates=flat)
+    assert not again.options_.period_covariates
+    assert any("left out" in note for note in again.evidence_["notes"])
+    pd.testing.assert_frame_equal(again.forecast(UNTIL), fitted.forecast(UNTIL))
+
+
+def test_planned_values_change_the_forecast_and_not_the_fit(table):
+    spend = drivers(1)
+    driven = driven_by(table, spend, 0.5)
+    plan = spend.assign(spend=spend["spend"] + 1.0 * (spend["period"] > pd.Timestamp(AS_OF)))
+    one, two = (CohortForecaster().fit(driven, AS_OF, period_covariates=s) for s in (spend, plan))
+    assert one.to_dict() == two.to_dict()
+    assert CohortForecaster.from_dict(json.loads(json.dumps(one.to_dict()))).to_dict() == (
+        one.to_dict()
+    )
+    totals = [one.forecast(UNTIL, level="total", period_covariates=s) for s in (spend, plan)]
+    assert totals[1]["purchases"].item() > 1.2 * totals[0]["purchases"].item()
+    new = [one.forecast_new(UNTIL, period_covariates=s)["purchases"].sum() for s in (spend, plan)]
+    assert new[1] > 1.2 * new[0]
+
+
+def test_the_mix_of_a_cohort_is_learned_and_carried_to_new_ones(table):
+    cohorts = pd.DatetimeIndex(table["cohort"].unique())
+    share = np.random.default_rng(2).uniform(0.1, 0.6, len(cohorts))
+    mix = pd.DataFrame({"cohort": cohorts, "web": share})
+    lift = np.exp(1.5 * (mix.set_index("cohort")["web"] - 0.35))
+    rng = np.random.default_rng(4)
+    mixed = table.assign(purchases=rng.poisson(table["purchases"] * table["cohort"].map(lift)))
+    known = mix[mix["cohort"] <= pd.Timestamp(AS_OF)]
+    fitted = CohortForecaster(select=False).fit(mixed, AS_OF, cohort_covariates=known)
+    (effect,) = fitted.evidence_["covariates"]
+    assert effect["low"] <= 1.5 <= effect["high"]
+    assert effect["low"] > 0.5
+    assert np.isfinite(fitted.forecast_new(UNTIL)["purchases"]).all()
+
+
+def test_no_new_customers_are_forecast_where_acquisition_has_stopped(table, fitted):
+    sample = table[table["cohort"] < "2021-09-01"]
+    stopped = CohortForecaster(select=False).fit(sample, AS_OF)
+    assert stopped.acquisition_has_stopped
+    assert not fitted.acquisition_has_stopped
+    new = stopped.forecast_new(UNTIL)
+    assert new.drop(columns=["cohort", "period"]).to_numpy().sum() == 0
+    planned = pd.Series(50.0, index=pd.date_range("2022-01-01", "2022-06-01", freq="MS"))
+    assert stopped.forecast_new(UNTIL, planned)["first_purchases"].sum() == pytest.approx(300)
+
+
+def test_few_customers_may_stay_away_by_chance():
+    rare = simulated_table(new_customers=1.5, seed=5)
+    quiet = rare[(rare["cohort"] < "2021-11-01") | (rare["cohort"] > pd.Timestamp(AS_OF))]
+    assert not CohortForecaster(select=False).fit(quiet, AS_OF).acquisition_has_stopped
+
+
 def test_new_cohorts_follow_the_old(table, fitted):
     new = fitted.forecast_new(UNTIL)
     assert (new["cohort"] <= new["period"]).all()

@@ -15,7 +15,8 @@ AS_OF, UNTIL = dt.date(2021, 6, 30), dt.date(2021, 7, 31)
 def values(frame):
     table = read_cohort_months(frame, AS_OF)
     cells = future_cells(table.cohorts, table.customers, AS_OF, UNTIL)
-    return fit_values(table, damping=0.7).expected(cells)
+    model = fit_values(table, damping=0.7)
+    return model.expected(model.design(cells))
 
 
 @pytest.fixture(scope="module")

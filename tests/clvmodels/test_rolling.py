@@ -14,10 +14,10 @@ from clvmodels.rolling import Replay, choose
 NOTHING = np.zeros(0)
 
 
-def made(candidate, month, wape):
+def made(candidate, month, wape, revenue=0.0):
     return Replay(
         dt.date(2020, month, 28), candidate, np.array([100.0]), np.array([100.0 * (1 + wape)]),
-        NOTHING, NOTHING,
+        NOTHING, NOTHING, np.array([100.0]), np.array([100.0 * (1 + revenue)]),
     )  # fmt: skip
 
 
@@ -46,6 +46,34 @@ def test_the_default_stays_otherwise(other):
 def test_few_origins_choose_nothing():
     assert choose(both([0.3] * 5, [0.1] * 5), "default") == "default"
     assert choose([], "default") == "default"
+
+
+def trials(plain, driven):
+    return [made("plain", m + 1, *errors) for m, errors in enumerate(plain)] + [
+        made("driven", m + 1, *errors) for m, errors in enumerate(driven)
+    ]
+
+
+PLAIN = [(0.3, 0.4)] * 3
+
+
+@pytest.mark.parametrize(
+    ("driven", "taken"),
+    [
+        ([(0.25, 0.4), (0.2, 0.4), (0.25, 0.4)], True),
+        ([(0.3, 0.3), (0.3, 0.2), (0.3, 0.3)], True),  # better at order values only
+        ([(0.2, 0.4), (0.5, 0.4), (0.15, 0.4)], False),  # by chance
+        ([(0.2, 0.6)] * 3, False),  # better at purchases, worse in all
+        (PLAIN, False),
+    ],
+)
+def test_covariates_must_earn_their_place(driven, taken):
+    assert rolling.earned(trials(PLAIN, driven), "plain") == ("driven" if taken else "plain")
+
+
+def test_covariates_tried_on_few_origins_are_left_out():
+    assert rolling.earned(trials(PLAIN[:2], [(0.0, 0.0)] * 2), "plain") == "plain"
+    assert rolling.earned([], "plain") == "plain"
 
 
 def test_replays_see_nothing_after_the_as_of_date():
