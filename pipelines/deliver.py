@@ -20,6 +20,7 @@ from pipelines.batches import BATCH_ROWS
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.dialect import held
+from pipelines.histories import histories
 from pipelines.privacy import pseudonyms
 from pipelines.sums import CustomerSums, cohort_table, month_table, totals
 from pipelines.train import Fitted
@@ -120,9 +121,9 @@ def write(
     if summary is None:
         with held(features.summary(purchases, grid.as_of, people="all")) as made:
             return write(fitted, purchases, first_date, grid, folder, config, made)
-    base = customer_sums(fitted, summary, grid)
-    history = features.cohort_months(purchases, grid.as_of)
-    level = cohort_level(fitted, base, grid, history, first_date)
+    base = forecast.history_sums(fitted, histories(summary), grid)
+    known = features.cohort_months(purchases, grid.as_of)
+    level = cohort_level(fitted, base, grid, known, first_date)
     sums = CustomerSums(config.economics)
     names = pseudonyms(config)
     unranked = folder / f".{CUSTOMERS}"
@@ -153,15 +154,6 @@ def write(
         customers=len(tier),
         mean_clv=float(sums.clv.mean()) if len(tier) else 0.0,
     )
-
-
-def customer_sums(fitted: Fitted, summary: Table, grid: MonthGrid) -> pd.DataFrame:
-    """Sums of the customer models by cohort and month, of everybody in a summary."""
-    parts = []
-    for batch in forecast.batches(summary.order_by("customer_id")):
-        months = forecast.customer_months(fitted, batch, grid)
-        parts.append(forecast.cohort_sums(batch["cohort"], months, grid))
-    return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
 
 
 def _add_tiers(source: Path, target: Path, tier: NDArray[np.str_]) -> None:

@@ -1,7 +1,6 @@
-"""Fitted models and purchases in, forecasts by customer and by cohort out.
+"""Fitted models and histories in, forecasts by customer and by cohort out.
 
-Customers are streamed in batches, so that memory is bounded by the batch. Cohort totals are the
-sums of their customers in every month.
+Cohort totals are the sums of their customers in every month, taken over distinct histories.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from clvmodels.value import (
 )
 from pipelines.batches import BATCH_ROWS, stream
 from pipelines.config import Config, Economics
-from pipelines.summaries import spend_evidence
+from pipelines.histories import spend_table
 from pipelines.train import Fitted, with_model_features
 
 Array = NDArray[np.float64]
@@ -57,20 +57,47 @@ def unit_economics(economics: Economics) -> UnitEconomics:
 
 
 def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> CustomerMonths:
-    """Expected purchases and revenue in every month of the grid, from the customer models."""
+    """Expected purchases and revenue in every month of the grid, from the customer models.
+
+    ``summary`` holds a customer or a history of :mod:`pipelines.histories` in every row.
+    """
     cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
     purchases = np.diff(cumulative, axis=1, prepend=0.0)
-    spend = np.asarray(fitted.spend.expected_spend(spend_table(fitted, summary)))
+    spend = np.asarray(fitted.spend.expected_spend(spend_table(summary, fitted.spend_from)))
     return CustomerMonths(purchases, purchases * spend[:, None], spend)
 
 
-def spend_table(fitted: Fitted, summary: pd.DataFrame) -> pd.DataFrame:
-    """What the spend model reads of each customer: frequency, monetary_value.
+def history_sums(
+    fitted: Fitted,
+    known: pd.DataFrame,
+    grid: MonthGrid,
+    by: Literal["cohort", "quarter"] = "cohort",
+    rows: int = BATCH_ROWS,
+) -> pd.DataFrame:
+    """Sum the customer models over everybody, by cohort and month.
 
-    A customer whose refunds exceed their purchases counts as one who spent nothing.
+    Parameters
+    ----------
+    known : DataFrame
+        Of :func:`pipelines.histories.histories`.
+    by : {'cohort', 'quarter'}
+        Month or quarter of first purchase.
+    rows : int
+        Histories forecast at once; memory is bounded by it.
+
+    Returns
+    -------
+    DataFrame
+        cohort, period, purchases, revenue; sorted.
     """
-    count, mean = spend_evidence(summary, fitted.spend_from)
-    return pd.DataFrame({"frequency": count, "monetary_value": mean.clip(0)})
+    parts = []
+    for start in range(0, len(known), rows):
+        part = known.iloc[start : start + rows]
+        each = customer_months(fitted, part, grid)
+        weight = part["weight"].to_numpy()[:, None]
+        everybody = CustomerMonths(each.purchases * weight, each.revenue * weight, each.spend)
+        parts.append(cohort_sums(part[by], everybody, grid))
+    return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
 
 
 def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> pd.DataFrame:
@@ -81,9 +108,8 @@ def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> p
     )
     columns = {}
     for name in ("purchases", "revenue"):
-        sums = np.zeros((len(cohorts), len(grid.periods)))
-        np.add.at(sums, codes, getattr(months, name))
-        columns[name] = sums.ravel()
+        sums = [np.bincount(codes, month, len(cohorts)) for month in getattr(months, name).T]
+        columns[name] = np.stack(sums, axis=1).ravel()
     return pd.DataFrame(columns, index=index).reset_index()
 
 
@@ -164,7 +190,7 @@ def clv_interval(
     shape = fitted.transactions.params_["r"] + summary["frequency"].to_numpy(dtype=float)
     given_alive = expected / alive
     second = alive * (given_alive + given_alive**2 * (1 + 1 / shape))
-    within, between = fitted.spend.variation(spend_table(fitted, summary))
+    within, between = fitted.spend.variation(spend_table(summary, fitted.spend_from))
     low, high = value_interval(
         expected,
         second,

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines import deliver, features, forecast, train, training_data
+from pipelines import features, forecast, train, training_data
 from pipelines.cohort_level import cohort_level
+from pipelines.histories import histories
 
 AS_OF = dt.date(2022, 6, 30)
 
@@ -28,7 +29,7 @@ def fitted(known, config):
 def level_at(as_of, data, fitted, config):
     grid = forecast.default_grid(as_of, config)
     summary = features.summary(data.purchases, as_of, people="all")
-    base = deliver.customer_sums(fitted, summary, grid)
+    base = forecast.history_sums(fitted, histories(summary), grid)
     history = features.cohort_months(data.purchases, as_of)
     return base, grid, cohort_level(fitted, base, grid, history, data.first_date)
 
