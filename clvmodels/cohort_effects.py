@@ -60,9 +60,8 @@ class EffectSpace:
 
     def age(self, cells: Cells) -> Array:
         """Log age, damped beyond the oldest observed, shape (n, 1)."""
-        raw = log_age(cells.age)
-        beyond = np.maximum(raw - self.oldest, 0.0)
-        return (np.minimum(raw, self.oldest) + self.damping * beyond)[:, None]
+        observed = np.minimum(log_age(cells.age), self.oldest)[:, None]
+        return np.asarray(observed + self.damping * self.beyond(cells))
 
     def age_bends(self, cells: Cells) -> Array:
         """Hinges below every knot, so that past the last knot the age effect is straight."""
@@ -79,6 +78,15 @@ class EffectSpace:
     def period(self, period: Months) -> Array:
         """Indicators of the known months, shape (n, p); a future month has none."""
         return (period[:, None] == self.months[None, :]).astype(float)
+
+    def unseen_season(self, period: Months) -> Array:
+        """Indicators of the month of year where the log has not shown that month, shape (n, 12)."""
+        unseen = ~np.isin(np.arange(12), self.months % 12)
+        return season(period) * unseen[None, :]
+
+    def beyond(self, cells: Cells) -> Array:
+        """Log age past the oldest observed, undamped, shape (n, 1)."""
+        return np.maximum(log_age(cells.age) - self.oldest, 0.0)[:, None]
 
     def years(self, period: Months) -> Array:
         """Years since the last known month, 0 after it, shape (n, 1)."""

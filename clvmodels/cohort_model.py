@@ -19,6 +19,10 @@ from clvmodels.order_value import ValueModel, fit_values
 
 Array = npt.NDArray[np.float64]
 
+UNSEEN_RATES = intervals.Unseen(season_sd=RateOptions.season_sd, age_sd=0.2)
+UNSEEN_VALUES = intervals.Unseen(season_sd=0.06, age_sd=0.05)
+"""The season of months never seen spreads as the prior guess of the seen ones does."""
+
 
 @dataclass(frozen=True)
 class CohortModel:
@@ -189,15 +193,24 @@ class Forecast:
         rng = np.random.default_rng(seed)
         rates, values = self.model.rates.fit, self.model.values
         deviation = intervals.draw_log_means(rates, self.design, self.cells.period, draws, rng)
+        deviation += self._unseen(UNSEEN_RATES, self.model.rates.space, rates, draws, rng)
         counts = intervals.draw_counts(self.purchases, deviation, rates.kappa, rng)
         deviation = intervals.draw_log_means(
             values.fit, self.value_design, self.cells.period, draws, rng
         )
+        deviation += self._unseen(UNSEEN_VALUES, values.space, values.fit, draws, rng)
         revenue = values.unit * intervals.draw_revenue(
             counts, self.value / values.unit, deviation,
             values.fit.phi, values.fit.kappa, rng,
         )  # fmt: skip
         return counts, revenue
+
+    def _unseen(
+        self, unseen: intervals.Unseen, space: EffectSpace, fit: LogLinearFit,
+        draws: int, rng: np.random.Generator,
+    ) -> Array:  # fmt: skip
+        season, beyond = space.unseen_season(self.cells.period), space.beyond(self.cells)
+        return unseen.draw(season, beyond, fit.sds.get("season", 0.0), draws, rng)
 
 
 def _fit_to_dict(fit: LogLinearFit) -> dict[str, Any]:

@@ -38,6 +38,43 @@ def draw_log_means(
     )
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """What a log cannot show of the months ahead, as spreads of effects in logs.
+
+    No error of the past tells what an autumn will bring to a log that starts in winter, or how
+    cohorts will do at an age that none has reached; businesses in general do.
+
+    Attributes
+    ----------
+    season_sd : float
+        Of the months of the year that the log has not seen.
+    age_sd : float
+        Of the slope in log age beyond the oldest age observed, about the damped one.
+    """
+
+    season_sd: float
+    age_sd: float
+
+    def draw(
+        self, season: Array, beyond: Array, learned_sd: float, draws: int, rng: np.random.Generator
+    ) -> Array:
+        """Deviations of the log mean, shape (n, draws), 0 where everything was seen.
+
+        Parameters
+        ----------
+        season : ndarray, shape (n, 12)
+            Indicators of the month of year, zero where it was seen.
+        beyond : ndarray, shape (n, 1)
+            Log age past the oldest observed.
+        learned_sd : float
+            Spread of season that the coefficients' own draws hold already.
+        """
+        extra = np.sqrt(max(self.season_sd**2 - learned_sd**2, 0.0))
+        months = extra * rng.standard_normal((season.shape[1], draws))
+        return np.asarray(season @ months + self.age_sd * beyond * rng.standard_normal(draws))
+
+
 def draw_counts(mean: Array, deviation: Array, kappa: float, rng: np.random.Generator) -> Array:
     """Counts whose variance given the mean is mu + kappa mu^2 (negative binomial), as floats."""
     mu = mean[:, None] * np.exp(np.clip(deviation, -20.0, 20.0))

@@ -80,3 +80,16 @@ def test_revenue_has_the_variance_asked_for():
         np.zeros((1, 5)), np.ones(1), np.zeros((1, 5)), 1.0, 0.0, np.random.default_rng(3)
     )
     assert (none == 0).all()
+
+
+def test_what_was_never_seen_has_the_spread_asked_for():
+    unseen = intervals.Unseen(season_sd=0.25, age_sd=0.2)
+    season = np.zeros((3, 12))
+    season[1, 4] = 1.0
+    beyond = np.array([[0.0], [0.0], [0.7]])
+    drawn = unseen.draw(season, beyond, 0.15, 100_000, np.random.default_rng(1))
+    assert (drawn[0] == 0).all()  # a month and an age that the log has shown
+    assert drawn[1].std() == pytest.approx(0.2, rel=0.02)  # 0.15 of 0.25 is drawn elsewhere
+    assert drawn[2].std() == pytest.approx(0.14, rel=0.02)
+    known = unseen.draw(season, beyond, 0.4, 100, np.random.default_rng(1))
+    assert (known[1] == 0).all()
