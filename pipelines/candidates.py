@@ -86,7 +86,10 @@ def customers(known: Known, fitted: Fitted, config: Config) -> Candidate:
 def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """The cohort forecast alone, which knows no customers."""
     forecaster = fitted.cohorts or train.fit_cohorts(known.training, config)
-    return Candidate(forecaster.forecast(known.grid.until, level="quarter_month"))
+    told = known.training.drivers.period
+    return Candidate(
+        forecaster.forecast(known.grid.until, level="quarter_month", period_covariates=told)
+    )
 
 
 def bgnbd(known: Known, fitted: Fitted, config: Config) -> Candidate:

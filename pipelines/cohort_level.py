@@ -41,6 +41,8 @@ class CohortLevel:
         cohort, purchases (seen so far), weight (how far the cohort's own correction is believed
         against the company's, 0 to 1), purchases_factor and revenue_factor (over all months);
         empty where [train] cohort_level is off.
+    drivers : DataFrame, optional
+        Covariates by month that the forecaster was fitted with.
     """
 
     grid: MonthGrid
@@ -49,6 +51,7 @@ class CohortLevel:
     revenue: Array
     forecaster: CohortForecaster | None
     corrections: pd.DataFrame
+    drivers: pd.DataFrame | None = None
 
     def apply(self, cohort: pd.Series, months: CustomerMonths) -> CustomerMonths:
         """Scale customers to their cohorts; ``cohort`` is the month of first purchase."""
@@ -77,7 +80,9 @@ class CohortLevel:
             for quantity in QUANTITIES:
                 out[[f"{quantity}_low", f"{quantity}_high"]] = np.nan
             return out
-        made = self.forecaster.forecast(self.grid.until, level=level)
+        made = self.forecaster.forecast(
+            self.grid.until, level=level, period_covariates=self.drivers
+        )
         keys = [name for name in ("cohort", "period") if name in made]
         if keys:
             made = cells[keys].merge(made, on=keys, how="left", validate="1:1")
@@ -114,15 +119,12 @@ def cohort_level(
     """
     cohorts = pd.DatetimeIndex(np.unique(base["cohort"]))
     shape = (len(cohorts), len(grid.periods))
-    if fitted.cohorts is None:
+    forecaster = forecaster_at(fitted, grid.as_of, cohort_months, first_date)
+    if forecaster is None:
         return CohortLevel(grid, cohorts, np.ones(shape), np.ones(shape), None, pd.DataFrame())
-    forecaster = fitted.cohorts
-    if fitted.as_of != grid.as_of:
-        forecaster = CohortForecaster(
-            forecaster.options_, select=False, draws=forecaster.draws, seed=forecaster.seed
-        ).fit(cohort_months, grid.as_of, log_start=first_date)
+    told = fitted.drivers.period
     seen = cohort_months.groupby("cohort")["purchases"].sum()
-    reconciled = reconcile(base, forecaster.forecast(grid.until), seen)
+    reconciled = reconcile(base, forecaster.forecast(grid.until, period_covariates=told), seen)
     found = reconciled.factors.sort_values(["cohort", "period"])
     return CohortLevel(
         grid,
@@ -131,6 +133,26 @@ def cohort_level(
         found["revenue_factor"].to_numpy().reshape(shape),
         forecaster,
         _corrections(reconciled),
+        told,
+    )
+
+
+def forecaster_at(
+    fitted: Fitted, as_of: dt.date, cohort_months: pd.DataFrame, first_date: dt.date
+) -> CohortForecaster | None:
+    """The cohort forecast as of a day: the fitted one, or its parts learned anew to that day.
+
+    None where [train] cohort_level is off.
+    """
+    made = fitted.cohorts
+    if made is None or fitted.as_of == as_of:
+        return made
+    return CohortForecaster(made.options_, select=False, draws=made.draws, seed=made.seed).fit(
+        cohort_months,
+        as_of,
+        log_start=first_date,
+        period_covariates=fitted.drivers.period,
+        cohort_covariates=fitted.drivers.cohort,
     )
 
 

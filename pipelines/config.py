@@ -117,6 +117,42 @@ class Consent(Section):
         return self
 
 
+class Covariates(Section):
+    """Drivers of purchases that the log does not hold, and dimensions that tell cohorts apart."""
+
+    path: str | None = Field(
+        None, description="CSV or Parquet, one row a month: the log's, and planned ones after it"
+    )
+    period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
+    columns: tuple[str, ...] = Field((), description="columns of numbers: the drivers by month")
+    log: tuple[str, ...] = Field(
+        (), description="of these, those whose logarithm counts (spend, price): elasticities"
+    )
+    by_cohort: tuple[Literal["channel", "product_category", "country"], ...] = Field(
+        (), description="dimensions whose mix at first purchase may tell cohorts apart"
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Covariates:
+        if (self.path is None) != (not self.columns):
+            raise ValueError("path and columns go together; set both or neither")
+        for name in self.log:
+            if name not in self.columns:
+                raise ValueError(f"log names '{name}'{_nearest(name, self.columns)}")
+        repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        if repeated or self.period in self.columns:
+            raise ValueError(f"columns names '{(repeated or [self.period])[0]}' twice")
+        return self
+
+
+class Plan(Section):
+    """New customers that the business plans to win, for the budget view."""
+
+    path: str = Field(description="CSV or Parquet, one row a month")
+    period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
+    new_customers: str = Field("new_customers", description="column of their number")
+
+
 class Calendar(Section):
     """What a day is."""
 
@@ -213,12 +249,27 @@ class Config(Section):
     source: Source
     columns: Columns = Columns(amount="amount")
     consent: Consent | None = None
+    covariates: Covariates = Covariates()
+    plan: Plan | None = None
     calendar: Calendar = Calendar()
     economics: Economics = Economics()
     governance: Governance = Governance()
     train: Train = Train()
     backtest: Backtest = Backtest()
     output: Output = Output()
+
+    @model_validator(mode="after")
+    def _covariates_have_a_use(self) -> Config:
+        for name in self.covariates.by_cohort:
+            if getattr(self.columns, name) is None:
+                raise ValueError(
+                    f"covariates.by_cohort names {name}, which [columns] does not map; add "
+                    f'{name} = "..." there'
+                )
+        asked = self.covariates.columns or self.covariates.by_cohort or self.plan
+        if asked and not self.train.cohort_level:
+            raise ValueError("[covariates] and [plan] need [train] cohort_level = true")
+        return self
 
 
 def load(path: str | Path) -> Config:
@@ -261,7 +312,9 @@ def _with_absolute_source(config: Config, base: Path | None) -> Config:
     if base is None:
         return config
     changed: dict[str, Any] = {}
-    for name, keys in (("source", ("path", "temp_directory")), ("consent", ("path",))):
+    holding: dict[str, tuple[str, ...]] = {"source": ("path", "temp_directory")}
+    holding |= dict.fromkeys(("consent", "covariates", "plan"), ("path",))
+    for name, keys in holding.items():
         section = getattr(config, name)
         values = {key: getattr(section, key, None) for key in keys}
         paths = {

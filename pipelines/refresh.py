@@ -10,7 +10,7 @@ import pandas as pd
 from clvmodels import metrics
 from clvmodels.exceptions import DataError
 from clvmodels.months import month_end
-from pipelines import backtest, deliver, features, registry, training_data, workflow
+from pipelines import backtest, deliver, features, registry, train, training_data, workflow
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
@@ -78,6 +78,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         known = training_data.extract(
             data.purchases, data.first_date, data.as_of, config, data.summary
         )
+        fitted = train.with_drivers(fitted, known.drivers)
         result, fitted = workflow.replay(data, fitted, config, progress)
         parity = workflow.check_fit(known, progress)
         folder = workflow.write_report(

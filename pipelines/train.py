@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -21,7 +21,9 @@ from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.lifetimes_engine import compare
 from clvmodels.models import CANDIDATES, SPEND_MODELS, TRANSACTION_MODELS
 from clvmodels.selection import compare_on_holdout
+from pipelines import drivers
 from pipelines.config import Config
+from pipelines.drivers import Drivers
 from pipelines.summaries import SpendFrom
 from pipelines.training_data import CHURN_STEP_DAYS, ChurnData, TrainingData, Trial
 
@@ -43,6 +45,8 @@ class Fitted:
         Whether the first purchase says something about the value of later ones.
     notes : tuple of str
         What was chosen or fell back, and why.
+    drivers : Drivers
+        What forecasts are told beside the log; read anew for a saved model.
     """
 
     as_of: dt.date
@@ -52,6 +56,7 @@ class Fitted:
     cohorts: CohortForecaster | None = None
     spend_from: SpendFrom = "repeat"
     notes: tuple[str, ...] = field(default=())
+    drivers: Drivers = field(default_factory=Drivers)
 
 
 def estimate(data: TrainingData, config: Config) -> Fitted:
@@ -75,8 +80,27 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
     except DataError as error:
         notes.append(f"No churn classifier: {error}")
     return Fitted(
-        data.as_of, transactions, spend, churn, cohorts, config.train.spend_from, tuple(notes)
+        data.as_of,
+        transactions,
+        spend,
+        churn,
+        cohorts,
+        config.train.spend_from,
+        tuple(notes),
+        data.drivers,
     )
+
+
+def with_drivers(fitted: Fitted, told: Drivers) -> Fitted:
+    """Give a saved model the drivers of today.
+
+    Raises
+    ------
+    ConfigError
+        If they lack a covariate that the model was fitted with.
+    """
+    drivers.require_same(fitted.cohorts, told)
+    return replace(fitted, drivers=told)
 
 
 def choose_model(data: Trial, config: Config) -> tuple[Config, str]:
@@ -99,9 +123,14 @@ def choose_model(data: Trial, config: Config) -> tuple[Config, str]:
 
 
 def fit_cohorts(data: TrainingData, config: Config) -> CohortForecaster:
-    """Fit the cohort forecast: age, season, period and cohort effects."""
-    forecaster = CohortForecaster(seed=config.train.seed)
-    return forecaster.fit(data.cohort_months, data.as_of, log_start=data.first_date)
+    """Fit the cohort forecast: age, season, period and cohort effects, and covariates."""
+    return CohortForecaster(seed=config.train.seed).fit(
+        data.cohort_months,
+        data.as_of,
+        log_start=data.first_date,
+        period_covariates=data.drivers.period,
+        cohort_covariates=data.drivers.cohort,
+    )
 
 
 def fit_transactions(summary: pd.DataFrame, config: Config) -> TransactionModel:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
 
-from pipelines import features
+from pipelines import drivers, features
 from pipelines.config import Config
 from pipelines.dialect import held
+from pipelines.drivers import Drivers
 
 CHURN_ORIGINS = 4
 """Origins, a month apart, on which the churn classifier's trees are grown."""
@@ -91,6 +92,8 @@ class TrainingData:
         History by cohort and month (schema.COHORT_MONTHS).
     churn : tuple of ChurnData
         Oldest origin first; the last one calibrates. Every label ends on or before ``as_of``.
+    drivers : Drivers
+        Covariates; rows of months after ``as_of`` are plans.
     """
 
     as_of: dt.date
@@ -101,6 +104,7 @@ class TrainingData:
     cohort_months: pd.DataFrame
     trial: Trial | None = None
     churn: tuple[ChurnData, ...] = ()
+    drivers: Drivers = field(default_factory=Drivers)
 
 
 def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> list[dt.date]:
@@ -139,6 +143,7 @@ def extract(
     if summary is None:
         with held(features.summary(purchases, as_of, people="all")) as made:
             return extract(purchases, first_date, as_of, config, made)
+    told = drivers.read(summary, first_date, as_of, config)
     repeat_spend = features.compress_spend(summary, "repeat")
     spend_from = config.train.spend_from
     horizon = config.train.churn_horizon_days
@@ -156,6 +161,7 @@ def extract(
             churn_data(purchases, origin, horizon)
             for origin in churn_origins(first_date, as_of, horizon)
         ),
+        drivers=told,
     )
 
 

@@ -19,6 +19,7 @@ from pipelines import (
     backtest,
     card,
     deliver,
+    drivers,
     files,
     forecast,
     inputs,
@@ -160,6 +161,8 @@ def forecast_job(
     fitted, saved = registry.load(config, version)
     with dataset(config, as_of, progress) as data:
         config = with_observed_margin(data, config)
+        told = drivers.read(data.summary, data.first_date, data.as_of, config)
+        fitted = train.with_drivers(fitted, told)
         folder = report_folder(config, data.as_of)
         grid = forecast.default_grid(data.as_of, config)
         with (
