@@ -139,9 +139,13 @@ def value_tiers(clv: ArrayLike) -> NDArray[np.str_]:
     values = np.asarray(clv, dtype=float)
     rank = np.empty(values.size, dtype=np.int64)
     rank[np.argsort(-values, kind="stable")] = np.arange(values.size)
-    limits = [np.ceil(share * values.size) for _, share in TIERS]
     names = np.array(TIER_NAMES)
-    return np.asarray(names[np.searchsorted(limits, rank, side="right")])
+    return np.asarray(names[np.searchsorted(tier_limits(values.size), rank, side="right")])
+
+
+def tier_limits(customers: int) -> list[int]:
+    """How many customers the best tier holds, the two best together, and the three best."""
+    return [int(np.ceil(share * customers)) for _, share in TIERS]
 
 
 def historical_ltv(arpu: float, gross_margin: float, churn: float) -> float:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
-from pipelines.spark import map_arrow
+from pipelines import spark
 
 BATCH_ROWS = 250_000
 
@@ -41,14 +43,46 @@ def write_scored(
     path : Path
         A file; on Spark a folder of files, written by the executors.
     rows : int
-        Rows a batch holds at most; memory is bounded by it.
+        Rows a batch holds at most; memory is bounded by it. Spark has its own setting,
+        ``spark.sql.execution.arrow.maxRecordsPerBatch``.
     """
     if connection.name == "pyspark":
-        map_arrow(connection, table, score, schema, str(path))
+        spark.write_mapped(connection, table, score, schema, path)
         return
     with pq.ParquetWriter(path, schema) as writer:
         for batch in stream(table, rows):
             writer.write_table(score(batch).select(schema.names).cast(schema))
+
+
+def write(
+    connection: BaseBackend, table: Table, schema: pa.Schema, path: Path, rows: int = BATCH_ROWS
+) -> None:
+    """Write an engine's table as Parquet, as :func:`write_scored` does."""
+    if connection.name == "pyspark":
+        spark.write(connection, table, path)
+        return
+    write_scored(connection, table, lambda batch: batch, schema, path, rows)
+
+
+@contextmanager
+def opened(connection: BaseBackend, path: Path) -> Iterator[Table]:
+    """Give what :func:`write_scored` has written back to an engine as a table.
+
+    Parameters
+    ----------
+    connection : ibis backend
+        Spark, where it has written the folder; otherwise a DuckDB.
+    path : Path
+    """
+    if connection.name == "pyspark":
+        with spark.opened(connection, path) as table:
+            yield table
+        return
+    name = ibis.util.gen_name("clv_scored")
+    try:
+        yield connection.read_parquet(path, table_name=name)
+    finally:
+        connection.drop_view(name, force=True)
 
 
 def stream(table: Table, rows: int = BATCH_ROWS) -> Iterator[pa.Table]:

@@ -3,52 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from ibis import BaseBackend
 from ibis.expr.types import Table
-from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid
-from clvmodels.value import value_tiers
-from pipelines import features, forecast, training_data
-from pipelines.batches import BATCH_ROWS
+from pipelines import batches, features, forecast, sources, training_data
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.dialect import held
 from pipelines.histories import histories
-from pipelines.privacy import pseudonyms
-from pipelines.sums import CustomerSums, cohort_table, month_table, totals
+from pipelines.scoring import CUSTOMER_SCHEMA, Scorer
+from pipelines.sums import cohort_table, month_table, segment_table, tier_table, totals
+from pipelines.tiers import tier_of
 from pipelines.train import Fitted
 
 CUSTOMERS = "customers.parquet"
 COHORTS = "cohorts.parquet"
-
-CUSTOMER_SCHEMA = pa.schema(
-    [
-        pa.field("customer_id", pa.string(), nullable=False),
-        pa.field("cohort", pa.date32()),
-        *(
-            pa.field(name, pa.float64())
-            for name in (
-                "probability_alive",
-                "churn_probability",
-                "expected_purchases",
-                "expected_spend",
-                "expected_revenue",
-                "clv",
-                "clv_low",
-                "clv_high",
-            )
-        ),
-        pa.field("tier", pa.string()),
-    ]
-)
-"""schema.CUSTOMER_FORECAST as Parquet types."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +77,8 @@ def write(
     """Score every customer known at the grid's as-of date and write both forecast tables.
 
     Customers who may only be counted in aggregate are in the cohorts, but never in a row of
-    their own, a tier or a segment.
+    their own, a tier or a segment. On Spark the executors score and write: no customer reaches the
+    driver. From every other engine they are streamed in batches.
 
     Parameters
     ----------
@@ -112,7 +90,8 @@ def write(
     grid : MonthGrid
         From the as-of date over the horizon.
     folder : Path
-        An existing folder; customers.parquet and cohorts.parquet are written into it.
+        An existing folder; customers.parquet and cohorts.parquet are written into it. The former
+        is one file in the order of customer_id; on Spark a folder of files, in no order.
     config : Config
     summary : ibis Table, optional
         The summary of everybody at the grid's as-of date where it is at hand, such as
@@ -124,47 +103,56 @@ def write(
     base = forecast.history_sums(fitted, histories(summary), grid)
     known = features.cohort_months(purchases, grid.as_of)
     level = cohort_level(fitted, base, grid, known, first_date)
-    sums = CustomerSums(config.economics)
-    names = pseudonyms(config)
-    unranked = folder / f".{CUSTOMERS}"
-    with pq.ParquetWriter(unranked, CUSTOMER_SCHEMA) as writer:
-        # In a fixed order, so that equal runs write equal files and equal CLVs equal tiers.
-        table = training_data.scoring_table(purchases, grid.as_of, summary).order_by("customer_id")
-        for batch in forecast.batches(table):
-            alone = forecast.customer_months(fitted, batch, grid)
-            months = level.apply(batch["cohort"], alone)
-            scored = forecast.score(fitted, batch, months, grid, config)
-            sums.add(batch, scored)
-            if names is not None:
-                scored["customer_id"] = names.of_all(scored["customer_id"])
-            writer.write_table(_arrow(scored.assign(tier=None)))
-    tier = value_tiers(sums.clv)
-    _add_tiers(unranked, folder / CUSTOMERS, tier)
-    unranked.unlink()
+    table = training_data.scoring_table(purchases, grid.as_of, summary)
     cohorts = cohort_table(base, level, config.economics)
     cohorts.to_parquet(folder / COHORTS, index=False)
+    score = Scorer.of(fitted, level, grid, config, table)
+    with _scored(purchases.get_backend(), table, score, folder, config) as (engine, scored):
+        ranked = scored.mutate(tier=tier_of(scored))
+        _remove(folder / CUSTOMERS)
+        final = ranked.select(CUSTOMER_SCHEMA.names)
+        if engine.name != "pyspark":
+            final = final.order_by("customer_id")
+        batches.write(engine, final, CUSTOMER_SCHEMA, folder / CUSTOMERS)
+        tiers = tier_table(ranked)
+        segments = segment_table(scored, config.economics)
+    customers = int(tiers["customers"].sum())
     return Delivered(
         grid=grid,
         cohorts=cohorts,
-        tiers=sums.tiers(tier),
-        segments=sums.segments(),
+        tiers=tiers,
+        segments=segments,
         months=month_table(cohorts, level, config.economics),
         totals=totals(cohorts, level, grid, config.economics),
         corrections=level.corrections,
-        customers=len(tier),
-        mean_clv=float(sums.clv.mean()) if len(tier) else 0.0,
+        customers=customers,
+        mean_clv=float(tiers["clv"].sum() / customers) if customers else 0.0,
     )
 
 
-def _add_tiers(source: Path, target: Path, tier: NDArray[np.str_]) -> None:
-    with pq.ParquetFile(source) as unranked, pq.ParquetWriter(target, CUSTOMER_SCHEMA) as writer:
-        start = 0
-        for batch in unranked.iter_batches(BATCH_ROWS):
-            part = pa.array(tier[start : start + batch.num_rows], pa.string())
-            start += batch.num_rows
-            table = pa.Table.from_batches([batch])
-            writer.write_table(table.set_column(table.num_columns - 1, "tier", part))
+@contextmanager
+def _scored(
+    connection: BaseBackend, table: Table, score: Scorer, folder: Path, config: Config
+) -> Iterator[tuple[BaseBackend, Table]]:
+    """Score a table into a file that goes with the ``with`` block, and open it in an engine.
+
+    Spark reads what its executors have written; for every other source an embedded DuckDB does.
+    """
+    path = folder / f".{CUSTOMERS}"
+    with ExitStack() as stack:
+        stack.callback(_remove, path)
+        # In a fixed order, so that equal runs score equal batches, to the last bit.
+        ordered = table if connection.name == "pyspark" else table.order_by("customer_id")
+        batches.write_scored(connection, ordered, score, score.schema, path)
+        engine = connection
+        if connection.name not in ("duckdb", "pyspark"):
+            engine = stack.enter_context(sources.embedded(config))
+        yield engine, stack.enter_context(batches.opened(engine, path))
 
 
-def _arrow(table: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(table, CUSTOMER_SCHEMA, preserve_index=False)
+def _remove(path: Path) -> None:
+    """Remove what one engine writes as a file and another as a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -41,7 +41,7 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     """
     kind = config.source.kind
     if kind in EMBEDDED:
-        opened = _connect_duckdb(config)
+        opened = embedded(config)
     elif kind == "spark":
         opened = spark.connect(config)
     else:
@@ -51,7 +51,8 @@ def connect(config: Config) -> Iterator[BaseBackend]:
 
 
 @contextmanager
-def _connect_duckdb(config: Config) -> Iterator[BaseBackend]:
+def embedded(config: Config) -> Iterator[BaseBackend]:
+    """Open a DuckDB in this process, its memory, threads and spill folder as configured."""
     source = config.source
     settings: dict[str, Any] = {}
     if source.memory_limit is not None:

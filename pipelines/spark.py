@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pickle
 import shlex
 import shutil
 import sys
@@ -140,24 +141,58 @@ def _register(connection: BaseBackend, frame):  # type: ignore[no-untyped-def]
     return connection.table(name)
 
 
-def map_arrow(
+def write_mapped(
     connection: BaseBackend,
     table: Table,
     score: Callable[[pa.Table], pa.Table],
     schema: pa.Schema,
-    path: str,
+    path: Path,
 ) -> None:
     """Apply a function to a table's rows on the executors, and let them write the result.
 
-    The function travels to the executors once a task, pickled; nothing is collected.
+    The function is pickled and broadcast: it travels to each executor once. Nothing is collected.
     """
+    from pyspark import cloudpickle
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            scored = score(pa.Table.from_batches([batch]))
-            yield from scored.select(schema.names).cast(schema).to_batches()
+    session = connection._session
+    promised = table.schema().to_pyarrow()
+    sent = session.sparkContext.broadcast(cloudpickle.dumps(score))
 
-    frame = connection._session.sql(connection.compile(table))
-    scored = frame.mapInArrow(run, from_arrow_schema(schema))
-    scored.write.mode("overwrite").parquet(path)
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        scored_by = pickle.loads(sent.value)
+        for batch in batches:
+            if batch.num_rows:
+                given = pa.Table.from_batches([batch]).cast(promised)
+                yield from scored_by(given).select(schema.names).cast(schema).to_batches()
+
+    frame = session.sql(connection.compile(table))
+    _write(frame.mapInArrow(run, from_arrow_schema(schema)), path)
+    sent.destroy()
+
+
+def write(connection: BaseBackend, table: Table, path: Path) -> None:
+    """Let the executors write a table as a folder of Parquet files."""
+    _write(connection._session.sql(connection.compile(table)), path)
+
+
+def _write(frame, path: Path) -> None:  # type: ignore[no-untyped-def]
+    frame.write.mode("overwrite").parquet(path.resolve().as_uri())
+    # Spark names it when every task is done. On a disk of their own, executors and driver would
+    # each see a folder of that name, and the driver's would hold no data.
+    if not any(path.glob("*.parquet")):
+        raise ConfigError(
+            f"the executors have written {path}, but not where the driver sees it: [output] "
+            "reports must be a folder that driver and executors share, such as a mounted bucket"
+        )
+
+
+@contextmanager
+def opened(connection: BaseBackend, path: Path) -> Iterator[Table]:
+    """Give a folder of Parquet files as a table."""
+    name = ibis.util.gen_name("clv_scored")
+    connection._session.read.parquet(path.resolve().as_uri()).createOrReplaceTempView(name)
+    try:
+        yield connection.table(name)
+    finally:
+        connection.drop_view(name, force=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from ibis import _
+from ibis.expr.types import Table
 
 from clvmodels.months import MonthGrid
 from clvmodels.value import TIER_NAMES, discount_factors, net_margin
@@ -12,8 +12,7 @@ from pipelines.cohort_level import CohortLevel
 from pipelines.config import Economics
 from pipelines.forecast import unit_economics
 from pipelines.lines import DIMENSIONS
-
-Array = NDArray[np.float64]
+from pipelines.summaries import VALUE_DIGITS
 
 COHORT_COLUMNS = [
     "cohort",
@@ -22,61 +21,56 @@ COHORT_COLUMNS = [
 ]
 
 
-class CustomerSums:
-    """Sums over batches of scored customers: all that is kept of them in memory."""
+def tier_table(ranked: Table) -> pd.DataFrame:
+    """Sum customers by tier, in the engine: tier, customers, clv, expected_revenue, share_of_clv.
 
-    def __init__(self, economics: Economics) -> None:
-        self._margin = economics.margin
-        self._values: list[tuple[Array, Array]] = []
-        self._segments: list[pd.DataFrame] = []
+    Parameters
+    ----------
+    ranked : ibis Table
+        Of scored customers, with their tier.
 
-    def add(self, summary: pd.DataFrame, scored: pd.DataFrame) -> None:
-        """Add a batch: its scoring table and its forecast."""
-        self._values.append(
-            (scored["clv"].to_numpy(float), scored["expected_revenue"].to_numpy(float))
-        )
-        figures = pd.DataFrame(
-            {
-                "customers": 1,
-                "ltv_revenue": summary["spend_total"].to_numpy(float),
-                "expected_revenue": scored["expected_revenue"],
-                "clv": scored["clv"],
-                "churn": scored["churn_probability"],
-            }
-        )
-        for name in DIMENSIONS:
-            if name in summary:
-                value = summary[name].fillna("(none)").to_numpy()
-                part = figures.groupby(value).sum().rename_axis("value").reset_index()
-                self._segments.append(part.assign(dimension=name))
+    Returns
+    -------
+    DataFrame
+        Best tier first; tiers without customers are left out.
+    """
+    table = ranked.group_by("tier").agg(
+        customers=_.count(),
+        clv=_.clv.sum().round(VALUE_DIGITS),
+        expected_revenue=_.expected_revenue.sum().round(VALUE_DIGITS),
+    )
+    grouped = table.execute().set_index("tier")
+    grouped["share_of_clv"] = grouped["clv"] / grouped["clv"].sum()
+    return grouped.loc[[name for name in TIER_NAMES if name in grouped.index]].reset_index()
 
-    @property
-    def clv(self) -> Array:
-        """CLV of all customers, in the order of the batches, shape (n,)."""
-        return np.concatenate([np.empty(0), *(clv for clv, _ in self._values)])
 
-    def tiers(self, tier: NDArray[np.str_]) -> pd.DataFrame:
-        """Customers, CLV and expected revenue by tier, best tier first."""
-        revenue = np.concatenate([np.empty(0), *(revenue for _, revenue in self._values)])
-        table = pd.DataFrame({"tier": tier, "clv": self.clv, "expected_revenue": revenue})
-        grouped = table.groupby("tier").agg(
-            customers=("clv", "size"),
-            clv=("clv", "sum"),
-            expected_revenue=("expected_revenue", "sum"),
-        )
-        order = [name for name in TIER_NAMES if name in grouped.index]
-        grouped["share_of_clv"] = grouped["clv"] / grouped["clv"].sum()
-        return grouped.loc[order].reset_index()
+def segment_table(scored: Table, economics: Economics) -> pd.DataFrame:
+    """LTV to date, forecast CLV and churn per customer, by dimension and value, in the engine.
 
-    def segments(self) -> pd.DataFrame:
-        """LTV to date, forecast CLV and churn per customer, by dimension and value."""
-        if not self._segments:
-            return pd.DataFrame()
-        sums = pd.concat(self._segments).groupby(["dimension", "value"], as_index=False).sum()
-        for name in ("ltv_revenue", "expected_revenue", "clv", "churn"):
-            sums[name] /= sums["customers"]
-        sums["ltv_margin"] = sums["ltv_revenue"] * self._margin
-        return sums.sort_values(["dimension", "customers"], ascending=[True, False])
+    Parameters
+    ----------
+    scored : ibis Table
+        Of :class:`pipelines.scoring.Scorer`.
+    """
+    parts = []
+    for name in DIMENSIONS:
+        if name in scored.columns:
+            by_value = scored.group_by(value=scored[name].fill_null("(none)")).agg(
+                customers=_.count(),
+                ltv_revenue=_.spend_total.sum().round(VALUE_DIGITS),
+                expected_revenue=_.expected_revenue.sum().round(VALUE_DIGITS),
+                clv=_.clv.sum().round(VALUE_DIGITS),
+                churn=_.churn_probability.sum().round(VALUE_DIGITS),
+            )
+            parts.append(by_value.execute().sort_values("value").assign(dimension=name))
+    if not parts:
+        return pd.DataFrame()
+    sums = pd.concat(parts, ignore_index=True)
+    sums.insert(0, "dimension", sums.pop("dimension"))
+    for name in ("ltv_revenue", "expected_revenue", "clv", "churn"):
+        sums[name] /= sums["customers"]
+    sums["ltv_margin"] = sums["ltv_revenue"] * economics.margin
+    return sums.sort_values(["dimension", "customers"], ascending=[True, False], kind="stable")
 
 
 def cohort_table(base: pd.DataFrame, level: CohortLevel, economics: Economics) -> pd.DataFrame:

@@ -1,0 +1,105 @@
+"""The function that scores customers wherever they are: in this process or on Spark's executors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import pandas as pd
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from clvmodels.months import MonthGrid
+from pipelines import forecast
+from pipelines.cohort_level import CohortLevel
+from pipelines.config import Config
+from pipelines.lines import DIMENSIONS
+from pipelines.privacy import Pseudonyms, pseudonyms
+from pipelines.train import Fitted
+
+CUSTOMER_SCHEMA = pa.schema(
+    [
+        pa.field("customer_id", pa.string(), nullable=False),
+        pa.field("cohort", pa.date32()),
+        *(
+            pa.field(name, pa.float64())
+            for name in (
+                "probability_alive",
+                "churn_probability",
+                "expected_purchases",
+                "expected_spend",
+                "expected_revenue",
+                "clv",
+                "clv_low",
+                "clv_high",
+            )
+        ),
+        pa.field("tier", pa.string()),
+    ]
+)
+"""schema.CUSTOMER_FORECAST as Parquet types."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Customers' histories in, their forecast out, row by row; small enough to be sent around.
+
+    Attributes
+    ----------
+    fitted : Fitted
+        Without the cohort forecast, of which only the factors of ``level`` are needed.
+    level : CohortLevel
+        Its factors alone.
+    grid : MonthGrid
+    config : Config
+    names : Pseudonyms, optional
+        Applied where the customers are; the key travels with them.
+    dimensions : tuple of str
+        Those that the table to be scored holds; passed on for the segments.
+    """
+
+    fitted: Fitted
+    level: CohortLevel
+    grid: MonthGrid
+    config: Config
+    names: Pseudonyms | None
+    dimensions: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, fitted: Fitted, level: CohortLevel, grid: MonthGrid, config: Config, table: Table
+    ) -> Self:
+        """Leave out what no customer's score depends on.
+
+        Parameters
+        ----------
+        table : ibis Table
+            What is to be scored, of :func:`pipelines.training_data.scoring_table`.
+        """
+        return cls(
+            replace(fitted, cohorts=None, notes=()),
+            replace(level, forecaster=None, corrections=pd.DataFrame()),
+            grid,
+            config,
+            pseudonyms(config),
+            tuple(name for name in DIMENSIONS if name in table.columns),
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The customer forecast without tiers, then spend_total (to date) and the dimensions."""
+        forecast_only = CUSTOMER_SCHEMA.remove(CUSTOMER_SCHEMA.get_field_index("tier"))
+        extra = [("spend_total", pa.float64()), *((name, pa.string()) for name in self.dimensions)]
+        return pa.schema([*forecast_only, *(pa.field(*field) for field in extra)])
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Score some rows of the table."""
+        summary = batch.to_pandas(date_as_object=False)
+        alone = forecast.customer_months(self.fitted, summary, self.grid)
+        months = self.level.apply(summary["cohort"], alone)
+        scored = forecast.score(self.fitted, summary, months, self.grid, self.config)
+        if self.names is not None:
+            scored["customer_id"] = self.names.of_all(scored["customer_id"])
+        for name in ("spend_total", *self.dimensions):
+            scored[name] = summary[name]
+        return pa.Table.from_pandas(scored, self.schema, preserve_index=False)
