@@ -14,10 +14,12 @@ from clvmodels import intervals
 from clvmodels.cohort_effects import Covariates, EffectSpace
 from clvmodels.cohort_rates import RateModel, RateOptions, fit_rates
 from clvmodels.cohort_table import Cells, CohortTable, Months, future_cells
-from clvmodels.loglinear import LogLinearFit
+from clvmodels.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
 from clvmodels.order_value import ValueModel, fit_values
 
 Array = npt.NDArray[np.float64]
+
+ACQUISITION_SLOPE_SD = 0.5
 
 UNSEEN_RATES = intervals.Unseen(season_sd=RateOptions.season_sd, age_sd=0.2)
 UNSEEN_VALUES = intervals.Unseen(season_sd=0.06, age_sd=0.05)
@@ -39,8 +41,11 @@ class CohortModel:
     values : ValueModel
     acquired_months, acquired, acquired_days : ndarray
         The last 12 months at most, their new customers and their observed days.
-    first_value, repeat_value : float
-        Mean value of a first and of a repeat purchase in those months, in currency.
+    acquired_slope : float
+        Of the log of new customers a day in the log of the log's age; 0 unless the log starts
+        mid-life (see :func:`acquisition_slope`).
+    first_value : float
+        Mean value of a first purchase in those months, in currency.
     """
 
     as_of: dt.date
@@ -51,8 +56,8 @@ class CohortModel:
     acquired_months: Months
     acquired: Array
     acquired_days: Array
+    acquired_slope: float
     first_value: float
-    repeat_value: float
 
     @classmethod
     def of(
@@ -79,8 +84,8 @@ class CohortModel:
             table.months[recent],
             table.first_purchases[recent],
             table.month_days[recent],
+            acquisition_slope(table, rates),
             first,
-            values.unit,
         )
 
     def damped(self, damping: float) -> CohortModel:
@@ -123,8 +128,8 @@ class CohortModel:
             "acquired_months": self.acquired_months.tolist(),
             "acquired": self.acquired.tolist(),
             "acquired_days": self.acquired_days.tolist(),
+            "acquired_slope": self.acquired_slope,
             "first_value": self.first_value,
-            "repeat_value": self.repeat_value,
         }
 
     @classmethod
@@ -154,9 +159,35 @@ class CohortModel:
             np.array(state["acquired_months"], dtype=np.int64),
             np.array(state["acquired"], dtype=float),
             np.array(state["acquired_days"], dtype=float),
+            state.get("acquired_slope", 0.0),
             state["first_value"],
-            state["repeat_value"],
         )
+
+
+def log_age_of_log(months: Months, start: int) -> Array:
+    """Logarithm of the age of the log in each month; a month and a half in its first."""
+    return np.asarray(np.log(months - start + 1.5))
+
+
+def acquisition_slope(table: CohortTable, rates: RateModel) -> float:
+    """How fast first purchases fall as a log that starts mid-life grows older.
+
+    Among its "new" customers are old ones seen for the first time (left truncation); they run
+    out as a power of the log's age, as the repeat purchases of any cohort do. 0 for a log whose
+    first purchases are no more frequent at its start.
+    """
+    if rates.company != "total":
+        return 0.0
+    months = table.months
+    age = log_age_of_log(months, int(months[0]))
+    blocks: list[Block] = [
+        Fixed("level", np.ones((months.size, 1))),
+        Fixed("slope", (age - age[-1])[:, None], sd=ACQUISITION_SLOPE_SD),
+        Shrunk("month", np.eye(months.size), 0.3, 6.0),
+    ]
+    season = rates.fit.block("season")[months % 12]
+    fit = fit_loglinear(table.first_purchases, np.log(table.month_days) + season, blocks, phi=1.0)
+    return float(min(fit.block("slope")[0], 0.0))
 
 
 @dataclass(frozen=True)

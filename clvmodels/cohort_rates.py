@@ -24,7 +24,8 @@ rarely gains or loses more than a quarter in a year; the acquisitions of a young
 
 
 COVARIATE_SD = 0.3
-"""Prior sd of the log effect of one standard deviation of a covariate."""
+MIX_SD = 0.15
+"""Prior sd of the log effect of one standard deviation of a covariate by period, by cohort."""
 
 LEAST_DAYS = 20
 """Days of a month that must be known for the company's purchases in it to speak for its season."""
@@ -200,7 +201,7 @@ def _blocks(
     if period_columns.shape[1]:
         blocks.append(Fixed("period_covariates", period_columns, sd=COVARIATE_SD))
     if cohort_columns.shape[1]:
-        blocks.append(Fixed("cohort_covariates", cohort_columns, sd=COVARIATE_SD))
+        blocks.append(Fixed("cohort_covariates", cohort_columns, sd=MIX_SD))
     return [block for block in blocks if block.design.shape[1]]
 
 

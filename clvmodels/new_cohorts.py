@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.cohort_model import CohortModel
+from clvmodels.cohort_model import CohortModel, log_age_of_log
 from clvmodels.cohort_table import Cells, Months, month_dates, month_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import LogLinearFit
@@ -29,6 +29,9 @@ LEAST_EXPECTED = 5.0
 def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
     """New customers in each month of (as_of, until]: the recent level with the learned season.
 
+    In a log that starts mid-life they go on falling as its age grows
+    (:func:`clvmodels.cohort_model.acquisition_slope`).
+
     None where acquisition :func:`has_stopped`.
 
     Returns
@@ -41,10 +44,10 @@ def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
         return pd.Series(0.0, index=grid.index(), name="customers")
     period = month_number(grid.periods)
     weight = _recency_weights(model.acquired_months, int(model.acquired_months[-1]))
-    known = _season(model, model.acquired_months)
+    known = _shape(model, model.acquired_months)
     # A ratio of sums: months without new customers count, and do no harm.
     level = float(weight @ model.acquired / (weight @ (model.acquired_days * np.exp(known))))
-    customers = level * grid.days * np.exp(_season(model, period))
+    customers = level * grid.days * np.exp(_shape(model, period))
     return pd.Series(customers, index=grid.index(), name="customers")
 
 
@@ -98,14 +101,13 @@ def forecast_new_cohorts(
     purchases = made.purchases * np.exp(rate_shift) * (cells.exposure > 0)
     first = np.where(i == j, customers[i], 0.0)
     value = made.value * np.exp(value_shift)
-    ratio = model.first_value / max(model.repeat_value, 1e-12)
     return pd.DataFrame(
         {
             "cohort": month_dates(cells.cohort),
             "period": month_dates(cells.period),
             "customers": customers[i],
             "first_purchases": first,
-            "first_revenue": first * value * ratio,
+            "first_revenue": first * _first_value(model, period, period_covariates)[i],
             "purchases": purchases,
             "revenue": purchases * value,
         }
@@ -118,11 +120,36 @@ def _exposure(grid: MonthGrid, customers: Array, i: Months, j: Months) -> Array:
     return np.asarray(customers[i] * np.where(i == j, (days - 1.0) / 2.0, days))
 
 
-def _season(model: CohortModel, period: Months) -> Array:
-    fit = model.rates.fit
-    if "season" not in fit.slices:
-        return np.zeros(period.size)
-    return fit.block("season")[period % 12]
+def _shape(model: CohortModel, period: Months) -> Array:
+    """Log of new customers a day against the level: season, and the age of a mid-life log."""
+    fit, start = model.rates.fit, int(model.rates.space.months[0])
+    shape = model.acquired_slope * log_age_of_log(period, start)
+    if "season" in fit.slices:
+        shape = shape + fit.block("season")[period % 12]
+    return shape
+
+
+def _first_value(
+    model: CohortModel, period: Months, period_covariates: pd.DataFrame | None
+) -> Array:
+    """Value of a first purchase: the last year's, with the season and covariates of order values.
+
+    Age and cohort effects are those of repeat purchases, and say nothing about first ones.
+    """
+    then = _value_shape(model, model.acquired_months, None)
+    weight = np.maximum(model.acquired, 1e-9)
+    shape = _value_shape(model, period, period_covariates) - float(weight @ then / weight.sum())
+    return np.asarray(model.first_value * np.exp(shape))
+
+
+def _value_shape(model: CohortModel, period: Months, told: pd.DataFrame | None) -> Array:
+    fit, covariates = model.values.fit, model.values.period_covariates
+    shape = np.zeros(period.size)
+    if "season" in fit.slices:
+        shape = shape + fit.block("season")[period % 12]
+    if "period_covariates" in fit.slices:
+        shape = shape + covariates.columns(period, told) @ fit.block("period_covariates")
+    return shape
 
 
 def _recent_cohort_effect(fit: LogLinearFit, cohorts: Months) -> float:

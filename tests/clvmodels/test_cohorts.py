@@ -289,6 +289,25 @@ def test_no_new_customers_are_forecast_where_acquisition_has_stopped(table, fitt
     assert stopped.forecast_new(UNTIL, planned)["first_purchases"].sum() == pytest.approx(300)
 
 
+def test_a_log_that_starts_mid_life_runs_out_of_old_customers_to_meet():
+    table = simulated_table(mature=True)
+    first = table.groupby("period")["first_purchases"].sum()
+    for as_of in ("2020-09-30", "2021-02-28", "2021-12-31"):
+        day = pd.Timestamp(as_of)
+        fitted = CohortForecaster(select=False).fit(table, day.date())
+        made = fitted.expected_acquisitions((day + pd.offsets.MonthEnd(6)).date())
+        assert fitted.model_.acquired_slope < 0
+        assert made.sum() == pytest.approx(first.reindex(made.index).sum(), rel=0.35)
+    young = CohortForecaster(select=False).fit(simulated_table(), AS_OF)
+    assert young.model_.acquired_slope == 0
+
+
+def test_first_purchases_keep_their_own_value(table, fitted):
+    new = fitted.forecast_new(UNTIL)
+    np.testing.assert_allclose(new["first_revenue"], 40.0 * new["first_purchases"], rtol=0.02)
+    np.testing.assert_allclose(new["revenue"], 50.0 * new["purchases"], rtol=0.02)
+
+
 def test_few_customers_may_stay_away_by_chance():
     rare = simulated_table(new_customers=1.5, seed=5)
     quiet = rare[(rare["cohort"] < "2021-11-01") | (rare["cohort"] > pd.Timestamp(AS_OF))]
