@@ -29,9 +29,6 @@ from pipelines.quality import DataQualityAccount
 AMOUNT_DIGITS = 8
 """Sums of a day are rounded to this many decimals: the order of summation leaves no trace."""
 
-_STAND_IN = {code: dt.date(1970, 1, code) for code in range(1, len(lines.REASONS))}
-"""The day in whose place lines set aside are grouped: its day of the month is the reason."""
-
 
 @dataclass(frozen=True)
 class Dataset:
@@ -101,7 +98,7 @@ def load(
             days = _customer_days(connection, raw, config, as_of)
             if config.governance.consent != "ignore":
                 days = materialise(connection, consent.apply(connection, days, config, as_of))
-        known = days.filter(days.reason == 0)
+        known = days.filter(days.customer_id.notnull())
         counts, facts = _totals(known, connection.name)
         purchases, orphans = _with_refunds(connection, known, counts["refunds"])
         if counts["refunds"]:
@@ -132,19 +129,22 @@ def load(
 def _customer_days(
     connection: BaseBackend, raw: Table, config: Config, as_of: dt.date | None
 ) -> Table:
-    """Materialise one row per kept customer-day and one per reason of setting aside."""
+    """Materialise one row per kept customer-day and one per reason of setting aside.
+
+    Lines set aside have no customer and no day: their reason takes the day's place
+    (``lines.STAND_IN``), so that the grouping has two keys instead of three.
+    """
     staged = lines.stage(raw, config, as_of, connection.name)
-    # Lines set aside have no customer and no day: their reason takes the day's place, so that the
-    # grouping has two keys instead of three.
-    stand_ins = [(staged.reason == code, ibis.literal(day)) for code, day in _STAND_IN.items()]
+    stand_ins = [(staged.reason == code, ibis.literal(day)) for code, day in lines.STAND_IN.items()]
     staged = staged.mutate(
         customer_id=ibis.ifelse(staged.reason == 0, staged.customer_id, ibis.null("string")),
         date=ibis.cases((staged.reason == 0, staged.date), *stand_ins, else_=ibis.null("date")),
     )
+    several = staged.count() > 1  # one line has no order to sum in, and most days have one
     aggregates: dict[str, Any] = {
-        "amount": _.amount.sum().round(AMOUNT_DIGITS),
+        "amount": ibis.ifelse(several, _.amount.sum().round(AMOUNT_DIGITS), _.amount.sum()),
         "refunded": (_.amount < 0).any(),
-        "rows": _.count(),
+        "rows": _.count().cast("int32"),
     }
     if "copies" in staged.columns:
         aggregates["copies"] = _.copies.sum()
@@ -155,10 +155,7 @@ def _customer_days(
             aggregates[name] = staged[name].argmax(staged.amount)
     if "consent" in staged.columns:
         aggregates["granted"] = ibis.ifelse(consent.granted(staged.consent), 1, 0).min() == 1
-    days = materialise(connection, staged.group_by("customer_id", "date").agg(**aggregates))
-    aside = days.customer_id.isnull()
-    code = ibis.ifelse(aside, days.date.day(), 0).cast("int8")
-    return days.mutate(reason=code)
+    return materialise(connection, staged.group_by("customer_id", "date").agg(**aggregates))
 
 
 def _is_purchase(days: Table) -> BooleanColumn:
@@ -240,8 +237,10 @@ def _account(
     as_of: dt.date | None,
 ) -> DataQualityAccount:
     copies = days.copies if "copies" in days.columns else days.rows
-    by_reason = days.filter(days.reason != 0).group_by("reason").agg(copies=copies.sum())
-    aside = {lines.REASONS[row.reason]: int(row.copies) for row in by_reason.execute().itertuples()}
+    by_reason = days.filter(days.customer_id.isnull()).group_by("date").agg(copies=copies.sum())
+    aside = {
+        lines.REASONS[row.date.day]: int(row.copies) for row in by_reason.execute().itertuples()
+    }
     kept = counts["lines"] - orphans
     if counts["copies"] > counts["lines"]:
         aside["duplicate"] = counts["copies"] - counts["lines"]

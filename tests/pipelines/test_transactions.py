@@ -236,6 +236,16 @@ def test_the_fingerprint_is_of_the_data_not_of_their_order(tmp_path):
     assert prints[0] == prints[1] != prints[2]
 
 
+def test_only_days_of_several_lines_are_rounded(tmp_path):
+    """Sums have an order to be rid of; the value of a single line has none."""
+    day = dt.date(2024, 1, 10)
+    fine = 3 * 2.55  # 7.6499999999999995
+    rows = [("one", day, fine), ("two", day, fine), ("two", day, 0.1), ("two", day, -0.1)]
+    with transactions.load(from_rows(rows, tmp_path)) as data:
+        amounts = data.purchases.execute().set_index("customer_id")["amount"]
+    assert amounts.to_dict() == {"one": fine, "two": 7.65}
+
+
 def test_nothing_after_the_origin_is_seen(tmp_path):
     """The tables of an origin are the same whether or not the log goes on after it."""
     frame = logs.messy_log(customers=60)
