@@ -26,12 +26,16 @@ from pipelines.candidates import CANDIDATES, Candidate, Known
 from pipelines.config import Config
 from pipelines.console import Progress
 from pipelines.dialect import held
+from pipelines.histories import histories
 from pipelines.train import Fitted
 
 CELL = ["cohort", "period"]
 QUANTITIES = ["purchases", "revenue"]
 CUSTOMER_MODELS = ("clv", "lifetimes")
 """Models whose calibration by decile is kept."""
+
+CUSTOMERS = 100_000
+"""Customer-level figures are of a sample of at most about so many customers an origin."""
 
 MIN_HISTORY_DAYS = 150
 MIN_HOLDOUT = dt.timedelta(days=90)
@@ -77,6 +81,9 @@ class BacktestResult:
     conditional : DataFrame
         origin, horizon_days, by ("frequency" or "recency"), group, customers, expected, actual:
         purchases per customer of this project's forecast.
+    samples : DataFrame
+        origin, customers (known at it), sampled: on how many of them deciles, conditional and
+        the metrics of level "customer" stand. Those of churn have a sample of their own.
     """
 
     metrics: pd.DataFrame
@@ -85,6 +92,7 @@ class BacktestResult:
     churn_reliability: pd.DataFrame
     churn_importance: pd.DataFrame
     conditional: pd.DataFrame
+    samples: pd.DataFrame
 
     @classmethod
     def nothing(cls) -> BacktestResult:
@@ -166,15 +174,24 @@ def run(
 def observe(
     purchases: Table, first: dt.date, origin: dt.date, last: dt.date, config: Config
 ) -> tuple[Known, Truth]:
-    """Read one origin from the engine: what was known and, apart from it, what happened."""
+    """Read one origin from the engine: what was known and, apart from it, what happened.
+
+    Cohorts come from distinct histories and so from everybody. Customers one by one are a sample
+    of at most about :data:`CUSTOMERS`, everybody on a smaller log, drawn in the engine by a digest
+    of the id: the same ones on every engine and in every run.
+    """
     with held(features.summary(purchases, origin, people="all")) as summary:
-        table = summary.order_by("customer_id").to_pandas()
+        everybody = histories(summary)
+        share = min(1.0, CUSTOMERS / everybody["weight"].sum())
+        some = features.sample_customers(summary, share)
+        table = some.order_by("customer_id").to_pandas()
         training = training_data.extract(purchases, first, origin, config, summary)
-    histories = features.churn_features(purchases, origin).to_pandas()
-    new = ["customer_id", *histories.columns.difference(table.columns)]
-    table = table.merge(histories[new], on="customer_id", how="left", validate="1:1")
+    sample = features.sample_customers(purchases, share)
+    more = features.churn_features(sample, origin).to_pandas()
+    new = ["customer_id", *more.columns.difference(table.columns)]
+    table = table.merge(more[new], on="customer_id", how="left", validate="1:1")
     table["quarter"] = pd.to_datetime(table["cohort"]).dt.to_period("Q").dt.start_time
-    after = features.customer_totals(purchases, origin, last).to_pandas()
+    after = features.customer_totals(sample, origin, last).to_pandas()
     actual = table[["customer_id"]].merge(after, on="customer_id", how="left", validate="1:1")
     horizon = config.train.churn_horizon_days
     has_labels = origin + dt.timedelta(days=horizon) <= last
@@ -182,6 +199,7 @@ def observe(
         Known(
             training,
             month_grid(origin, last),
+            everybody,
             table.drop(columns="customer_id"),
         ),
         Truth(
@@ -227,6 +245,9 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
         churn_importance=importance.assign(**stamp),
         conditional=_conditional(known, candidates["clv"], truth).assign(
             **stamp, horizon_days=horizon
+        ),
+        samples=pd.DataFrame(
+            {**stamp, "customers": [known.population], "sampled": [len(known.customers)]}
         ),
     )
 

@@ -35,13 +35,22 @@ class Known:
     training : TrainingData
     grid : MonthGrid
         From the day after the origin to the end of the log.
+    histories : DataFrame
+        Of :func:`pipelines.histories.histories`: everybody, by what cohorts are forecast from.
     customers : DataFrame
         One row a customer: RFM summary, churn features, cohort month and ``quarter``; no ids.
+        Everybody, or a sample drawn by a digest of the id.
     """
 
     training: TrainingData
     grid: MonthGrid
+    histories: pd.DataFrame
     customers: pd.DataFrame
+
+    @property
+    def population(self) -> int:
+        """How many customers are known, in the sample or not."""
+        return int(self.histories["weight"].sum())
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Candidate:
     ----------
     cells : DataFrame
         cohort (quarter), period, purchases, revenue and, where the model has them, their _low
-        and _high.
+        and _high. Of everybody, whatever the sample.
     customers : DataFrame, optional
         purchases and revenue in all, in the row order of ``Known.customers``; None for a model
         of cohorts alone.
@@ -68,19 +77,24 @@ Make = Callable[[Known, Fitted, Config], Candidate | None]
 
 def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """What the product would have forecast: customers, reconciled with the cohort forecast."""
-    months = forecast.customer_months(fitted, known.customers, known.grid)
-    base = forecast.cohort_sums(known.customers["cohort"], months, known.grid)
+    base = forecast.history_sums(fitted, known.histories, known.grid)
     level = cohort_level(
         fitted, base, known.grid, known.training.cohort_months, known.training.first_date
     )
-    reconciled = level.apply(known.customers["cohort"], months)
-    made = _of_months(known, reconciled)
-    return Candidate(level.with_intervals(made.cells, "quarter_month"), made.customers)
+    cells = _by_quarter(level.scaled(base))
+    alone = forecast.customer_months(fitted, known.customers, known.grid)
+    return Candidate(
+        level.with_intervals(cells, "quarter_month"),
+        _in_all(level.apply(known.customers["cohort"], alone)),
+    )
 
 
 def customers(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """The product's customer models alone, without season, trend or cohort effects."""
-    return _of_months(known, forecast.customer_months(fitted, known.customers, known.grid))
+    return Candidate(
+        forecast.history_sums(fitted, known.histories, known.grid, by="quarter"),
+        _in_all(forecast.customer_months(fitted, known.customers, known.grid)),
+    )
 
 
 def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
@@ -103,14 +117,42 @@ def lifetimes(known: Known, fitted: Fitted, config: Config) -> Candidate:
 
 
 def gradient_boosting(known: Known, fitted: Fitted, config: Config) -> Candidate | None:
-    """Trees on counts and spend; None where no earlier origin can teach them."""
+    """Trees on counts and spend; None where no earlier origin can teach them.
+
+    They read more of a customer than histories hold, so a cohort is the sum of its customers in
+    the sample, over the share of it that the sample holds.
+    """
     horizon = float(config.train.churn_horizon_days)
     past = [(o.features, o.outcomes, horizon) for o in known.training.churn[-BOOSTED_ORIGINS:]]
     if not past:
         return None
     now = known.customers[list(past[0][0].columns)]
     grown = baselines.gradient_boosting(past, now, known.grid, config.train.seed)
-    return _of_months(known, forecast.CustomerMonths(*grown, np.empty(0)))
+    months = forecast.CustomerMonths(*grown, np.empty(0))
+    return Candidate(scaled_up(known, months), _in_all(months))
+
+
+def scaled_up(known: Known, months: forecast.CustomerMonths) -> pd.DataFrame:
+    """Estimate the sums of all customers by quarter and month from those of the sample.
+
+    A cohort without a customer in the sample, as only a small one is, is taken to be like the
+    average of all.
+    """
+    quarter = known.customers["quarter"]
+    everybody = known.histories.groupby("quarter")["weight"].sum()
+    sampled = quarter.value_counts().reindex(everybody.index).fillna(0)
+    table = forecast.cohort_sums(quarter, months, known.grid).set_index(["cohort", "period"])
+    cells = pd.MultiIndex.from_product(
+        [everybody.index, known.grid.index()], names=["cohort", "period"]
+    )
+    table = table.reindex(cells)
+    of_cohort = cells.get_level_values("cohort")
+    size, drawn = (counts.loc[of_cohort].to_numpy(float) for counts in (everybody, sampled))
+    for name in ("purchases", "revenue"):
+        average = table[name].groupby("period").transform("sum") / len(quarter)
+        mean = np.where(drawn > 0, table[name] / np.maximum(drawn, 1.0), average)
+        table[name] = np.where(drawn == size, table[name], mean * size)
+    return table.reset_index()
 
 
 def _of_table(baseline: baselines.Baseline) -> Make:
@@ -118,8 +160,7 @@ def _of_table(baseline: baselines.Baseline) -> Make:
 
     def make(known: Known, fitted: Fitted, config: Config) -> Candidate:
         cells = baseline(known.training.cohort_months, known.grid.as_of, known.grid.until)
-        cells["cohort"] = cells["cohort"].dt.to_period("Q").dt.start_time
-        return Candidate(cells.groupby(["cohort", "period"], as_index=False).sum())
+        return Candidate(_by_quarter(cells))
 
     return make
 
@@ -139,12 +180,15 @@ def _plain(known: Known, config: Config, engine: Literal["own", "lifetimes"]) ->
         )
 
 
-def _of_months(known: Known, months: forecast.CustomerMonths) -> Candidate:
-    return Candidate(
-        forecast.cohort_sums(known.customers["quarter"], months, known.grid),
-        pd.DataFrame(
-            {"purchases": months.purchases.sum(axis=1), "revenue": months.revenue.sum(axis=1)}
-        ),
+def _by_quarter(cells: pd.DataFrame) -> pd.DataFrame:
+    """Sum cohorts, months of first purchase, to quarters."""
+    quarter = cells["cohort"].dt.to_period("Q").dt.start_time
+    return cells.assign(cohort=quarter).groupby(["cohort", "period"], as_index=False).sum()
+
+
+def _in_all(months: forecast.CustomerMonths) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"purchases": months.purchases.sum(axis=1), "revenue": months.revenue.sum(axis=1)}
     )
 
 

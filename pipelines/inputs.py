@@ -59,6 +59,7 @@ def gather(
         metrics=result.metrics,
         cells=result.cells,
         deciles=result.deciles,
+        samples=result.samples,
         churn_reliability=result.churn_reliability,
         churn_importance=_latest(result.churn_importance),
         cohort_months=known.cohort_months,

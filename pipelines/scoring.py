@@ -13,6 +13,7 @@ from clvmodels.months import MonthGrid
 from pipelines import forecast
 from pipelines.cohort_level import CohortLevel
 from pipelines.config import Config
+from pipelines.drivers import Drivers
 from pipelines.lines import DIMENSIONS
 from pipelines.privacy import Pseudonyms, pseudonyms
 from pipelines.train import Fitted
@@ -77,8 +78,8 @@ class Scorer:
             What is to be scored, of :func:`pipelines.training_data.scoring_table`.
         """
         return cls(
-            replace(fitted, cohorts=None, notes=()),
-            replace(level, forecaster=None, corrections=pd.DataFrame()),
+            replace(fitted, cohorts=None, notes=(), drivers=Drivers()),
+            replace(level, forecaster=None, corrections=pd.DataFrame(), drivers=None),
             grid,
             config,
             pseudonyms(config),

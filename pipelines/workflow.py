@@ -324,4 +324,10 @@ def _headline(result: BacktestResult) -> list[str]:
             f"{own['origins']} past forecasts, {own['bias']:+.1%} in total "
             f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
         )
+    part = result.samples[result.samples["sampled"] < result.samples["customers"]]
+    lines += [
+        f"customer-level figures of {row.origin:%Y-%m-%d}: on a sample of {row.sampled:,} of "
+        f"{row.customers:,} customers"
+        for row in part.itertuples()
+    ]
     return lines

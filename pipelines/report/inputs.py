@@ -27,6 +27,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         "actual_revenue",
     ),
     "deciles": ("origin", "model", "quantity", "decile", "forecast_mean", "actual_mean"),
+    "samples": ("origin", "customers", "sampled"),
     "churn_reliability": ("origin", "model", "predicted", "observed", "customers"),
     "churn_importance": ("feature", "importance"),
     "cohort_months": tuple(schema.COHORT_MONTHS.required),
@@ -75,6 +76,9 @@ class ReportInputs:
     deciles : DataFrame
         origin, model, quantity, decile (1 = lowest forecast), customers, forecast_mean,
         actual_mean.
+    samples : DataFrame
+        origin, customers, sampled: on how many of the customers deciles and errors customer by
+        customer stand.
     churn_reliability : DataFrame
         origin, model, bin, predicted, observed (shares), customers.
     churn_importance : DataFrame
@@ -126,6 +130,7 @@ class ReportInputs:
     metrics: pd.DataFrame = field(default_factory=_none)
     cells: pd.DataFrame = field(default_factory=_none)
     deciles: pd.DataFrame = field(default_factory=_none)
+    samples: pd.DataFrame = field(default_factory=_none)
     churn_reliability: pd.DataFrame = field(default_factory=_none)
     churn_importance: pd.DataFrame = field(default_factory=_none)
     cohort_months: pd.DataFrame = field(default_factory=_none)

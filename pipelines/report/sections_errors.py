@@ -67,7 +67,9 @@ def errors_by_model(inputs: ReportInputs) -> Section:
     customer = inputs.metrics
     if not customer.empty:
         customer = customer[customer["level"] == "customer"]
-        section.tables |= _customer_level(customer[~customer["metric"].isin(CHURN_METRICS)])
+        section.tables |= _customer_level(
+            customer[~customer["metric"].isin(CHURN_METRICS)], sampled(inputs)
+        )
         section.tables["metrics"] = table(
             inputs.metrics,
             [
@@ -123,7 +125,19 @@ def _errors_by_origin(cells: pd.DataFrame) -> Table:
     )
 
 
-def _customer_level(customer: pd.DataFrame) -> dict[str, Table]:
+def sampled(inputs: ReportInputs) -> str:
+    """Say how many customers the figures customer by customer stand on; nothing where on all."""
+    samples = inputs.dated("samples", "origin")
+    parts = samples[samples["sampled"] < samples["customers"]] if not samples.empty else samples
+    if parts.empty:
+        return ""
+    shares = (
+        f"{s.sampled:,} of {s.customers:,} at {s.origin:%Y-%m-%d}" for s in parts.itertuples()
+    )
+    return f" On a sample of the customers: {', '.join(shares)}."
+
+
+def _customer_level(customer: pd.DataFrame, on_sample: str) -> dict[str, Table]:
     if customer.empty:
         return {}
     wide = customer.pivot_table(
@@ -148,7 +162,8 @@ def _customer_level(customer: pd.DataFrame) -> dict[str, Table]:
             ],
             title="Customer by customer",
             sheet="Errors by customer",
-            note="Mean over origins. One customer is hard to foresee; ranking is what counts here.",
+            note="Mean over origins. One customer is hard to foresee; ranking is what counts here."
+            + on_sample,
         )
     }
 
@@ -226,6 +241,7 @@ def calibration(inputs: ReportInputs) -> Section:
     section.text = [
         "Customers are put into ten equal groups by their forecast, lowest first. In a well "
         "calibrated forecast the two bars of each group are equal, and they rise to the right."
+        + sampled(inputs)
     ]
     named = deciles.assign(label=[words.model_label(m) for m in deciles["model"]])
     section.tables["deciles"] = table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import pickle
 
 import numpy as np
@@ -164,6 +165,53 @@ def test_customer_totals_are_cell_totals(result, data, settings):
             found = rows["customer", quantity, model]
             assert found == pytest.approx(rows["cohort_month", quantity, model], abs=1e-9)
             assert found == pytest.approx(rows["total_month", quantity, model], abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def sampled(data, settings):
+    """An origin of which about a third of the customers is looked at one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backtest, "CUSTOMERS", 230)
+        known, truth = backtest.observe(
+            data.purchases, data.first_date, ORIGINS[1], data.as_of, settings
+        )
+    return known, truth, backtest.judge(known, truth, settings, explain=False)
+
+
+def test_a_sample_of_customers_leaves_every_cohort_exact(result, sampled):
+    known, _, made = sampled
+    assert made.samples["sampled"].tolist() == [len(known.customers)]
+    assert 150 < len(known.customers) < 300 < known.population
+    whole = result.cells[result.cells["origin"] == pd.Timestamp(ORIGINS[1])]
+    for model, cells in made.cells.groupby("model"):
+        expected = whole[whole["model"] == model]
+        if model == "gradient_boosting":  # an estimate from the sample
+            assert cells["purchases"].sum() == pytest.approx(expected["purchases"].sum(), rel=0.3)
+            continue
+        pd.testing.assert_frame_equal(
+            cells.reset_index(drop=True), expected.reset_index(drop=True), rtol=1e-9
+        )
+
+
+def test_a_sample_is_drawn_by_the_digest_of_the_id(sampled, purchases):
+    known, truth, made = sampled
+    first = purchases.drop_duplicates("who").set_index("who")["first"]
+    who = sorted(first.index[first <= pd.Timestamp(ORIGINS[1])])
+    assert known.population == len(who)
+    limit = f"{int(230 / len(who) * 16**8):08x}"
+    drawn = [name for name in who if hashlib.md5(name.encode()).hexdigest() < limit]
+    assert len(known.customers) == len(drawn)
+    late = (purchases["day"] > pd.Timestamp(ORIGINS[1])) & (purchases["day"] <= str(LAST))
+    later = purchases[late].groupby("who")["paid"].agg(["size", "sum"]).reindex(drawn).fillna(0)
+    np.testing.assert_array_equal(truth.customers["purchases"], later["size"])
+    np.testing.assert_allclose(truth.customers["revenue"], later["sum"])
+    assert (made.deciles.groupby(["model", "quantity"])["customers"].sum() == len(drawn)).all()
+
+
+def test_a_log_below_the_bound_is_looked_at_whole(result, purchases):
+    first = purchases.drop_duplicates("who")["first"]
+    for row in result.samples.itertuples():
+        assert row.sampled == row.customers == (first <= row.origin).sum()
 
 
 def test_deciles_hold_every_customer_and_average_to_the_totals(result, purchases):

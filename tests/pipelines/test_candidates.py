@@ -12,8 +12,10 @@ from shop import altered, assert_same, dataset_of
 
 from clvmodels import BGNBD, GammaGamma
 from clvmodels.metrics import wape
+from clvmodels.months import month_grid
 from pipelines import backtest, train
-from pipelines.candidates import CANDIDATES, Known
+from pipelines.candidates import CANDIDATES, Known, scaled_up
+from pipelines.forecast import CustomerMonths
 
 ORIGIN = dt.date(2022, 6, 30)
 LAST = dt.date(2022, 12, 31)
@@ -124,6 +126,21 @@ def test_own_models_alone_are_bgnbd_and_gamma_gamma(made, known):
     assert made["bgnbd"].cells["revenue"].sum() == pytest.approx(
         (purchases * spend).sum(), rel=1e-6
     )
+
+
+def test_a_sample_is_scaled_up_cohort_by_cohort():
+    quarters = pd.to_datetime(["2022-01-01", "2022-04-01", "2022-07-01"]).astype("datetime64[s]")
+    histories = pd.DataFrame({"quarter": quarters, "weight": [4.0, 2.0, 10.0]})
+    drawn = pd.DataFrame({"quarter": quarters[[0, 0, 1, 1]]})  # none of the last
+    known = Known(None, month_grid(dt.date(2022, 7, 31), dt.date(2022, 9, 30)), histories, drawn)
+    purchases = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+    months = CustomerMonths(purchases, 10 * purchases, np.empty(0))
+    made = scaled_up(known, months)
+    assert made["cohort"].tolist() == [day for day in quarters for _ in range(2)]
+    # twice the sum; the sum itself; ten times the average of the four
+    assert made["purchases"].tolist() == [8.0, 12.0, 12.0, 14.0, 40.0, 50.0]
+    assert made["revenue"].tolist() == [80.0, 120.0, 120.0, 140.0, 400.0, 500.0]
+    assert known.population == 16
 
 
 def average_oracle(log: pd.DataFrame, origin: dt.date) -> dict[pd.Timestamp, float]:

@@ -133,6 +133,22 @@ def test_sentences_say_size_direction_and_baseline(summary):
     assert "4 past dates (31 December 2023 to 30 September 2024)" in text
 
 
+def test_a_sample_of_customers_is_said_to_be_one(inputs, summary):
+    def said(summary):
+        note = summary["tables"]["errors_customer"]["note"]
+        return note, " ".join(section(summary, "calibration")["text"])
+
+    samples = pd.DataFrame(
+        {"origin": ORIGINS[:2], "customers": [90, 250_000], "sampled": [90, 100_100]}
+    )
+    some = said(summarize(example_inputs(samples=samples)))
+    for text, before in zip(some, said(summary), strict=True):
+        added = text.removeprefix(before)
+        assert added == f" On a sample of the customers: 100,100 of 250,000 at {ORIGINS[1]}."
+    everybody = samples.assign(sampled=samples["customers"])
+    assert said(summarize(example_inputs(samples=everybody))) == said(summary)
+
+
 def test_a_worse_forecast_is_called_worse(inputs):
     cells = inputs.cells.copy()
     mine = cells["model"] == "clv"
