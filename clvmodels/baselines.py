@@ -194,6 +194,8 @@ def gradient_boosting(
     if not past:
         raise DataError("gradient boosting learns from earlier origins; the log holds none yet")
     names = [str(name) for name in now.select_dtypes("number").columns]
+    # scikit-learn's binning fails on a feature without a single value
+    names = [name for name in names if any(frame[name].notna().any() for frame, _, _ in past)]
     features = np.vstack([frame[names].to_numpy(dtype=float) for frame, _, _ in past])
     days = np.concatenate([np.full(len(frame), span) for frame, _, span in past])
     out = []

@@ -114,6 +114,8 @@ class ChurnClassifier:
     def fit(self, sample: ChurnSample, calibration: ChurnSample) -> Self:
         """Grow the trees on ``sample`` and calibrate them on the later ``calibration``.
 
+        Features without a single value in ``sample`` are left out.
+
         Raises
         ------
         DataError
@@ -131,7 +133,10 @@ class ChurnClassifier:
                     "history, or another [train] churn_horizon_days."
                 )
         sample = sample.thinned(self.max_rows, self.random_state)
-        self.feature_names_: tuple[str, ...] = tuple(sample.features.columns)
+        # Nothing can be learned from a feature that no customer has yet, and scikit-learn's
+        # binning fails on one.
+        known = sample.features.notna().any()
+        self.feature_names_: tuple[str, ...] = tuple(known.index[known])
         self.categories_: dict[str, list[str]] = {
             str(name): sorted(column.dropna().value_counts().index[:MAX_CATEGORIES])
             for name, column in sample.features.items()

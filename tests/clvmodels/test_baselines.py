@@ -104,12 +104,12 @@ def test_gradient_boosting_learns_from_earlier_origins():
     rng = np.random.default_rng(0)
 
     def origin():
-        features = pd.DataFrame({"frequency": rng.integers(0, 10, 1000)})
+        features = pd.DataFrame({"frequency": rng.integers(0, 10, 1000), "gap_sd": np.nan})
         bought = rng.poisson(features["frequency"] * 0.01 * 90)
         return features, pd.DataFrame({"purchases": bought, "revenue": 25.0 * bought}), 90.0
 
     grid = month_grid(AS_OF, dt.date(2021, 7, 31))
-    now = pd.DataFrame({"frequency": [0, 3, 8]})
+    now = pd.DataFrame({"frequency": [0, 3, 8], "gap_sd": [np.nan, 1.0, 2.0]})
     purchases, revenue = gradient_boosting([origin(), origin()], now, grid)
     np.testing.assert_allclose(purchases[:, 0], np.array([0, 3, 8]) * 0.31, atol=0.3)
     np.testing.assert_allclose(revenue, 25 * purchases, rtol=0.1, atol=2.0)

@@ -92,6 +92,18 @@ def test_text_features_are_categories_and_unknown_ones_count_as_missing() -> Non
     assert unknown == missing
 
 
+def test_a_feature_that_nobody_has_yet_is_left_out(fitted: ChurnClassifier) -> None:
+    sample, later = customers(3000, 1), customers(3000, 2)
+    for part in (sample, later):
+        part.features["gap_sd"] = np.nan
+        part.features["channel"] = pd.Series(None, index=part.features.index, dtype="str")
+    classifier = ChurnClassifier(max_iter=60, random_state=3).fit(sample, later)
+    assert set(classifier.feature_names_) == set(fitted.feature_names_)
+    probe = customers(200, 4).features
+    expected = fitted.churn_probability(probe)
+    np.testing.assert_array_equal(classifier.churn_probability(probe.assign(gap_sd=1.0)), expected)
+
+
 def test_scores_where_everybody_churned() -> None:
     scores = churn_scores([True, True], [0.9, 0.8])
     assert np.isnan(scores["auc"])
