@@ -161,6 +161,19 @@ COHORT_FORECAST = Table(
     ),
 )
 
+NEW_COHORTS = Table(
+    "cohorts still to come",
+    (
+        Column("cohort", "date", "first day of the month of first purchase, after as_of"),
+        Column("period", "date", "first day of the calendar month"),
+        Column("customers", "number", "new customers of the cohort", "customers"),
+        Column("first_purchases", "number", "first purchases in the period", "purchases"),
+        Column("first_revenue", "number", "value of the first purchases", "currency"),
+        Column("purchases", "number", "repeat purchases in the period", "purchases"),
+        Column("revenue", "number", "value of the repeat purchases", "currency"),
+    ),
+)
+
 TABLES = (
     TRANSACTIONS,
     PURCHASES,
@@ -169,4 +182,5 @@ TABLES = (
     COHORT_MONTHS,
     CUSTOMER_FORECAST,
     COHORT_FORECAST,
+    NEW_COHORTS,
 )

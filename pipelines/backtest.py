@@ -21,7 +21,7 @@ from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnSample, churn_scores, reliability
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import month_end, month_grid
-from pipelines import features, train, training_data
+from pipelines import budget, features, train, training_data
 from pipelines.candidates import CANDIDATES, Candidate, Known
 from pipelines.config import Config
 from pipelines.console import Progress
@@ -84,6 +84,9 @@ class BacktestResult:
     samples : DataFrame
         origin, customers (known at it), sampled: on how many of them deciles, conditional and
         the metrics of level "customer" stand. Those of churn have a sample of their own.
+    company : DataFrame
+        origin, period, new_customers, and purchases and revenue of known customers and of those
+        still to come: the forecast of the whole company.
     """
 
     metrics: pd.DataFrame
@@ -93,6 +96,7 @@ class BacktestResult:
     churn_importance: pd.DataFrame
     conditional: pd.DataFrame
     samples: pd.DataFrame
+    company: pd.DataFrame
 
     @classmethod
     def nothing(cls) -> BacktestResult:
@@ -248,6 +252,9 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
         ),
         samples=pd.DataFrame(
             {**stamp, "customers": [known.population], "sampled": [len(known.customers)]}
+        ),
+        company=budget.company_forecast(candidates["clv"].cells, fitted, known.grid).assign(
+            **stamp
         ),
     )
 

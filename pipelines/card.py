@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines import effects
 from pipelines.config import Config
 from pipelines.train import Fitted
 
@@ -86,7 +87,9 @@ def assumptions(config: Config) -> list[str]:
         f"Refunds: {governance.refunds}. Consent: {governance.consent}. Days are those of "
         f"{config.calendar.time_zone}.",
         "One customer's transactions on one day are one purchase.",
-        "Customers who first buy after the as-of date are not in the forecast.",
+        "Customers who first buy after the as-of date are in the budget view only, at the recent "
+        "level of acquisition with season"
+        + (" where [plan] holds no number." if config.plan else "."),
     ]
 
 
@@ -116,6 +119,15 @@ def _cohorts(fitted: Fitted) -> str:
             f"\n\nVariants on earlier origins of this log; in use: {evidence['chosen']}.\n\n"
             f"{_table(tried, digits=3)}"
         )
+    found = effects.table(fitted)
+    if len(found):
+        text += "\n\n### Covariates\n\n"
+        text += f"{_bullets(effects.sentences(found))}\n\n{effects.CAUTION}"
+        if found["used"].any():
+            text += (
+                " Forecasts take planned values as given; the past forecasts below were given the "
+                "values that came true, and test the model, not the plan."
+            )
     return text
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines import fit_quality
+from pipelines import budget, effects, fit_quality
 from pipelines.backtest import BacktestResult
+from pipelines.budget import NewCustomers
 from pipelines.config import Config
 from pipelines.deliver import Delivered
 from pipelines.economics import unit_economics
@@ -47,6 +48,7 @@ def gather(
     fitted: Fitted,
     result: BacktestResult,
     made: Delivered,
+    new: NewCustomers,
     config: Config,
     parity: pd.DataFrame,
     tracked: Tracked | None = None,
@@ -75,9 +77,33 @@ def gather(
         tracking=tracked.table if tracked else pd.DataFrame(),
         tracked_from=tracked.origin if tracked else None,
         corrections=made.corrections,
+        new_cohorts=new.cohorts,
+        budget=company_months(made, new),
+        company=budget.with_actuals(result.company, known.cohort_months),
+        effects=effects.table(fitted),
         selection=selection(fitted),
         unit_economics=unit_economics(known.cohort_months, made.mean_clv, config),
     )
+
+
+def company_months(made: Delivered, new: NewCustomers) -> pd.DataFrame:
+    """Known customers and customers still to come, by month, and their sum.
+
+    Returns
+    -------
+    DataFrame
+        period, new_customers, basis, new_purchases, new_revenue, new_first_revenue; purchases and
+        revenue of known customers as ``known_``, each with _low and _high; company_purchases and
+        company_revenue. Empty where nobody says how new customers buy.
+    """
+    known = made.months.set_index("period")
+    columns = [c for c in known if str(c).startswith(("purchases", "revenue"))]
+    out = new.by_month().merge(
+        known[columns].add_prefix("known_"), left_on="period", right_index=True, validate="1:1"
+    )
+    for quantity in ("purchases", "revenue"):
+        out[f"company_{quantity}"] = out[f"known_{quantity}"] + out[f"new_{quantity}"]
+    return out
 
 
 def _latest(table: pd.DataFrame) -> pd.DataFrame:

@@ -74,6 +74,9 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
     if config.train.cohort_level:
         cohorts = fit_cohorts(data, config)
         notes += [f"Cohort forecast: {note}." for note in cohorts.evidence_["notes"]]
+        if config.covariates.by_cohort and data.drivers.cohort is None:
+            named = ", ".join(config.covariates.by_cohort)
+            notes.append(f"All customers share one {named}: nothing tells cohorts apart by it.")
     churn = None
     try:
         churn = fit_churn(data.churn, config)

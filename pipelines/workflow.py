@@ -17,9 +17,11 @@ from clvmodels.exceptions import DataError
 from clvmodels.schema import SCHEMA_VERSION
 from pipelines import (
     backtest,
+    budget,
     card,
     deliver,
     drivers,
+    features,
     files,
     forecast,
     inputs,
@@ -29,6 +31,7 @@ from pipelines import (
     transactions,
 )
 from pipelines.backtest import BacktestResult
+from pipelines.budget import NewCustomers
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.deliver import Delivered
@@ -172,13 +175,17 @@ def forecast_job(
             made = deliver.write(
                 fitted, data.purchases, data.first_date, grid, beside, config, data.summary
             )
+            known = features.cohort_months(data.purchases, data.as_of)
+            new = budget.write(fitted, known, data.first_date, grid, beside)
     return Outcome(
         [
             *hindsight(fitted, data.as_of),
             *forecast_lines(made, config),
+            budget_line(new, config),
             f"model:     {saved.folder}",
             f"customers: {folder / deliver.CUSTOMERS}",
             f"cohorts:   {folder / deliver.COHORTS}",
+            f"new:       {folder / budget.FILE}",
         ],
         {
             "as_of": data.as_of,
@@ -241,6 +248,19 @@ def forecast_lines(made: Delivered, config: Config) -> list[str]:
     ]
 
 
+def budget_line(new: NewCustomers, config: Config) -> str:
+    """What customers still to come add."""
+    if new.cohorts.empty:
+        return "customers still to come: none are forecast"
+    months = new.by_month()
+    money = config.economics.currency
+    return (
+        f"customers still to come: {months['new_customers'].sum():,.0f} "
+        f"({', '.join(sorted(set(months['basis'])))}), {months['new_purchases'].sum():,.0f} "
+        f"purchases, revenue {months['new_revenue'].sum():,.0f} {money}"
+    )
+
+
 def write_report(
     data: Dataset,
     known: TrainingData,
@@ -269,8 +289,9 @@ def write_report(
         made = deliver.write(
             fitted, data.purchases, data.first_date, grid, beside, config, data.summary
         )
+        new = budget.write(fitted, known.cohort_months, data.first_date, grid, beside)
         summary = summarize(
-            inputs.gather(data, known, fitted, result, made, config, parity, tracked)
+            inputs.gather(data, known, fitted, result, made, new, config, parity, tracked)
         )
         content = {
             "schema_version": SCHEMA_VERSION,

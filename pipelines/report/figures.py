@@ -120,6 +120,39 @@ def history_and_forecast(chart: Chart) -> Figure:
     return figure
 
 
+def company_revenue(chart: Chart) -> Figure:
+    """Company revenue by month: sold, forecast of known customers, and of those still to come."""
+    figure, axes = canvas(3.3)
+    ax = axes[0, 0]
+    history, forecast = chart["history"], chart["forecast"]
+    past, ahead = dates(history["period"]), dates(forecast["period"])
+    months = sorted({*past, *ahead})
+    sold, known, new = np.zeros((3, len(months)))
+    sold[[months.index(day) for day in past]] = numbers(history["revenue"])
+    known[[months.index(day) for day in ahead]] = numbers(forecast["known"])
+    new[[months.index(day) for day in ahead]] = numbers(forecast["new"])
+    bars = (
+        ("Sold", sold, {"color": ACTUAL}),
+        ("Known customers", known, {"color": FORECAST}),
+        (
+            "Customers still to come",
+            new,
+            {"color": "#9ecae1", "hatch": "//", "edgecolor": "white", "linewidth": 0},
+        ),
+    )
+    base = np.zeros(len(months))
+    for name, values, look in bars:
+        if values.any():
+            ax.bar(months, values, 24, bottom=base, label=name, **look)
+        base = base + values
+    label(ax, y=chart["unit"])
+    monthly(ax, months)
+    thousands(ax)
+    title(figure, chart["title"])
+    legend(figure, ax)
+    return figure
+
+
 def errors_by_model(chart: Chart) -> Figure:
     """WAPE by model, one panel a quantity."""
     count = len(chart["models"])
@@ -232,6 +265,7 @@ DRAW: dict[str, Callable[[Chart], Figure]] = {
     "churn_importance": figures_customers.churn_importance,
     "tiers": figures_customers.tiers,
     "frequency_histogram": figures_customers.observed_and_expected,
+    "budget": company_revenue,
     "tracking": figures_customers.tracking,
     "conditional_frequency": figures_customers.observed_and_expected,
     "conditional_recency": figures_customers.observed_and_expected,

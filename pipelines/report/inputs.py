@@ -45,6 +45,27 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "unit_economics": ("measure", "value", "unit", "meaning"),
     "corrections": ("cohort", "purchases", "weight", "purchases_factor", "revenue_factor"),
     "selection": ("candidate", "wape", "mean_absolute_bias", "origins", "chosen"),
+    "new_cohorts": tuple(schema.NEW_COHORTS.required),
+    "budget": (
+        "period",
+        "new_customers",
+        "basis",
+        "known_revenue",
+        "new_revenue",
+        "company_revenue",
+        "company_purchases",
+    ),
+    "company": (
+        "origin",
+        "period",
+        "new_customers",
+        "revenue",
+        "actual_revenue",
+        "new_revenue",
+        "actual_new_revenue",
+        "last_months_revenue",
+    ),
+    "effects": ("driver", "change", "quantity", "effect", "low", "high", "used"),
 }
 """Columns that each table must have, unless it is empty."""
 
@@ -117,6 +138,17 @@ class ReportInputs:
     selection : DataFrame
         candidate, wape, mean_absolute_bias, origins, chosen: the cohort forecast's variants on
         earlier origins of the same log.
+    new_cohorts : DataFrame
+        Cohorts still to come, as in :mod:`clvmodels.schema`.
+    budget : DataFrame
+        The company's months: period, new_customers, basis (``plan``, ``recent level`` or
+        ``stopped``), purchases and revenue of known customers (``known_``, with _low and _high),
+        of those still to come (``new_``) and of both (``company_``).
+    company : DataFrame
+        Past forecasts of the whole company: origin, period, purchases, revenue, new_customers,
+        new_revenue, each also as actual_; last_months_revenue, a plain baseline.
+    effects : DataFrame
+        What covariates were found to do; see :func:`pipelines.effects.table`.
     diagnostics : dict of DataFrame
         Tables of :mod:`clvmodels.diagnostics` by name, each optional: ``tracking`` (with the
         month in ``period``), ``conditional_frequency``, ``conditional_recency``,
@@ -147,6 +179,10 @@ class ReportInputs:
     unit_economics: pd.DataFrame = field(default_factory=_none)
     corrections: pd.DataFrame = field(default_factory=_none)
     selection: pd.DataFrame = field(default_factory=_none)
+    new_cohorts: pd.DataFrame = field(default_factory=_none)
+    budget: pd.DataFrame = field(default_factory=_none)
+    company: pd.DataFrame = field(default_factory=_none)
+    effects: pd.DataFrame = field(default_factory=_none)
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -53,7 +53,7 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
     code = inputs.currency
     section.text = [
         f"Customers known on {words.day(inputs.as_of)} only: what customers acquired later will "
-        "buy is not in it."
+        "buy is in the budget view."
     ]
     has_intervals = bool(monthly[["revenue_low", "purchases_low"]].notna().any(axis=None))
     if has_intervals and cautious:

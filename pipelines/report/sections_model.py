@@ -152,7 +152,7 @@ def assumptions(inputs: ReportInputs) -> Section:
             "without a purchase counts as churn",
         ),
         ("Purchase", "one a customer and day", "a day's transactions are summed"),
-        ("New customers", "not forecast", "only those known on the as-of date are"),
+        ("New customers", "in the budget view only", "all else is of those known at as-of"),
     ]
     section.text = [
         "These are set in the configuration. Another margin, cost to serve or discount "

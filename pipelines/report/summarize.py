@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.report import (
     sections,
+    sections_budget,
     sections_business,
     sections_churn,
     sections_customers,
@@ -34,6 +35,8 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections.by_month,
     sections_errors.heat_map,
     sections.history_and_forecast,
+    sections_budget.budget,
+    sections_budget.drivers,
     sections_business.tracking,
     sections_business.cohort_level,
     sections_customers.cohort_value,

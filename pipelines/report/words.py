@@ -102,9 +102,18 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "Customer lifetime value: expected gross margin net of cost to serve over the forecast "
         "horizon, discounted to the as-of date.",
     ),
+    (
+        "Company revenue",
+        "Revenue of known customers and of customers still to come; only the budget view holds it.",
+    ),
     ("Cost to serve", "Cost of handling one purchase, set in the configuration."),
     ("Cohort-month", "One cohort in one calendar month: the cell in which errors are counted."),
     ("Frequency", "Repeat purchases: days with a purchase, the first one left out."),
+    (
+        "Customers still to come",
+        "Those who first buy after the as-of date: as many as planned, or as the recent months "
+        "and the season suggest.",
+    ),
     (
         "Gini",
         "How well the forecast ranks customers: 0 is chance, 1 the perfect order.",

@@ -50,7 +50,7 @@ def test_train_leaves_the_files_of_the_design_and_nothing_else(trained):
     assert {p.name for p in trained.reports.iterdir()} == {day}
     assert {p.name for p in (trained.reports / day).iterdir()} == {
         "backtest.html", "backtest.json", "backtest.xlsx", "customers.parquet", "cohorts.parquet",
-        "figures",
+        "new_cohorts.parquet", "figures",
     }  # fmt: skip
     pictures = list((trained.reports / day / "figures").iterdir())
     assert len(pictures) >= 6

@@ -15,6 +15,7 @@ from pipelines import drivers, features, forecast, registry, train, training_dat
 from pipelines.candidates import CANDIDATES, Known
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
+from pipelines.histories import histories
 
 AS_OF = dt.date(2022, 6, 30)
 MONTHS = pd.date_range("2021-01-01", "2023-06-01", freq="MS")
@@ -156,9 +157,10 @@ def test_a_later_day_refits_with_the_covariates(data, using, told):
 
 
 def test_the_backtest_s_candidates_take_them(data, using, known, told):
-    summary = features.summary(data.purchases, AS_OF).to_pandas()
-    summary["quarter"] = pd.to_datetime(summary["cohort"]).dt.to_period("Q").dt.start_time
-    seen = Known(known, forecast.default_grid(AS_OF, told), summary)
+    summary = features.summary(data.purchases, AS_OF)
+    customers = summary.to_pandas()
+    customers["quarter"] = pd.to_datetime(customers["cohort"]).dt.to_period("Q").dt.start_time
+    seen = Known(known, forecast.default_grid(AS_OF, told), histories(summary), customers)
     for name in ("clv", "cohort"):
         cells = CANDIDATES[name](seen, using, told).cells
         assert np.isfinite(cells["purchases"]).all()

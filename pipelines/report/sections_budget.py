@@ -1,0 +1,282 @@
+"""Sections for the budget: the company with customers still to come, and what drives purchases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from clvmodels import metrics
+from pipelines import effects
+from pipelines.report import words
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.sections import Section, money
+from pipelines.report.tables import Column, Table, plain, table
+
+MONTHS_BACK = 12
+
+BASIS = {"plan": "planned", "recent level": "recent level", "stopped": "stopped"}
+
+
+def budget(inputs: ReportInputs) -> Section:
+    """Known customers and customers still to come, month by month, and how past totals did."""
+    section = Section("budget", "Budget view: with customers still to come")
+    months = inputs.dated("budget", "period")
+    if months.empty:
+        section.missing = (
+            "[train] cohort_level is off, so nothing says how customers still to come would buy."
+        )
+        return section
+    code = inputs.currency
+    section.text = [_sums(months, code), *_rests_on(months, inputs)]
+    section.tables["budget_by_month"] = _by_month(months, code)
+    section.tables["new_cohorts"] = _new_cohorts(inputs)
+    section.workbook_only = ("new_cohorts",)
+    if not months["new_customers"].any():
+        section.tables.pop("new_cohorts")
+        section.workbook_only = ()
+    section.charts["budget"] = _chart(inputs, months)
+    _add_past(section, inputs)
+    return section
+
+
+def _sums(months: pd.DataFrame, code: str) -> str:
+    known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
+    if not months["new_customers"].any():
+        stopped = set(months["basis"]) == {"stopped"}
+        why = (
+            "the last months of the log brought hardly any, so it is taken for a sample of cohorts"
+            if stopped
+            else "the plan holds none"
+        )
+        return (
+            f"No customers still to come are forecast: {why}. The company's revenue of the next "
+            f"{len(months)} months is that of known customers, {words.amount(known, code)}."
+        )
+    share = new / (known + new) if known + new > 0 else float("nan")
+    return (
+        f"Over the next {len(months)} calendar months the company's revenue is forecast at "
+        f"{words.amount(known + new, code)}: {words.amount(known, code)} from known customers and "
+        f"{words.amount(new, code)} ({words.percent(share)}) from "
+        f"{words.amount(round(float(months['new_customers'].sum())))} customers still to come, "
+        f"{words.amount(float(months['new_first_revenue'].sum()), code)} of it in first purchases."
+    )
+
+
+def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
+    """What the numbers rest on, in words."""
+    if not months["new_customers"].any():
+        return []
+    planned = months["basis"] == "plan"
+    out = []
+    if planned.any():
+        out.append(
+            f"How many customers will come is planned for {int(planned.sum())} of {len(months)} "
+            "months ([plan]); the plan is taken as given."
+        )
+    if not planned.all():
+        other = "The other months go" if planned.any() else "How many customers will come goes"
+        out.append(
+            f"{other} on at the level of the last year, recent months counting more, with the "
+            "season learned from the log; where the log starts mid-life, falling as it grows "
+            "older, since some of its new customers are old ones seen for the first time. A "
+            "change of acquisition (budget, channels, price) is not foreseen: give the planned "
+            "number by month under [plan]."
+        )
+    out.append(
+        "How they will buy is what earlier cohorts did at the same age and season, at the level of "
+        "the latest ones. Intervals are given for known customers only: how many customers come "
+        "is decided by the business more than drawn by chance, and too few past forecasts are "
+        "independent to say how far off it may be."
+    )
+    return out
+
+
+def _by_month(months: pd.DataFrame, code: str) -> Table:
+    if len(set(months["basis"])) > 1:
+        months = months.assign(source=months["basis"].map(BASIS))
+    return table(
+        months,
+        [
+            Column("period", "Month", "month"),
+            Column("company_revenue", money("Company revenue", code), "currency"),
+            Column("known_revenue", money("Known customers", code), "currency"),
+            Column("known_revenue_low", "Known, low", "currency"),
+            Column("known_revenue_high", "Known, high", "currency"),
+            Column("new_revenue", money("Customers still to come", code), "currency"),
+            Column("new_first_revenue", "of it first purchases", "currency"),
+            Column("new_customers", "New customers", "integer"),
+            Column("source", "New customers are"),
+            Column("company_purchases", "Company purchases", "integer"),
+            Column("known_purchases", "Known customers' purchases", "integer"),
+            Column("new_purchases", "New customers' purchases", "integer"),
+        ],
+        title="Company revenue by calendar month",
+        sheet="Budget",
+        note="Known customers and customers still to come add up to the company. Low and high: "
+        "90 % interval of known customers.",
+    )
+
+
+def _new_cohorts(inputs: ReportInputs) -> Table:
+    code = inputs.currency
+    return table(
+        inputs.dated("new_cohorts", "cohort", "period"),
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("period", "Month", "month"),
+            Column("customers", "New customers", "number"),
+            Column("first_purchases", "First purchases", "number"),
+            Column("first_revenue", money("Revenue of first purchases", code), "currency"),
+            Column("purchases", "Repeat purchases", "number"),
+            Column("revenue", money("Revenue of repeat purchases", code), "currency"),
+        ],
+        title="Customers still to come, by cohort and month",
+        sheet="New cohorts",
+        note="Also in new_cohorts.parquet.",
+    )
+
+
+def _chart(inputs: ReportInputs, months: pd.DataFrame) -> dict[str, Any]:
+    history = inputs.dated("cohort_months", "period")
+    past = pd.Series(dtype=float)
+    if not history.empty:
+        sold = history.assign(all=history["revenue"] + history["first_revenue"])
+        past = sold.groupby("period")["all"].sum().tail(MONTHS_BACK + 1)
+    known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
+    return plain(
+        {
+            "title": "Company revenue by month",
+            "alt": (
+                f"Stacked bars of monthly company revenue in {inputs.currency}: what was sold, "
+                f"then {words.amount(known.sum())} forecast from known customers and "
+                f"{words.amount(new.sum())} from customers still to come; the numbers are in the "
+                "table that follows."
+            ),
+            "unit": inputs.currency,
+            "history": {"period": list(past.index), "revenue": past.to_numpy()},
+            "forecast": {"period": list(months["period"]), "known": known, "new": new},
+        }
+    )
+
+
+def _add_past(section: Section, inputs: ReportInputs) -> None:
+    """The company total that past origins forecast, against what was sold."""
+    past = inputs.dated("company", "origin", "period")
+    if past.empty:
+        section.text.append("No past forecast of the company's total could be tested.")
+        return
+    rows = [_score(origin, part) for origin, part in past.groupby("origin")]
+    scored = pd.DataFrame(rows)
+    wape = metrics.wape(past["actual_revenue"], past["revenue"])
+    plainest = metrics.wape(past["actual_revenue"], past["last_months_revenue"])
+    bias = metrics.bias(past["actual_revenue"], past["revenue"])
+    section.text.append(
+        f"Tested on {len(scored)} past date{'s' if len(scored) > 1 else ''}, with new customers "
+        f"at the level known then and no plan: the company's monthly revenue, new customers' "
+        f"included, was off by {words.percent(wape)} on average and "
+        f"{words.too_high_or_low(bias)}; repeating the average of the last three months would have "
+        f"been off by {words.percent(plainest)}."
+    )
+    code = inputs.currency
+    section.tables["company_totals"] = table(
+        scored,
+        [
+            Column("origin", "Origin", "date"),
+            Column("months", "Months", "integer"),
+            Column("actual", money("Actual revenue", code), "currency"),
+            Column("forecast", money("Forecast", code), "currency"),
+            Column("error", "Error of the total", "percent"),
+            Column("wape", "Error by month (WAPE)", "percent"),
+            Column("plainest", "Average of last months (WAPE)", "percent"),
+            Column("customers", "New customers, actual", "integer"),
+            Column("customers_forecast", "New customers, forecast", "integer"),
+            Column("new", money("Their revenue, actual", code), "currency"),
+            Column("new_forecast", money("Their revenue, forecast", code), "currency"),
+        ],
+        title="The company's total from past origins",
+        sheet="Company, past totals",
+        note="All purchases after each origin: of customers known then, and of those who came "
+        "later. Whole months only.",
+    )
+    section.tables["company_months"] = table(
+        past,
+        [
+            Column("origin", "Origin", "date"),
+            Column("period", "Month", "month"),
+            Column("actual_revenue", money("Actual revenue", code), "currency"),
+            Column("revenue", money("Forecast", code), "currency"),
+            Column("known_revenue", money("Forecast of known customers", code), "currency"),
+            Column("new_revenue", money("Forecast of new customers", code), "currency"),
+            Column("actual_purchases", "Purchases, actual", "integer"),
+            Column("purchases", "Purchases, forecast", "integer"),
+            Column("actual_new_customers", "New customers, actual", "integer"),
+            Column("new_customers", "New customers, forecast", "integer"),
+        ],
+        title="The company by month from past origins",
+        sheet="Company, past months",
+    )
+    section.workbook_only = (*section.workbook_only, "company_months")
+
+
+def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
+    # The cohort of the last month counts its customers once, in that month.
+    return {
+        "origin": origin,
+        "months": len(part),
+        "actual": part["actual_revenue"].sum(),
+        "forecast": part["revenue"].sum(),
+        "error": metrics.bias(part["actual_revenue"], part["revenue"]),
+        "wape": metrics.wape(part["actual_revenue"], part["revenue"]),
+        "plainest": metrics.wape(part["actual_revenue"], part["last_months_revenue"]),
+        "customers": part["actual_new_customers"].sum(),
+        "customers_forecast": part["new_customers"].sum(),
+        "new": part["actual_new_revenue"].sum(),
+        "new_forecast": part["new_revenue"].sum(),
+    }
+
+
+def drivers(inputs: ReportInputs) -> Section:
+    """What the covariates were found to do."""
+    section = Section("drivers", "What goes with purchases: spend, price, channel mix")
+    found = inputs.effects
+    if found.empty:
+        section.missing = (
+            "[covariates] names none. Give marketing spend or prices by month, or dimensions whose "
+            "mix tells cohorts apart (docs/data.md)."
+        )
+        return section
+    if found["used"].any():
+        section.text = [*effects.sentences(found[found["used"]]), effects.CAUTION]
+        section.text.append(
+            "The forecast takes the values planned after the as-of date as given. Past forecasts "
+            "in this report were given the values that came true: they test the model, not the "
+            "plan."
+        )
+    else:
+        section.text.append(
+            "Earlier origins of this log were not forecast clearly better with the covariates, so "
+            "the forecast does without. What they seem to go with is in the table."
+        )
+    section.tables["effects"] = table(
+        found.assign(
+            quantity=found["quantity"].map(effects.QUANTITY),
+            used=["yes" if used else "no" for used in found["used"]],
+        ),
+        [
+            Column("driver", "Driver"),
+            Column("change", "Change"),
+            Column("quantity", "Of"),
+            Column("effect", "Goes with", "percent"),
+            Column("low", "90 % low", "percent"),
+            Column("high", "90 % high", "percent"),
+            Column("doubling", "Twice as much goes with", "percent"),
+            Column("doubling_low", "Twice, low", "percent"),
+            Column("doubling_high", "Twice, high", "percent"),
+            Column("used", "In the forecast"),
+        ],
+        title="Effects of the covariates",
+        sheet="Covariates",
+        note="Associations, not proven causes.",
+    )
+    return section
