@@ -75,7 +75,8 @@ def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
 
     Every Parquet file below ``output.reports/<name>`` and ``output.models/<name>`` that has a
     column customer_id is written again without them, beside the old one, and renamed into its
-    place. Models hold no customer data, so no other file needs to change.
+    place; folders that Spark wrote are looked through file by file. Models hold no customer data,
+    so no other file needs to change.
 
     Parameters
     ----------
@@ -123,6 +124,8 @@ def _erase_from(file: Path, names: set[str]) -> int:
                 for group in range(old.num_row_groups):
                     table = old.read_row_group(group)
                     new.write_table(table.filter(pc.invert(_matches(table, wanted))))
+        # Spark keeps a checksum beside each file, and refuses one that does not match.
+        file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
         beside.replace(file)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(

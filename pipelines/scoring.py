@@ -16,6 +16,7 @@ from pipelines.config import Config
 from pipelines.drivers import Drivers
 from pipelines.lines import DIMENSIONS
 from pipelines.privacy import Pseudonyms, pseudonyms
+from pipelines.summaries import VALUE_DIGITS
 from pipelines.train import Fitted
 
 CUSTOMER_SCHEMA = pa.schema(
@@ -99,6 +100,8 @@ class Scorer:
         alone = forecast.customer_months(self.fitted, summary, self.grid)
         months = self.level.apply(summary["cohort"], alone)
         scored = forecast.score(self.fitted, summary, months, self.grid, self.config)
+        # Equal histories are worth the same in whatever batch they were: their tie goes by id.
+        scored["clv"] = scored["clv"].round(VALUE_DIGITS)
         if self.names is not None:
             scored["customer_id"] = self.names.of_all(scored["customer_id"])
         for name in ("spend_total", *self.dimensions):

@@ -95,7 +95,7 @@ def tier_ends(scored: Table) -> list[TierEnd]:
         last = None
         if wanted < row[f"equal_{at}"]:
             tied = scored.filter(scored.clv == double(value)).select("customer_id")
-            last = str(tied.order_by("customer_id").limit(1, offset=wanted - 1).execute().iat[0, 0])
+            last = str(tied.order_by("customer_id").limit(wanted).customer_id.max().execute())
         ends.append(TierEnd(value, last))
     return ends
 

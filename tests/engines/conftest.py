@@ -13,9 +13,11 @@ import pandas as pd
 import postgres_server
 import pytest
 
+from pipelines import cli
 from pipelines.config import Config
 
 Place = Callable[..., Config]
+Train = Callable[..., Path]
 URI = "CLV_TEST_POSTGRES"
 
 
@@ -72,3 +74,30 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return logs.config({"kind": "spark", "path": str(file)}, **sections)
 
     return store
+
+
+@pytest.fixture
+def train(place: Place, tmp_path: Path) -> Train:
+    """Return a function that puts a frame in the engine, trains, and gives the report's folder."""
+
+    def run(frame: pd.DataFrame, as_of: str, toml: str) -> Path:
+        source = place(frame).source.model_dump(exclude_none=True, exclude_defaults=True)
+        file = tmp_path / "shop.toml"
+        lines = "\n".join(f'{key} = "{value}"' for key, value in source.items())
+        file.write_text(f'name = "shop"\n[source]\n{lines}\n{toml}\n{OUTPUT.format(tmp_path)}')
+        command = ["train", "--config", str(file), "--as-of", as_of, "--quiet"]
+        cli.app(command, standalone_mode=False)
+        return tmp_path / "reports" / "shop" / as_of
+
+    return run
+
+
+OUTPUT = """
+[columns]
+customer_id = "customer"
+timestamp = "day"
+amount = "value"
+[output]
+models = "{0}/models"
+reports = "{0}/reports"
+"""

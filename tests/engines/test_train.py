@@ -8,9 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines import cli
-from pipelines.config import Config
-
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -31,39 +28,22 @@ def cdnow_sample() -> pd.DataFrame:
     return frame.assign(day=pd.to_datetime(frame["day"], format="%Y%m%d"))
 
 
-def toml(config: Config, folder: Path) -> str:
-    source = config.source.model_dump(exclude_none=True, exclude_defaults=True)
-    lines = "\n".join(f'{key} = "{value}"' for key, value in source.items())
-    return f"""
-name = "shop"
-[source]
-{lines}
-[columns]
-customer_id = "customer"
-timestamp = "day"
-amount = "value"
+TOML = """
 [train]
 transaction_model = "bgnbd"
 churn_horizon_days = 90
 [backtest]
 origins = [1998-03-31]
 jobs = 1
-[output]
-models = "{folder / "models"}"
-reports = "{folder / "reports"}"
 """
 
 
-def test_the_forecast_does_not_depend_on_the_engine(place, tmp_path):
-    config = place(cdnow_sample())
-    (tmp_path / "shop.toml").write_text(toml(config, tmp_path))
-    command = ["train", "--config", str(tmp_path / "shop.toml"), "--quiet"]
-    cli.app([*command, "--as-of", "1998-06-30"], standalone_mode=False)
-    folder = tmp_path / "reports" / "shop" / "1998-06-30"
+def test_the_forecast_does_not_depend_on_the_engine(train, request):
+    folder = train(cdnow_sample(), "1998-06-30", TOML)
     customers = pd.read_parquet(folder / "customers.parquet").sort_values("customer_id")
     cohorts = pd.read_parquet(folder / "cohorts.parquet")
-    FORECASTS[config.source.kind] = customers.reset_index(drop=True)
+    FORECASTS[request.node.callspec.id] = customers.reset_index(drop=True)
     first = next(iter(FORECASTS.values()))
-    pd.testing.assert_frame_equal(FORECASTS[config.source.kind], first, rtol=1e-6)
+    pd.testing.assert_frame_equal(customers.reset_index(drop=True), first, rtol=1e-6)
     assert len(customers) == 2357
     assert cohorts["revenue"].sum() > 0

@@ -88,6 +88,22 @@ def test_erasure_removes_the_person_everywhere_and_nobody_else(tmp_path):
     assert privacy.erase(settings_for(tmp_path), ["2"]) == []
 
 
+def test_erasure_looks_through_folders_that_spark_wrote(tmp_path):
+    """With their checksums, of which Spark refuses a file that does not match."""
+    folder = tmp_path / "reports" / "shop" / "2024-01-31" / "customers.parquet"
+    folder.mkdir(parents=True)
+    parts = [folder / f"part-{at}.snappy.parquet" for at in range(2)]
+    for part, ids in zip(parts, (["1", "2"], ["3"]), strict=True):
+        pd.DataFrame({"customer_id": ids, "clv": 1.0}).to_parquet(part, index=False)
+        (folder / f".{part.name}.crc").write_bytes(b"crc")
+    (folder / "_SUCCESS").touch()
+    found = privacy.erase(settings_for(tmp_path), ["2"])
+    assert [(item.file, item.rows) for item in found] == [(parts[0], 1)]
+    assert sorted(pd.read_parquet(folder)["customer_id"]) == ["1", "3"]
+    kept = {path.name for path in folder.iterdir()}
+    assert kept == {"_SUCCESS", f".{parts[1].name}.crc", *(part.name for part in parts)}
+
+
 def test_erasure_finds_the_person_under_the_pseudonym(tmp_path, monkeypatch):
     monkeypatch.setenv("CLV_KEY", KEY)
     names = Pseudonyms(KEY.encode()).of_all(["1", "2"])
