@@ -16,6 +16,18 @@ WINDOWS = (30, 90, 180, 365)
 """Lengths of the recent windows, in days."""
 
 
+def with_gaps(purchases: Table) -> Table:
+    """Add the days since the customer's purchase before, null where there is none.
+
+    No later day has a part in it: :func:`churn_features` of any origin reads it from here, so
+    that a table which serves several origins is put in order once.
+    """
+    bought_on = ibis.ifelse(purchases.purchase == 1, purchases.date, ibis.null("date"))
+    before = ibis.window(group_by="customer_id", order_by="date", rows=(None, -1))
+    # from the purchase before: refund days neither have nor interrupt a gap
+    return purchases.mutate(gap=days_between(bought_on.max().over(before), purchases.date))
+
+
 def churn_features(purchases: Table, origin: dt.date) -> Table:
     """Return one row for every customer known at the origin, from nothing after it.
 
@@ -24,7 +36,7 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
     Parameters
     ----------
     purchases : ibis Table
-        Customer-days, ``schema.PURCHASES``.
+        Customer-days, ``schema.PURCHASES``; :func:`with_gaps` or without.
     origin : date
         The last day that is known, inclusive.
 
@@ -45,13 +57,8 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
     """
     day = ibis.literal(origin)
     known = of_people(purchases, "individual").filter(_.date <= day)
-    bought_on = ibis.ifelse(known.purchase == 1, known.date, ibis.null("date"))
-    before = ibis.window(group_by="customer_id", order_by="date", rows=(None, -1))
-    dated = known.mutate(
-        age=day.delta(known.date, unit="day"),
-        # from the purchase before: refund days neither have nor interrupt a gap
-        gap=days_between(bought_on.max().over(before), known.date),
-    )
+    dated = known if "gap" in known.columns else with_gaps(known)
+    dated = dated.mutate(age=day.delta(dated.date, unit="day"))
     bought = dated.purchase == 1
     gaps = bought & dated.gap.notnull()
     facts = dated.group_by("customer_id").agg(

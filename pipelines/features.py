@@ -8,18 +8,26 @@ origin of a backtest and the forecast.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Literal
 
 import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
-from ibis.expr.types import DateColumn, Table
+from ibis.expr.types import DateColumn, StringValue, Table
 
 from clvmodels.exceptions import InvalidValueError
-from pipelines.churn_features import churn_features, churn_labels
+from pipelines.churn_features import churn_features, churn_labels, with_gaps
 from pipelines.dialect import md5, month_start, quarter_start
-from pipelines.summaries import VALUE_DIGITS, SpendFrom, spend_evidence, summary
+from pipelines.summaries import (
+    VALUE_DIGITS,
+    SpendFrom,
+    histories_at,
+    history,
+    spend_evidence,
+    summary,
+)
 
 __all__ = [
     "VALUE_DIGITS",
@@ -31,23 +39,35 @@ __all__ = [
     "compress_later",
     "compress_spend",
     "customer_months",
+    "customer_outcomes",
     "customer_totals",
+    "digest",
+    "histories_at",
+    "history",
     "sample_customers",
     "summary",
+    "with_gaps",
 ]
 
 Cohort = Literal["month", "quarter"]
 
 
-def compress(table: Table) -> pd.DataFrame:
+def compress(table: Table, by: Sequence[str] = ()) -> pd.DataFrame:
     """Group a summary to its distinct (frequency, recency, T), in the engine.
+
+    Parameters
+    ----------
+    table : ibis Table
+        Of :func:`summary` or :func:`history`.
+    by : sequence of str
+        Further columns to tell customers apart by.
 
     Returns
     -------
     DataFrame
         ``schema.COMPRESSED_SUMMARY``, sorted; ``weight`` counts the customers that share a row.
     """
-    return _sorted_frame(table, ["frequency", "recency", "T"])
+    return _sorted_frame(table, ["frequency", "recency", "T", *by])
 
 
 def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFrame:
@@ -82,11 +102,8 @@ def compress_later(purchases: Table, origin: dt.date, until: dt.date) -> pd.Data
     DataFrame
         frequency, recency, T at the origin, purchases in (origin, until], weight; sorted.
     """
-    bought = customer_totals(purchases, origin, until).select("customer_id", "purchases")
-    known = summary(purchases, origin, people="all")
-    both = known.left_join(bought, "customer_id")
-    counted = both.mutate(purchases=both.purchases.fill_null(0))
-    return _sorted_frame(counted, ["frequency", "recency", "T", "purchases"])
+    known = history(histories_at(purchases, (origin, until)), origin, until)
+    return compress(known, by=["purchases"])
 
 
 def sample_customers(table: Table, share: float) -> Table:
@@ -95,7 +112,8 @@ def sample_customers(table: Table, share: float) -> Table:
     Parameters
     ----------
     table : ibis Table
-        With a column customer_id; all rows of a customer are kept, or none.
+        With a column customer_id; all rows of a customer are kept, or none. A column ``digest``
+        (:func:`digest`) saves computing it.
     share : float
         In (0, 1]; 1 keeps everyone.
     """
@@ -103,7 +121,13 @@ def sample_customers(table: Table, share: float) -> Table:
         raise InvalidValueError(f"share must be in (0, 1]; found {share}")
     if share == 1:
         return table
-    return table.filter(md5(table.customer_id) < f"{int(share * 16**8):08x}")
+    drawn = table.digest if "digest" in table.columns else digest(table.customer_id)
+    return table.filter(drawn < f"{int(share * 16**8):08x}")
+
+
+def digest(customer_id: StringValue) -> StringValue:
+    """Return eight hexadecimal digits that spread customers evenly, alike on every engine."""
+    return md5(customer_id).substr(0, 8)
 
 
 def customer_months(purchases: Table, origin: dt.date, until: dt.date) -> Table:
@@ -130,6 +154,14 @@ def customer_totals(purchases: Table, origin: dt.date, until: dt.date) -> Table:
     months = customer_months(purchases, origin, until)
     return months.group_by("customer_id").agg(
         purchases=_.purchases.sum(), revenue=_.revenue.sum().round(VALUE_DIGITS)
+    )
+
+
+def customer_outcomes(purchases: Table, after: dt.date, until: dt.date) -> Table:
+    """Return customer_id, purchases and revenue in (after, until], of new customers as well."""
+    later = _between(purchases, after, until)
+    return later.group_by("customer_id").agg(
+        purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS)
     )
 
 
@@ -162,7 +194,9 @@ def cohort_actuals(
     return _fill(grid, cells, {"purchases": "int64", "revenue": "float64"})
 
 
-def cohort_months(purchases: Table, until: dt.date, cohort: Cohort = "month") -> pd.DataFrame:
+def cohort_months(
+    purchases: Table, until: dt.date, cohort: Cohort = "month", summary: Table | None = None
+) -> pd.DataFrame:
     """Return purchases, revenue and exposure of every cohort in every month of its life.
 
     Parameters
@@ -171,6 +205,9 @@ def cohort_months(purchases: Table, until: dt.date, cohort: Cohort = "month") ->
     until : date
         The last day that is known, inclusive; a month that it cuts is counted up to it.
     cohort : {'month', 'quarter'}
+    summary : ibis Table, optional
+        The summary of everybody at ``until`` where it is at hand: first purchases are read off
+        it.
 
     Returns
     -------
@@ -181,12 +218,15 @@ def cohort_months(purchases: Table, until: dt.date, cohort: Cohort = "month") ->
         refunds reduce revenue.
     """
     known = purchases.filter(purchases.date <= ibis.literal(until))
-    first = _first_purchases(purchases, until)
+    first = _first_purchases(purchases, until) if summary is None else summary
+    first = first.select(
+        "customer_id", "first_purchase", cohort=_truncate(first.first_purchase, cohort)
+    )
     rows = known.join(first, "customer_id")
     is_first = (rows.date == rows.first_purchase) & (rows.purchase == 1)
     of_first = is_first | rows.refund_of_first
     cells = (
-        rows.group_by(cohort=_truncate(rows.first_purchase, cohort), period=month_start(rows.date))
+        rows.group_by("cohort", period=month_start(rows.date))
         .agg(
             purchases=rows.purchase.sum(where=~is_first),
             revenue=rows.amount.sum(where=~of_first).round(VALUE_DIGITS),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import ibis
 from ibis import _
-from ibis.expr.types import DateValue, FloatingValue, Table
+from ibis.expr.types import DateValue, FloatingValue, Table, Value
 
 from pipelines.dialect import month_start
 from pipelines.lines import DIMENSIONS
@@ -80,6 +81,70 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
         cohort=month_start(facts.first_purchase),
         **{name: facts[name] for name in dimensions(known)},
     )
+
+
+def histories_at(purchases: Table, days: Iterable[dt.date]) -> Table:
+    """Return what :func:`history` needs of everybody at each of several days, in one pass.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+        Customer-days, ``schema.PURCHASES``; of all people.
+    days : iterable of date
+        Last days that are known, inclusive.
+
+    Returns
+    -------
+    ibis Table
+        customer_id, first_purchase, and for every day the purchases and the last purchase up to
+        it; one row for every customer known at the latest of them.
+    """
+    days = sorted(set(days))
+    known = purchases.filter(_.date <= ibis.literal(days[-1]), _.purchase == 1)
+    upto: dict[str, Value] = {}
+    for day in days:
+        seen = known.date <= ibis.literal(day)
+        upto[_bought(day)] = ibis.ifelse(seen, 1, 0).sum().cast("int64")
+        upto[_last(day)] = ibis.ifelse(seen, known.date, ibis.null("date")).max()
+    return known.group_by("customer_id").agg(first_purchase=_.date.min(), **upto)
+
+
+def history(histories: Table, day: dt.date, until: dt.date | None = None) -> Table:
+    """Return the histories of everybody known at a day.
+
+    Parameters
+    ----------
+    histories : ibis Table
+        Of :func:`histories_at`.
+    day : date
+        One of its days.
+    until : date, optional
+        A later one of its days.
+
+    Returns
+    -------
+    ibis Table
+        customer_id, frequency, recency, T, as in :func:`summary`; with ``until`` also purchases
+        in (day, until].
+    """
+    known = histories.filter(histories[_bought(day)] > 0)
+    bought = known[_bought(day)]
+    later = {} if until is None else {"purchases": known[_bought(until)] - bought}
+    return known.select(
+        "customer_id",
+        frequency=bought - 1,
+        recency=days_between(known.first_purchase, known[_last(day)]),
+        T=days_between(known.first_purchase, ibis.literal(day)),
+        **later,
+    )
+
+
+def _bought(day: dt.date) -> str:
+    return f"bought_{day:%Y%m%d}"
+
+
+def _last(day: dt.date) -> str:
+    return f"last_{day:%Y%m%d}"
 
 
 def spend_evidence(table: Any, spend_from: SpendFrom) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
@@ -147,6 +148,11 @@ def extract(
     repeat_spend = features.compress_spend(summary, "repeat")
     spend_from = config.train.spend_from
     horizon = config.train.churn_horizon_days
+    origins = churn_origins(first_date, as_of, horizon)
+    earlier = trial_day(first_date, as_of)
+    with held(features.histories_at(purchases, (*origins, earlier, as_of))) as histories:
+        tried = trial(histories, earlier, as_of) if _is_open(config) else None
+        churn = churn_tables(purchases, histories, origins, horizon)
     return TrainingData(
         as_of=as_of,
         first_date=first_date,
@@ -155,23 +161,26 @@ def extract(
         if spend_from == "repeat"
         else features.compress_spend(summary, spend_from),
         repeat_spend=repeat_spend,
-        cohort_months=features.cohort_months(purchases, as_of),
-        trial=trial(purchases, first_date, as_of) if _is_open(config) else None,
-        churn=tuple(
-            churn_data(purchases, origin, horizon)
-            for origin in churn_origins(first_date, as_of, horizon)
-        ),
+        cohort_months=features.cohort_months(purchases, as_of, summary=summary),
+        trial=tried,
+        churn=churn,
         drivers=told,
     )
 
 
-def trial(purchases: Table, first_date: dt.date, as_of: dt.date) -> Trial:
-    """Part the log at two thirds of its length: what was known then, and what followed."""
-    days = (as_of - first_date).days // TRIAL_SHARE
-    earlier = as_of - dt.timedelta(days=days)
-    later = features.compress_later(purchases, earlier, as_of)
-    history = ["frequency", "recency", "T"]
-    return Trial(later.groupby(history)["weight"].sum().reset_index(), later, days)
+def trial_day(first_date: dt.date, as_of: dt.date) -> dt.date:
+    """Return the day at two thirds of the log that is known."""
+    return as_of - dt.timedelta(days=(as_of - first_date).days // TRIAL_SHARE)
+
+
+def trial(histories: Table, earlier: dt.date, as_of: dt.date) -> Trial:
+    """Part the log at an earlier day: what was known then, and what followed.
+
+    ``histories`` are those of :func:`pipelines.summaries.histories_at` at both days.
+    """
+    later = features.compress(features.history(histories, earlier, as_of), by=["purchases"])
+    known = later.groupby(["frequency", "recency", "T"])["weight"].sum().reset_index()
+    return Trial(known, later, (as_of - earlier).days)
 
 
 def _is_open(config: Config) -> bool:
@@ -195,21 +204,54 @@ def scoring_table(purchases: Table, as_of: dt.date, summary: Table | None = None
 
 def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnData:
     """Features known at ``origin`` and what happened in the ``horizon_days`` after it."""
-    summary = features.compress(features.summary(purchases, origin, people="all"))
-    share = min(1.0, CHURN_CUSTOMERS / max(summary["weight"].sum(), 1.0))
-    sample = features.sample_customers(purchases, share)
+    with held(features.histories_at(purchases, [origin])) as histories:
+        return churn_tables(purchases, histories, [origin], horizon_days)[0]
+
+
+def churn_tables(
+    purchases: Table, histories: Table, origins: list[dt.date], horizon_days: int
+) -> tuple[ChurnData, ...]:
+    """Return :func:`churn_data` of several origins, the sample of customers drawn once for all.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+        ``schema.PURCHASES``.
+    histories : ibis Table
+        Of :func:`pipelines.summaries.histories_at`, at all of the origins.
+    origins : list of date
+    horizon_days : int
+    """
+    summaries = [features.compress(features.history(histories, origin)) for origin in origins]
+    shares = [min(1.0, CHURN_CUSTOMERS / max(table["weight"].sum(), 1.0)) for table in summaries]
+    if not origins:
+        return ()
+    latest = max(origins) + dt.timedelta(days=horizon_days)
+    days = purchases.filter(purchases.date <= ibis.literal(latest))
+    if min(shares) < 1:
+        drawn = histories.select("customer_id", digest=features.digest(histories.customer_id))
+        days = days.join(features.sample_customers(drawn, max(shares)), "customer_id")
+    with held(features.with_gaps(days)) as sample:
+        return tuple(
+            _churn_data(features.sample_customers(sample, share), origin, horizon_days, summary)
+            for origin, share, summary in zip(origins, shares, summaries, strict=True)
+        )
+
+
+def _churn_data(
+    sample: Table, origin: dt.date, horizon_days: int, summary: pd.DataFrame
+) -> ChurnData:
+    until = origin + dt.timedelta(days=horizon_days)
+    known = features.churn_features(sample, origin)
+    later = features.customer_outcomes(sample, origin, until)
+    table = known.left_join(later, "customer_id").drop("customer_id_right").to_pandas()
     # In a fixed order, on which splits and the last bits of sums depend.
-    table = features.churn_features(sample, origin).order_by("customer_id").to_pandas()
-    labels = features.churn_labels(sample, origin, horizon_days).to_pandas()
-    later = features.customer_totals(
-        sample, origin, origin + dt.timedelta(days=horizon_days)
-    ).to_pandas()
-    known = table[["customer_id"]].merge(labels, on="customer_id", validate="1:1")
-    known = known.merge(later, on="customer_id", how="left", validate="1:1")
+    table = table.sort_values("customer_id", ignore_index=True)
+    outcomes = table[["purchases", "revenue"]].astype("float64").fillna(0.0)
     return ChurnData(
         origin,
         summary,
-        table.drop(columns="customer_id"),
-        known["churned"].to_numpy(dtype=bool),
-        known[["purchases", "revenue"]].fillna(0.0),
+        table.drop(columns=["customer_id", *outcomes.columns]),
+        outcomes["purchases"].to_numpy() == 0,
+        outcomes,
     )
