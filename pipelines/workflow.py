@@ -251,7 +251,8 @@ def forecast_lines(made: Delivered, config: Config) -> list[str]:
 def budget_line(new: NewCustomers, config: Config) -> str:
     """What customers still to come add."""
     if new.cohorts.empty:
-        return "customers still to come: none are forecast"
+        stopped = "stopped" in set(new.acquisitions["basis"])
+        return f"customers still to come: none{', acquisition has stopped' if stopped else ''}"
     months = new.by_month()
     money = config.economics.currency
     return (

@@ -332,7 +332,12 @@ def test_intervals_that_nobody_has_leave_no_empty_columns(inputs):
         ends = [c for c in frame if c.endswith(("_low", "_high"))]
         frame[ends] = np.nan
     totals = pd.DataFrame({"quantity": ["revenue"], "value": [5.0], "low": [np.nan]})
-    bare = summarize(example_inputs(cohort_forecast=forecast, cells=cells, totals=totals))
+    none = pd.DataFrame()
+    bare = summarize(
+        example_inputs(
+            cohort_forecast=forecast, cells=cells, totals=totals, budget=none, effects=none
+        )
+    )
     keys = {c["key"] for t in bare["tables"].values() for c in t["columns"]}
     assert not {k for k in keys if k.endswith(("_low", "_high"))}
     assert "coverage_90" not in keys

@@ -213,12 +213,71 @@ def diagnostics() -> dict[str, pd.DataFrame]:
     }
 
 
+def budget(known: pd.DataFrame) -> pd.DataFrame:
+    """Known customers' months and those still to come, half of them planned."""
+    sums = known.groupby("period")[[c for c in known if c.startswith(("purchases", "revenue"))]]
+    table = sums.sum().add_prefix("known_").reset_index()
+    table["new_customers"] = np.linspace(190.0, 240.0, len(table))
+    table["basis"] = np.where(table.index < 6, "plan", "recent level")
+    table["new_first_revenue"] = table["new_customers"] * 28.0
+    table["new_revenue"] = table["new_first_revenue"] * np.linspace(1.1, 3.0, len(table))
+    table["new_purchases"] = table["new_revenue"] / 30.0
+    for quantity in ("purchases", "revenue"):
+        table[f"company_{quantity}"] = table[f"known_{quantity}"] + table[f"new_{quantity}"]
+    return table
+
+
+def new_cohorts() -> pd.DataFrame:
+    months = _months("2025-01-01", "2025-12-01")
+    rows = [
+        (cohort, period, 200.0, 200.0 * (cohort == period), 5600.0 * (cohort == period), 9.0, 280.0)
+        for cohort in months
+        for period in months
+        if cohort <= period
+    ]
+    names = ["cohort", "period", "customers", "first_purchases", "first_revenue"]
+    return pd.DataFrame(rows, columns=[*names, "purchases", "revenue"])
+
+
+def company(history: pd.DataFrame) -> pd.DataFrame:
+    """Past forecasts of the company, a tenth too low."""
+    table = history.assign(
+        revenue=history["revenue"] + history["first_revenue"],
+        purchases=history["purchases"] + history["first_purchases"],
+    )
+    actual = table.groupby("period")[["revenue", "purchases"]].sum()
+    parts = []
+    for text in ORIGINS:
+        part = actual[actual.index > pd.Timestamp(text)].add_prefix("actual_").reset_index()
+        part["origin"] = pd.Timestamp(text)
+        for quantity in ("revenue", "purchases"):
+            part[quantity] = 0.9 * part[f"actual_{quantity}"]
+        part["known_revenue"], part["new_revenue"] = 0.7 * part["revenue"], 0.3 * part["revenue"]
+        part["actual_new_revenue"] = 0.3 * part["actual_revenue"]
+        part["new_customers"], part["actual_new_customers"] = 190.0, 200.0
+        part["last_months_revenue"] = 1.25 * part["actual_revenue"]
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def found_effects() -> pd.DataFrame:
+    rows = [
+        ("marketing_spend", "+10 %", "purchases", 0.012, 0.004, 0.02, 0.09, 0.03, 0.155, True),
+        ("marketing_spend", "+10 %", "value", 0.001, -0.002, 0.004, 0.01, -0.01, 0.03, True),
+        ("of customers with channel = web", "+5 percentage points", "purchases", 0.03, -0.01, 0.07,
+         np.nan, np.nan, np.nan, False),
+    ]  # fmt: skip
+    names = ["driver", "change", "quantity", "effect", "low", "high"]
+    return pd.DataFrame(rows, columns=[*names, "doubling", "doubling_low", "doubling_high", "used"])
+
+
 def example_inputs(**changes: object) -> ReportInputs:
     """A full set of inputs; ``changes`` replaces single fields."""
     rng = np.random.default_rng(5)
     history = cohort_months(rng)
     frequency = np.arange(0, 21)
     recency = np.linspace(0, 720, 19)
+    known = cohort_forecast(history)
     grid = pd.MultiIndex.from_product([frequency, recency], names=["frequency", "recency"])
     alive = grid.to_frame(index=False)
     gap = (730 - alive["recency"]) / 730
@@ -248,7 +307,11 @@ def example_inputs(**changes: object) -> ReportInputs:
             }
         ),
         cohort_months=history,
-        cohort_forecast=cohort_forecast(history),
+        cohort_forecast=known,
+        budget=budget(known),
+        new_cohorts=new_cohorts(),
+        company=company(history),
+        effects=found_effects(),
         tiers=pd.DataFrame(
             {
                 "tier": ["top 1 %", "top 5 %", "top 10 %", "other 90 %"],

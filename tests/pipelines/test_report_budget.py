@@ -1,0 +1,140 @@
+"""The budget view and the effects of covariates, asserted on the dictionary."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pandas as pd
+import pytest
+from report_example import example_inputs
+
+from pipelines.report import figures, summarize
+from pipelines.report.tables import records
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return example_inputs()
+
+
+@pytest.fixture(scope="module")
+def summary(inputs):
+    return summarize(inputs)
+
+
+def section(summary, name):
+    return next(part for part in summary["sections"] if part["id"] == name)
+
+
+def text(summary, name):
+    return " ".join(section(summary, name)["text"]).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_known_and_new_add_up_to_the_company_in_every_month(inputs, summary):
+    rows = records(summary["tables"]["budget_by_month"])
+    assert len(rows) == 12
+    for row, given in zip(rows, inputs.budget.to_dict("records"), strict=True):
+        assert row["company_revenue"] == pytest.approx(row["known_revenue"] + row["new_revenue"])
+        assert row["new_customers"] == pytest.approx(given["new_customers"])
+    chart = summary["charts"]["budget"]["forecast"]
+    assert sum(chart["known"]) == pytest.approx(inputs.cohort_forecast["revenue"].sum())
+    assert chart["new"] == pytest.approx(list(inputs.budget["new_revenue"]))
+
+
+def test_the_words_say_the_sums_and_what_they_rest_on(inputs, summary):
+    said = text(summary, "budget")
+    known, new = inputs.budget["known_revenue"].sum(), inputs.budget["new_revenue"].sum()
+    assert f"GBP {known + new:,.0f}: GBP {known:,.0f} from known customers" in said
+    assert f"({new / (known + new):.0%}".replace("%", " %") in said
+    assert "planned for 6 of 12 months" in said
+    assert "The other months go on at the level of the last year" in said
+    assert "Intervals are given for known customers only" in said
+
+
+def test_the_source_of_each_month_is_shown_only_where_it_differs(inputs, summary):
+    rows = records(summary["tables"]["budget_by_month"])
+    assert [row["source"] for row in rows] == ["planned"] * 6 + ["recent level"] * 6
+    alike = summarize(example_inputs(budget=inputs.budget.assign(basis="recent level")))
+    assert "source" not in records(alike["tables"]["budget_by_month"])[0]
+    assert "How many customers will come goes on" in text(alike, "budget")
+
+
+def test_where_acquisition_has_stopped_the_page_says_so(inputs):
+    zero = dict.fromkeys(("new_customers", "new_revenue", "new_first_revenue"), 0.0)
+    stopped = inputs.budget.assign(basis="stopped", **zero)
+    stopped["company_revenue"] = stopped["known_revenue"]
+    made = summarize(example_inputs(budget=stopped, new_cohorts=pd.DataFrame()))
+    said = text(made, "budget")
+    assert said.startswith("No customers still to come are forecast: the last months of the log")
+    assert "recent months counting more" not in said
+    assert "new_cohorts" not in made["tables"]
+    planned = summarize(example_inputs(budget=stopped.assign(basis="plan")))
+    assert "the plan holds none" in text(planned, "budget")
+
+
+def test_past_totals_are_scored_origin_by_origin(inputs, summary):
+    rows = records(summary["tables"]["company_totals"])
+    assert len(rows) == inputs.company["origin"].nunique()
+    for row in rows:
+        assert row["error"] == pytest.approx(-0.1)
+        assert row["wape"] == pytest.approx(0.1)
+        assert row["plainest"] == pytest.approx(0.25)
+        assert row["customers"] == 200 * row["months"]
+        assert row["new"] == pytest.approx(0.3 * row["actual"])
+    said = text(summary, "budget")
+    assert "off by 10 % on average and 10 % too low in total" in said
+    assert "would have been off by 25 %" in said
+    none = summarize(example_inputs(company=pd.DataFrame()))
+    assert "No past forecast of the company's total could be tested" in text(none, "budget")
+
+
+def test_long_tables_are_for_the_workbook(summary):
+    part = section(summary, "budget")
+    assert part["workbook_only"] == ["new_cohorts", "company_months"]
+    assert part["tables"] == ["budget_by_month", "company_totals"]
+
+
+def test_effects_in_use_are_told_in_words_and_all_stand_in_the_table(summary):
+    said = text(summary, "drivers")
+    assert (
+        "+10 % marketing_spend goes with +1.2 % repeat purchases (90 % interval +0.4 to +2.0)."
+        in said
+    )
+    assert "channel = web" not in said
+    assert "not proven causes" in said
+    assert "test the model, not the plan" in said
+    rows = records(summary["tables"]["effects"])
+    assert [row["used"] for row in rows] == ["yes", "yes", "no"]
+    assert rows[0]["doubling"] == pytest.approx(0.09)
+
+
+def test_covariates_that_are_not_used_are_not_told_as_if_they_were(inputs):
+    unused = inputs.effects.assign(used=False)
+    said = text(summarize(example_inputs(effects=unused)), "drivers")
+    assert "the forecast does without" in said
+    assert "goes with" not in said
+
+
+@pytest.mark.parametrize(("field", "identity"), [("budget", "budget"), ("effects", "drivers")])
+def test_what_is_not_there_is_explained(field, identity):
+    made = summarize(example_inputs(**{field: pd.DataFrame()}))
+    part = section(made, identity)
+    assert part["missing"]
+    assert not part["charts"]
+    assert not part["tables"]
+
+
+def test_the_picture_holds_history_and_forecast_of_a_month_cut_in_two(inputs):
+    cut = dataclasses.replace(inputs, budget=inputs.budget.assign(
+        period=inputs.budget["period"] - pd.DateOffset(months=1)))  # fmt: skip
+    chart = summarize(cut)["charts"]["budget"]
+    assert chart["history"]["period"][-1] == chart["forecast"]["period"][0] == "2024-12-01"
+    ax = figures.company_revenue(chart).axes[0]
+    top = max(bar.get_y() + bar.get_height() for bar in ax.patches if bar.get_x() > 0)
+    whole = chart["history"]["revenue"][-1] + sum(chart["forecast"][k][0] for k in ("known", "new"))
+    assert top == pytest.approx(max(whole, max(chart["history"]["revenue"])))
+
+
+def test_is_json(summary):
+    json.dumps(summary, allow_nan=False)
