@@ -123,8 +123,11 @@ def cohort_level(
     if forecaster is None:
         return CohortLevel(grid, cohorts, np.ones(shape), np.ones(shape), None, pd.DataFrame())
     told = fitted.drivers.period
+    made = forecaster.forecast(grid.until, period_covariates=told)
+    if fitted.level == "customers":
+        made = with_purchases(made, base)
     seen = cohort_months.groupby("cohort")["purchases"].sum()
-    reconciled = reconcile(base, forecaster.forecast(grid.until, period_covariates=told), seen)
+    reconciled = reconcile(base, made, seen)
     found = reconciled.factors.sort_values(["cohort", "period"])
     return CohortLevel(
         grid,
@@ -154,6 +157,14 @@ def forecaster_at(
         period_covariates=fitted.drivers.period,
         cohort_covariates=fitted.drivers.cohort,
     )
+
+
+def with_purchases(made: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+    """A cohort forecast with the customers' purchases, and its own value of a purchase."""
+    keys = ["cohort", "period"]
+    out = made[[*keys, *QUANTITIES]].merge(base[[*keys, "purchases"]], on=keys, validate="1:1")
+    value = (out["revenue"] / out["purchases_x"]).where(out["purchases_x"] > 0, 0.0)
+    return out[keys].assign(purchases=out["purchases_y"], revenue=out["purchases_y"] * value)
 
 
 def _corrections(reconciled: Reconciliation) -> pd.DataFrame:

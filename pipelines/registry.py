@@ -213,6 +213,7 @@ def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel
             None if cohorts is None else CohortForecaster.from_dict(cohorts),
             content["spend_from"],
             tuple(content["notes"]),
+            level=content["level"],
         ),
         saved,
     )
@@ -227,6 +228,7 @@ def _parameters(fitted: Fitted) -> dict[str, Any]:
         "cohorts": None if fitted.cohorts is None else fitted.cohorts.to_dict(),
         "spend_from": fitted.spend_from,
         "notes": list(fitted.notes),
+        "level": fitted.level,
     }
 
 

@@ -24,8 +24,9 @@ from clvmodels.selection import compare_on_holdout
 from pipelines import drivers
 from pipelines.config import Config
 from pipelines.drivers import Drivers
+from pipelines.level_choice import Level, choose_level
 from pipelines.summaries import SpendFrom
-from pipelines.training_data import CHURN_STEP_DAYS, ChurnData, TrainingData, Trial
+from pipelines.training_data import CHURN_LEAST_DAYS, ChurnData, TrainingData, Trial
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Fitted:
         What was chosen or fell back, and why.
     drivers : Drivers
         What forecasts are told beside the log; read anew for a saved model.
+    level : {'cohorts', 'customers'}
+        Whose purchases a cohort's forecast takes; see :mod:`pipelines.level_choice`.
     """
 
     as_of: dt.date
@@ -57,6 +60,7 @@ class Fitted:
     spend_from: SpendFrom = "repeat"
     notes: tuple[str, ...] = field(default=())
     drivers: Drivers = field(default_factory=Drivers)
+    level: Level = "cohorts"
 
 
 def estimate(data: TrainingData, config: Config) -> Fitted:
@@ -70,16 +74,20 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
         transactions = fit_transactions(data.summary, config)
         spend = fit_spend(data.spend, config)
     notes += [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    earlier = fit_earlier(data.churn, config)
     cohorts = None
+    level: Level = "cohorts"
     if config.train.cohort_level:
         cohorts = fit_cohorts(data, config)
         notes += [f"Cohort forecast: {note}." for note in cohorts.evidence_["notes"]]
         if config.covariates.by_cohort and data.drivers.cohort is None:
             named = ", ".join(config.covariates.by_cohort)
             notes.append(f"All customers share one {named}: nothing tells cohorts apart by it.")
+        level, why = choose_level(data, earlier, cohorts.options_)
+        notes += [why] if why else []
     churn = None
     try:
-        churn = fit_churn(data.churn, config)
+        churn = fit_churn(data.churn, earlier, config)
     except DataError as error:
         notes.append(f"No churn classifier: {error}")
     return Fitted(
@@ -91,6 +99,7 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
         config.train.spend_from,
         tuple(notes),
         data.drivers,
+        level,
     )
 
 
@@ -171,8 +180,25 @@ def parity(data: TrainingData) -> pd.DataFrame:
     return pd.concat(tables)[["model", "quantity", "own", "lifetimes", "difference"]]
 
 
-def fit_churn(origins: tuple[ChurnData, ...], config: Config) -> ChurnClassifier:
+def fit_earlier(origins: tuple[ChurnData, ...], config: Config) -> list[TransactionModel]:
+    """Fit the purchase model at each earlier origin."""
+    with warnings.catch_warnings():
+        # An early origin may not pin every parameter down; its forecasts are evidence only.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return [fit_transactions(part.summary, config) for part in origins]
+
+
+def fit_churn(
+    origins: tuple[ChurnData, ...], models: list[TransactionModel], config: Config
+) -> ChurnClassifier:
     """Grow the churn trees on all origins but the last and calibrate them on the last.
+
+    Parameters
+    ----------
+    origins : tuple of ChurnData
+    models : list of TransactionModel
+        Of :func:`fit_earlier`.
+    config : Config
 
     Raises
     ------
@@ -182,19 +208,13 @@ def fit_churn(origins: tuple[ChurnData, ...], config: Config) -> ChurnClassifier
     horizon = config.train.churn_horizon_days
     if len(origins) < 2:
         raise DataError(
-            f"a churn horizon of {horizon} days needs at least {horizon + 2 * CHURN_STEP_DAYS} "
+            f"a churn horizon of {horizon} days needs about {horizon + 3 * CHURN_LEAST_DAYS} "
             "days of history before the as-of date. Lower [train] churn_horizon_days."
         )
-    with warnings.catch_warnings():
-        # An early origin may not pin every parameter down; its probabilities are features only.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        samples = [
-            ChurnSample(
-                with_model_features(part.features, fit_transactions(part.summary, config), horizon),
-                part.churned,
-            )
-            for part in origins
-        ]
+    samples = [
+        ChurnSample(with_model_features(part.features, model, horizon), part.churned)
+        for part, model in zip(origins, models, strict=True)
+    ]
     classifier = ChurnClassifier(horizon, random_state=config.train.seed)
     return classifier.fit(ChurnSample.concat(samples[:-1]), samples[-1])
 

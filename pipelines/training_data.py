@@ -19,9 +19,12 @@ from pipelines.drivers import Drivers
 CHURN_ORIGINS = 4
 """Origins, a month apart, on which the churn classifier's trees are grown."""
 
-CHURN_STEP_DAYS = 30
+CHURN_LEAST_DAYS = 30
+"""History that an origin needs before it."""
 CHURN_CUSTOMERS = 250_000
 """The classifier learns from a sample of at most about so many customers an origin."""
+
+OUTCOMES = ["purchases", "revenue"]
 
 TRIAL_SHARE = 3
 """Models are compared on the last third of the log that is known."""
@@ -109,14 +112,17 @@ class TrainingData:
 
 
 def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> list[dt.date]:
-    """Origins for the churn model, oldest first; the last one calibrates.
+    """Origins for the churn model, month ends, oldest first; the last one calibrates.
 
-    The label of the last origin ends at ``as_of``, so nothing later is learned. Origins with
-    less than a month of history before them are left out.
+    The label of every origin ends on or before ``as_of``, so nothing later is learned. Origins
+    with less than a month of history before them are left out.
     """
-    last = as_of - dt.timedelta(days=horizon_days)
-    origins = [last - dt.timedelta(days=CHURN_STEP_DAYS * k) for k in range(CHURN_ORIGINS + 1)]
-    earliest = first_date + dt.timedelta(days=CHURN_STEP_DAYS)
+    earliest = first_date + dt.timedelta(days=CHURN_LEAST_DAYS)
+    day = as_of - dt.timedelta(days=horizon_days - 1)
+    origins = []
+    for _ in range(CHURN_ORIGINS + 1):
+        day = day.replace(day=1) - dt.timedelta(days=1)
+        origins.append(day)
     return sorted(origin for origin in origins if origin >= earliest)
 
 
@@ -244,14 +250,14 @@ def _churn_data(
     until = origin + dt.timedelta(days=horizon_days)
     known = features.churn_features(sample, origin)
     later = features.customer_outcomes(sample, origin, until)
-    table = known.left_join(later, "customer_id").drop("customer_id_right").to_pandas()
+    both = known.left_join(later, "customer_id").drop("customer_id_right")
+    outcomes = {name: both[name].cast("float64").fill_null(0.0) for name in OUTCOMES}
     # In a fixed order, on which splits and the last bits of sums depend.
-    table = table.sort_values("customer_id", ignore_index=True)
-    outcomes = table[["purchases", "revenue"]].astype("float64").fillna(0.0)
+    table = both.mutate(**outcomes).to_pandas().sort_values("customer_id", ignore_index=True)
     return ChurnData(
         origin,
         summary,
-        table.drop(columns=["customer_id", *outcomes.columns]),
-        outcomes["purchases"].to_numpy() == 0,
-        outcomes,
+        table.drop(columns=["customer_id", *OUTCOMES]),
+        table["purchases"].to_numpy() == 0,
+        table[OUTCOMES],
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shop import TRAINED_AS_OF, altered, assert_same, dataset_of
 
 from clvmodels.exceptions import DataError
+from clvmodels.months import month_end
 from pipelines import train, training_data
 
 AS_OF = TRAINED_AS_OF
@@ -27,11 +28,12 @@ def test_churn_origins_learn_nothing_later_than_as_of(first, length, horizon):
     assert len(origins) <= training_data.CHURN_ORIGINS + 1
     for origin in origins:
         assert origin + dt.timedelta(days=horizon) <= as_of
-        assert origin >= first + dt.timedelta(days=training_data.CHURN_STEP_DAYS)
-    enough = training_data.CHURN_STEP_DAYS * (training_data.CHURN_ORIGINS + 1) + horizon
+        assert origin >= first + dt.timedelta(days=training_data.CHURN_LEAST_DAYS)
+        assert origin == month_end(origin)
+    enough = 31 * (training_data.CHURN_ORIGINS + 1) + training_data.CHURN_LEAST_DAYS + horizon
     if length >= enough:
         assert len(origins) == training_data.CHURN_ORIGINS + 1
-        assert origins[-1] + dt.timedelta(days=horizon) == as_of
+        assert month_end(origins[-1] + dt.timedelta(days=1)) + dt.timedelta(days=horizon) > as_of
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +135,7 @@ def test_too_little_history_gives_no_classifier_and_a_note(data, config):
     assert fitted.churn is None
     assert any("churn_horizon_days" in note for note in fitted.notes)
     with pytest.raises(DataError, match="churn_horizon_days"):
-        train.fit_churn(known.churn, config)
+        train.fit_churn(known.churn, [], config)
 
 
 @pytest.mark.parametrize("engine", ["own", "lifetimes"])
