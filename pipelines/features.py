@@ -51,6 +51,13 @@ __all__ = [
 
 Cohort = Literal["month", "quarter"]
 
+SPEND_CUSTOMERS = 1_000_000
+"""Mean values of so many customers are kept apart to the last digit."""
+
+PARTS_OF_VALUE = 1000
+"""Beyond, those share a row whose logarithms share a part of 1 / 1000. The log-likelihood errs by a
+term of second order in that: about p / 24,000,000 a purchase, p the Gamma-Gamma shape."""
+
 
 def compress(table: Table, by: Sequence[str] = ()) -> pd.DataFrame:
     """Group a summary to its distinct (frequency, recency, T), in the engine.
@@ -86,12 +93,21 @@ def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFra
     Returns
     -------
     DataFrame
-        frequency, monetary_value, weight, sorted.
+        frequency, monetary_value, weight, sorted. Of more than :data:`SPEND_CUSTOMERS` customers,
+        those with as many purchases and nearly the same mean value share a row and their mean.
     """
     count, mean = spend_evidence(table, spend_from)
     known = table.select(frequency=count, monetary_value=mean)
     known = known.filter((known.frequency > 0) & (known.monetary_value > 0))
-    return _sorted_frame(known, ["frequency", "monetary_value"])
+    if int(known.count().execute()) <= SPEND_CUSTOMERS:
+        return _sorted_frame(known, ["frequency", "monetary_value"])
+    parts = known.mutate(part=(known.monetary_value.ln() * PARTS_OF_VALUE).floor())
+    grouped = parts.group_by("frequency", "part").agg(
+        monetary_value=_.monetary_value.mean().round(VALUE_DIGITS),
+        weight=_.count().cast("float64"),
+    )
+    keys = ["frequency", "monetary_value"]
+    return grouped.drop("part").execute().sort_values(keys, ignore_index=True)
 
 
 def compress_later(purchases: Table, origin: dt.date, until: dt.date) -> pd.DataFrame:
