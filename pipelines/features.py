@@ -23,7 +23,7 @@ from pipelines.dialect import md5, month_start, quarter_start
 from pipelines.summaries import (
     VALUE_DIGITS,
     SpendFrom,
-    histories_at,
+    counts_at,
     history,
     spend_evidence,
     summary,
@@ -38,11 +38,11 @@ __all__ = [
     "compress",
     "compress_later",
     "compress_spend",
+    "counts_at",
     "customer_months",
     "customer_outcomes",
     "customer_totals",
     "digest",
-    "histories_at",
     "history",
     "sample_customers",
     "summary",
@@ -118,7 +118,7 @@ def compress_later(purchases: Table, origin: dt.date, until: dt.date) -> pd.Data
     DataFrame
         frequency, recency, T at the origin, purchases in (origin, until], weight; sorted.
     """
-    known = history(histories_at(purchases, (origin, until)), origin, until)
+    known = history(counts_at(purchases, (origin, until)), origin, until)
     return compress(known, by=["purchases"])
 
 

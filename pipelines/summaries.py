@@ -83,7 +83,7 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
     )
 
 
-def histories_at(purchases: Table, days: Iterable[dt.date]) -> Table:
+def counts_at(purchases: Table, days: Iterable[dt.date]) -> Table:
     """Return what :func:`history` needs of everybody at each of several days, in one pass.
 
     Parameters
@@ -104,18 +104,18 @@ def histories_at(purchases: Table, days: Iterable[dt.date]) -> Table:
     upto: dict[str, Value] = {}
     for day in days:
         seen = known.date <= ibis.literal(day)
-        upto[_bought(day)] = ibis.ifelse(seen, 1, 0).sum().cast("int64")
-        upto[_last(day)] = ibis.ifelse(seen, known.date, ibis.null("date")).max()
+        upto[_bought(day)] = known.count(where=seen)
+        upto[_last(day)] = known.date.max(where=seen)
     return known.group_by("customer_id").agg(first_purchase=_.date.min(), **upto)
 
 
-def history(histories: Table, day: dt.date, until: dt.date | None = None) -> Table:
+def history(counts: Table, day: dt.date, until: dt.date | None = None) -> Table:
     """Return the histories of everybody known at a day.
 
     Parameters
     ----------
-    histories : ibis Table
-        Of :func:`histories_at`.
+    counts : ibis Table
+        Of :func:`counts_at`.
     day : date
         One of its days.
     until : date, optional
@@ -127,7 +127,7 @@ def history(histories: Table, day: dt.date, until: dt.date | None = None) -> Tab
         customer_id, frequency, recency, T, as in :func:`summary`; with ``until`` also purchases
         in (day, until].
     """
-    known = histories.filter(histories[_bought(day)] > 0)
+    known = counts.filter(counts[_bought(day)] > 0)
     bought = known[_bought(day)]
     later = {} if until is None else {"purchases": known[_bought(until)] - bought}
     return known.select(

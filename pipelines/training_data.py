@@ -156,9 +156,9 @@ def extract(
     horizon = config.train.churn_horizon_days
     origins = churn_origins(first_date, as_of, horizon)
     earlier = trial_day(first_date, as_of)
-    with held(features.histories_at(purchases, (*origins, earlier, as_of))) as histories:
-        tried = trial(histories, earlier, as_of) if _is_open(config) else None
-        churn = churn_tables(purchases, histories, origins, horizon)
+    with held(features.counts_at(purchases, (*origins, earlier, as_of))) as counts:
+        tried = trial(counts, earlier, as_of) if _is_open(config) else None
+        churn = churn_tables(purchases, counts, origins, horizon)
     return TrainingData(
         as_of=as_of,
         first_date=first_date,
@@ -179,12 +179,12 @@ def trial_day(first_date: dt.date, as_of: dt.date) -> dt.date:
     return as_of - dt.timedelta(days=(as_of - first_date).days // TRIAL_SHARE)
 
 
-def trial(histories: Table, earlier: dt.date, as_of: dt.date) -> Trial:
+def trial(counts: Table, earlier: dt.date, as_of: dt.date) -> Trial:
     """Part the log at an earlier day: what was known then, and what followed.
 
-    ``histories`` are those of :func:`pipelines.summaries.histories_at` at both days.
+    ``counts`` are those of :func:`pipelines.summaries.counts_at` at both days.
     """
-    later = features.compress(features.history(histories, earlier, as_of), by=["purchases"])
+    later = features.compress(features.history(counts, earlier, as_of), by=["purchases"])
     known = later.groupby(["frequency", "recency", "T"])["weight"].sum().reset_index()
     return Trial(known, later, (as_of - earlier).days)
 
@@ -210,12 +210,12 @@ def scoring_table(purchases: Table, as_of: dt.date, summary: Table | None = None
 
 def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnData:
     """Features known at ``origin`` and what happened in the ``horizon_days`` after it."""
-    with held(features.histories_at(purchases, [origin])) as histories:
-        return churn_tables(purchases, histories, [origin], horizon_days)[0]
+    with held(features.counts_at(purchases, [origin])) as counts:
+        return churn_tables(purchases, counts, [origin], horizon_days)[0]
 
 
 def churn_tables(
-    purchases: Table, histories: Table, origins: list[dt.date], horizon_days: int
+    purchases: Table, counts: Table, origins: list[dt.date], horizon_days: int
 ) -> tuple[ChurnData, ...]:
     """Return :func:`churn_data` of several origins, the sample of customers drawn once for all.
 
@@ -223,19 +223,19 @@ def churn_tables(
     ----------
     purchases : ibis Table
         ``schema.PURCHASES``.
-    histories : ibis Table
-        Of :func:`pipelines.summaries.histories_at`, at all of the origins.
+    counts : ibis Table
+        Of :func:`pipelines.summaries.counts_at`, at all of the origins.
     origins : list of date
     horizon_days : int
     """
-    summaries = [features.compress(features.history(histories, origin)) for origin in origins]
+    summaries = [features.compress(features.history(counts, origin)) for origin in origins]
     shares = [min(1.0, CHURN_CUSTOMERS / max(table["weight"].sum(), 1.0)) for table in summaries]
     if not origins:
         return ()
     latest = max(origins) + dt.timedelta(days=horizon_days)
     days = purchases.filter(purchases.date <= ibis.literal(latest))
     if min(shares) < 1:
-        drawn = histories.select("customer_id", digest=features.digest(histories.customer_id))
+        drawn = counts.select("customer_id", digest=features.digest(counts.customer_id))
         days = days.join(features.sample_customers(drawn, max(shares)), "customer_id")
     with held(features.with_gaps(days)) as sample:
         return tuple(

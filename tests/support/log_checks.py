@@ -26,6 +26,7 @@ def check_all(data: Dataset, days: Days, origin: dt.date, until: dt.date) -> Non
     """Check everything that the models read, as of an origin and up to a later day."""
     for day in (origin, data.as_of):
         check_summary(data, days, day)
+    check_histories(data, days, origin, until)
     check_customer_months(data, days, origin, until)
     check_cohort_months(data, days, origin)
     check_cohort_actuals(data, days, origin, until)
@@ -57,6 +58,21 @@ def check_summary(data: Dataset, days: Days, as_of: dt.date) -> None:
     assert total == pytest.approx(buyers["monetary_value"].sum())
 
 
+def check_histories(data: Dataset, days: Days, origin: dt.date, until: dt.date) -> None:
+    """Counted in one pass, the histories at both days are those of either's summary."""
+    expected = {day: oracle.summary(days, day) for day in (origin, until)}
+    counts = features.counts_at(data.purchases, (until, origin))
+    for day, wanted in expected.items():
+        table = features.history(counts, day).execute()
+        assert sorted(table["customer_id"]) == sorted(wanted)
+        for row in table.to_dict("records"):
+            for name in ("frequency", "recency", "T"):
+                assert row[name] == wanted[row["customer_id"]][name], row
+    later = features.history(counts, origin, until).execute()
+    for row in later.itertuples():
+        assert row.purchases == expected[until][row.customer_id]["frequency"] - row.frequency
+
+
 def check_customer_months(data: Dataset, days: Days, origin: dt.date, until: dt.date) -> None:
     expected = oracle.after(days, origin, until)
     months = features.customer_months(data.purchases, origin, until).execute()
@@ -72,6 +88,9 @@ def check_cohort_months(data: Dataset, days: Days, until: dt.date) -> None:
         cells = oracle.cohort_months(days, until, start)
         found = features.cohort_months(data.purchases, until, cohort)
         assert len(found) == len(cells)
+        summary = features.summary(data.purchases, until, people="all")
+        handed = features.cohort_months(data.purchases, until, cohort, summary)
+        pd.testing.assert_frame_equal(handed, found)
         for row in found.to_dict("records"):
             cell = cells[row.pop("cohort").date(), row.pop("period").date()]
             for name, value in row.items():
