@@ -134,6 +134,20 @@ def _totals(summary: Table) -> pd.Series:
     return pd.Series(counts["customers"].to_numpy(dtype=float), index=index).sort_index()
 
 
+def described(told: Drivers) -> list[str]:
+    """One line a table, for people."""
+    lines = []
+    for name, table in (("covariates by month", told.period), ("plan", told.plan)):
+        if table is not None:
+            first, last = table["period"].min(), table["period"].max()
+            lines.append(
+                f"{name}: {', '.join(map(str, table.columns[1:]))}, {first:%Y-%m} to {last:%Y-%m}"
+            )
+    if told.cohort is not None:
+        lines.append(f"covariates by cohort: {', '.join(map(str, told.cohort.columns[1:]))}")
+    return lines
+
+
 def require_same(forecaster: CohortForecaster | None, drivers: Drivers) -> None:
     """Check that a saved model finds the covariates that it was fitted with.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 
-from pipelines import checks, preview, privacy, quality, registry, transactions
+from pipelines import checks, drivers, preview, privacy, quality, registry, transactions
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.quality import DataQualityAccount
@@ -17,10 +17,11 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         with transactions.load(config, as_of, enforce=False) as data:
             account = data.account
             checks.validate(data.purchases, config, data.as_of)
+            told = drivers.read(data.summary, data.first_date, data.as_of, config)
         first = preview.preview(config, show) if show else None
     broken = account.broken_limits(config.governance)
     facts = {**account.to_dict(), "broken_limits": broken}
-    lines = account_lines(account, config)
+    lines = [*account_lines(account, config), *drivers.described(told)]
     if first is not None:
         lines += ["", first.to_string(index=False, na_rep="")]
         facts["first_rows"] = json.loads(first.to_json(orient="records", date_format="iso"))

@@ -193,6 +193,7 @@ def forecast_job(
             "customers": made.customers,
             "report": str(folder),
             "totals": made.totals.to_dict("records"),
+            "still_to_come": new.by_month().sum(numeric_only=True).to_dict(),
             "warnings": hindsight(fitted, data.as_of),
         },
     )

@@ -104,17 +104,14 @@ def _by_month(months: pd.DataFrame, code: str) -> Table:
             Column("known_revenue_low", "Known, low", "currency"),
             Column("known_revenue_high", "Known, high", "currency"),
             Column("new_revenue", money("Customers still to come", code), "currency"),
-            Column("new_first_revenue", "of it first purchases", "currency"),
+            Column("new_first_revenue", "Of it first purchases", "currency"),
             Column("new_customers", "New customers", "integer"),
             Column("source", "New customers are"),
             Column("company_purchases", "Company purchases", "integer"),
-            Column("known_purchases", "Known customers' purchases", "integer"),
-            Column("new_purchases", "New customers' purchases", "integer"),
         ],
         title="Company revenue by calendar month",
         sheet="Budget",
-        note="Known customers and customers still to come add up to the company. Low and high: "
-        "90 % interval of known customers.",
+        note="Low and high: 90 % interval of known customers.",
     )
 
 

@@ -197,3 +197,10 @@ def test_months_without_spend_have_no_logarithm(data, told, spend, tmp_path):
     covariates = told.covariates.model_copy(update={"path": str(path)})
     with pytest.raises(DataError, match="holds 0 in 'spend' for 2021-05"):
         extracted(data, told.model_copy(update={"covariates": covariates}))
+
+
+def test_what_was_read_is_said_in_a_line_each(known):
+    lines = drivers.described(known.drivers)
+    assert lines[0] == "covariates by month: log(spend), price, 2021-01 to 2023-06"
+    assert lines[1].startswith("covariates by cohort: country = ")
+    assert drivers.described(drivers.Drivers()) == []

@@ -1,0 +1,55 @@
+"""The mix of cohorts, counted by each engine, against the raw log."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import example_logs as logs
+import log_checks
+import log_oracle as oracle
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines import drivers, features, transactions
+
+pytestmark = [
+    pytest.mark.engines,
+    # py4j leaves its sockets to the garbage collector
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+ORIGIN = dt.date(2022, 10, 15)
+LETTERS = "ABCDE"
+
+
+def channel(name: str) -> str | None:
+    digit = int(name[-1])
+    return None if digit > 6 else LETTERS[digit % 5]
+
+
+def test_the_mix_of_cohorts_is_the_same_on_every_engine(place):
+    """Five channels by the id's last digit, and a country that many rows lack."""
+    frame = logs.messy_log().assign(channel=None)
+    known = frame["customer"].notna()
+    frame.loc[known, "channel"] = [channel(name) for name in frame.loc[known, "customer"]]
+    config = place(frame, columns={"channel": "channel"})
+    days = oracle.customer_days(log_checks.rows_of(frame))
+    first = {
+        name: min(day.date for day in some if day.purchase and day.date <= ORIGIN)
+        for name, some in days.items()
+        if any(day.purchase and day.date <= ORIGIN for day in some)
+    }
+    table = pd.DataFrame({"name": [*first], "day": pd.to_datetime([*first.values()])})
+    table["channel"] = [channel(name) for name in table["name"]]
+    count = table["channel"].value_counts()
+    top = sorted(count.index, key=lambda c: (-count[c], c))[: drivers.TOP_VALUES]
+    cohort = table["day"].dt.to_period("M").dt.start_time
+    share = {c: (table["channel"] == c).groupby(cohort).mean() for c in top}
+    with transactions.load(config) as data:
+        summary = features.summary(data.purchases, ORIGIN, people="all")
+        mix = drivers._by_cohort(summary, ("channel",)).set_index("cohort")
+    assert list(mix.columns) == [f"channel = {c}" for c in top]
+    for c in top:
+        np.testing.assert_allclose(mix[f"channel = {c}"], share[c])
