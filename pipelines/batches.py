@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +81,7 @@ def opened(connection: BaseBackend, path: Path) -> Iterator[Table]:
         return
     name = ibis.util.gen_name("clv_scored")
     try:
-        yield connection.read_parquet(path, table_name=name)
+        yield connection.read_parquet(glob.escape(str(path)), table_name=name)
     finally:
         connection.drop_view(name, force=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import re
 import shlex
 import shutil
 import sys
@@ -167,8 +168,10 @@ def write_mapped(
                 yield from scored_by(given).select(schema.names).cast(schema).to_batches()
 
     frame = session.sql(connection.compile(table))
-    _write(frame.mapInArrow(run, from_arrow_schema(schema)), path)
-    sent.destroy()
+    try:
+        _write(frame.mapInArrow(run, from_arrow_schema(schema)), path)
+    finally:
+        sent.destroy()
 
 
 def write(connection: BaseBackend, table: Table, path: Path) -> None:
@@ -177,7 +180,7 @@ def write(connection: BaseBackend, table: Table, path: Path) -> None:
 
 
 def _write(frame, path: Path) -> None:  # type: ignore[no-untyped-def]
-    frame.write.mode("overwrite").parquet(path.resolve().as_uri())
+    frame.write.mode("overwrite").parquet(f"file://{path.resolve()}")
     # Spark names it when every task is done. On a disk of their own, executors and driver would
     # each see a folder of that name, and the driver's would hold no data.
     if not any(path.glob("*.parquet")):
@@ -191,7 +194,8 @@ def _write(frame, path: Path) -> None:  # type: ignore[no-untyped-def]
 def opened(connection: BaseBackend, path: Path) -> Iterator[Table]:
     """Give a folder of Parquet files as a table."""
     name = ibis.util.gen_name("clv_scored")
-    connection._session.read.parquet(path.resolve().as_uri()).createOrReplaceTempView(name)
+    literal = re.sub(r"([\\*?\[\]{}])", r"\\\1", str(path.resolve()))  # it is no pattern
+    connection._session.read.parquet(f"file://{literal}").createOrReplaceTempView(name)
     try:
         yield connection.table(name)
     finally:

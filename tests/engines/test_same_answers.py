@@ -171,9 +171,13 @@ def test_scores_are_written_by_the_engine(place, tmp_path):
 
     schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
     with transactions.load(place(logs.messy_log(customers=40))) as data:
-        out = tmp_path / "scores.parquet"
+        out = tmp_path / "of [all] {shops} & 100 %" / "scores.parquet"
+        out.parent.mkdir()
         batches.write_scored(data.connection, data.summary, doubled, schema, out, rows=9)
         expected = data.summary.execute()
+        if data.connection.name in ("duckdb", "pyspark"):
+            with batches.opened(data.connection, out) as written:
+                assert written.score.sum().execute() == 2 * expected["frequency"].sum()
     found = pd.read_parquet(out).sort_values("customer_id", ignore_index=True)
     expected = expected.sort_values("customer_id", ignore_index=True)
     assert found["customer_id"].tolist() == expected["customer_id"].tolist()

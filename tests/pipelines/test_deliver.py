@@ -127,6 +127,26 @@ def test_segments_are_sums_of_the_raw_log(written, log):
         assert row["clv"] == pytest.approx(clv[mine].mean())
 
 
+def test_who_may_only_be_counted_is_in_no_row(log, config, tmp_path):
+    """Nobody has consented: cohorts are forecast, customers are not."""
+    governance = config.governance.model_copy(update={"consent": "aggregate_only"})
+    columns = config.columns.model_copy(update={"consent": "agreed"})
+    train_only = config.train.model_copy(update={"cohort_level": False})
+    config = config.model_copy(
+        update={"governance": governance, "columns": columns, "train": train_only}
+    )
+    with dataset_of(log.assign(agreed="no"), config, tmp_path) as data:
+        known = training_data.extract(data.purchases, data.first_date, AS_OF, config)
+        grid = forecast.default_grid(AS_OF, config)
+        made = deliver.write(
+            train.estimate(known, config), data.purchases, data.first_date, grid, tmp_path, config
+        )
+    assert pd.read_parquet(tmp_path / deliver.CUSTOMERS).empty
+    assert made.tiers.empty
+    assert (made.customers, made.mean_clv) == (0, 0.0)
+    assert made.cohorts["purchases"].sum() > 0
+
+
 def test_nothing_after_as_of_reaches_the_files(written, write, log, config, tmp_path):
     with dataset_of(altered(log, AS_OF), config, tmp_path) as other:
         _, customers, cohorts = write(tmp_path / "out", other)
