@@ -12,7 +12,7 @@ import pandas as pd
 
 from clvmodels import intervals
 from clvmodels.cohort_effects import Covariates, EffectSpace
-from clvmodels.cohort_rates import RateModel, RateOptions, fit_rates
+from clvmodels.cohort_rates import RateModel, RateOptions, company_series, fit_rates
 from clvmodels.cohort_table import Cells, CohortTable, Months, future_cells
 from clvmodels.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
 from clvmodels.order_value import ValueModel, fit_values
@@ -176,7 +176,7 @@ def acquisition_slope(table: CohortTable, rates: RateModel) -> float:
     out as a power of the log's age, as the repeat purchases of any cohort do. 0 for a log whose
     first purchases are no more frequent at its start.
     """
-    if rates.company != "total":
+    if company_series(table) != "total":
         return 0.0
     months = table.months
     age = log_age_of_log(months, int(months[0]))
@@ -185,7 +185,7 @@ def acquisition_slope(table: CohortTable, rates: RateModel) -> float:
         Fixed("slope", (age - age[-1])[:, None], sd=ACQUISITION_SLOPE_SD),
         Shrunk("month", np.eye(months.size), 0.3, 6.0),
     ]
-    season = rates.fit.block("season")[months % 12]
+    season = rates.fit.block("season")[months % 12] if "season" in rates.fit.slices else 0.0
     fit = fit_loglinear(table.first_purchases, np.log(table.month_days) + season, blocks, phi=1.0)
     return float(min(fit.block("slope")[0], 0.0))
 

@@ -292,7 +292,7 @@ def test_no_new_customers_are_forecast_where_acquisition_has_stopped(table, fitt
 def test_a_log_that_starts_mid_life_runs_out_of_old_customers_to_meet():
     table = simulated_table(mature=True)
     first = table.groupby("period")["first_purchases"].sum()
-    for as_of in ("2020-09-30", "2021-02-28", "2021-12-31"):
+    for as_of in ("2020-05-31", "2020-09-30", "2021-02-28", "2021-12-31"):
         day = pd.Timestamp(as_of)
         fitted = CohortForecaster(select=False).fit(table, day.date())
         made = fitted.expected_acquisitions((day + pd.offsets.MonthEnd(6)).date())
