@@ -101,7 +101,7 @@ def write(
         with held(features.summary(purchases, grid.as_of, people="all")) as made:
             return write(fitted, purchases, first_date, grid, folder, config, made)
     base = forecast.history_sums(fitted, histories(summary), grid)
-    known = features.cohort_months(purchases, grid.as_of)
+    known = features.cohort_months(purchases, grid.as_of, summary=summary)
     level = cohort_level(fitted, base, grid, known, first_date)
     table = training_data.scoring_table(purchases, grid.as_of, summary)
     cohorts = cohort_table(base, level, config.economics)

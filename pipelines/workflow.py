@@ -175,7 +175,7 @@ def forecast_job(
             made = deliver.write(
                 fitted, data.purchases, data.first_date, grid, beside, config, data.summary
             )
-            known = features.cohort_months(data.purchases, data.as_of)
+            known = features.cohort_months(data.purchases, data.as_of, summary=data.summary)
             new = budget.write(fitted, known, data.first_date, grid, beside)
     return Outcome(
         [
