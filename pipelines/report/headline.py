@@ -29,7 +29,8 @@ def headline(inputs: ReportInputs) -> dict[str, Any]:
     -------
     dict
         ``forecast`` (start, end, customers, totals), ``accuracy`` (by quantity: wape, bias,
-        wape_month, coverage_90, and ``against`` each baseline) and ``sentences``.
+        wape_month, coverage_90, and ``against`` each baseline), ``company`` (one sentence on the
+        total with customers still to come; None without any) and ``sentences``.
     """
     forecast = _forecast(inputs)
     cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
@@ -37,6 +38,7 @@ def headline(inputs: ReportInputs) -> dict[str, Any]:
     result = {
         "forecast": forecast,
         "accuracy": past,
+        "company": _company(inputs),
         "sentences": _sentences(past, cells, inputs),
     }
     safe: dict[str, Any] = plain(result)
@@ -106,6 +108,17 @@ def _forecast(inputs: ReportInputs) -> dict[str, Any]:
         "customers": customers,
         "totals": cards,
     }
+
+
+def _company(inputs: ReportInputs) -> str | None:
+    months = inputs.budget
+    if months.empty or not months["new_customers"].any():
+        return None
+    total, new = (float(months[f"{name}_revenue"].sum()) for name in ("company", "new"))
+    return (
+        f"With customers still to come ({words.amount(new, inputs.currency)}), the company's "
+        f"revenue is forecast at {words.amount(total, inputs.currency)}"
+    )
 
 
 def _accuracy(cells: pd.DataFrame) -> dict[str, Any]:

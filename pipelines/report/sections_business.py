@@ -131,6 +131,11 @@ def cohort_level(inputs: ReportInputs) -> Section:
             ],
             title="Variants of the cohort forecast on earlier origins of this log",
             sheet="Selection",
-            note="The default gives way only to a variant that is clearly better at all of them.",
+            note="The default gives way only to a variant that is clearly better at all of them."
+            + (
+                " Covariates are used only if they made forecasts better."
+                if inputs.selection["candidate"].str.contains("covariates").any()
+                else ""
+            ),
         )
     return section

@@ -204,3 +204,9 @@ def test_what_was_read_is_said_in_a_line_each(known):
     assert lines[0] == "covariates by month: log(spend), price, 2021-01 to 2023-06"
     assert lines[1].startswith("covariates by cohort: country = ")
     assert drivers.described(drivers.Drivers()) == []
+
+
+def test_one_value_for_all_is_noted(known, told):
+    alike = replace(known, drivers=replace(known.drivers, cohort=None))
+    fitted = train.estimate(alike, told)
+    assert any("share one country: nothing tells cohorts apart" in n for n in fitted.notes)

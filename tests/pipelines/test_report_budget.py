@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from report_example import example_inputs
 
-from pipelines.report import figures, summarize
+from pipelines.report import figures, render, summarize
 from pipelines.report.tables import records
 
 
@@ -134,6 +134,34 @@ def test_the_picture_holds_history_and_forecast_of_a_month_cut_in_two(inputs):
     top = max(bar.get_y() + bar.get_height() for bar in ax.patches if bar.get_x() > 0)
     whole = chart["history"]["revenue"][-1] + sum(chart["forecast"][k][0] for k in ("known", "new"))
     assert top == pytest.approx(max(whole, max(chart["history"]["revenue"])))
+
+
+def test_the_first_screen_names_the_company_s_total(inputs, summary):
+    said = summary["headline"]["company"]
+    total, new = inputs.budget["company_revenue"].sum(), inputs.budget["new_revenue"].sum()
+    assert said.endswith(f"forecast at GBP {total:,.0f}")
+    assert f"(GBP {new:,.0f})" in said
+    nobody = inputs.budget.assign(new_customers=0.0)
+    assert summarize(example_inputs(budget=nobody))["headline"]["company"] is None
+    older = {**summary, "headline": dict(summary["headline"])}
+    del older["headline"]["company"]
+    assert "budget view" in render.html(summary, {})
+    assert 'class="company"' not in render.html(older, {})
+
+
+def test_the_variants_say_how_covariates_were_judged():
+    tried = pd.DataFrame(
+        [("default", 0.1, 0.01, 6, "yes"), ("no covariates", 0.12, 0.02, 6, "")],
+        columns=["candidate", "wape", "mean_absolute_bias", "origins", "chosen"],
+    )
+    corrections = pd.DataFrame(
+        [("2024-01-01", 10, 0.5, 1.0, 1.0)],
+        columns=["cohort", "purchases", "weight", "purchases_factor", "revenue_factor"],
+    )
+    made = summarize(example_inputs(selection=tried, corrections=corrections))
+    assert "Covariates are used only if" in made["tables"]["selection"]["note"]
+    plain = summarize(example_inputs(selection=tried.head(1), corrections=corrections))
+    assert "Covariates" not in plain["tables"]["selection"]["note"]
 
 
 def test_is_json(summary):
