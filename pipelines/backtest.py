@@ -16,18 +16,16 @@ import pandas as pd
 from ibis.expr.types import Table
 from joblib import Parallel, delayed
 
-from clvmodels import diagnostics, metrics
-from clvmodels.bgnbd import BGNBD
-from clvmodels.churn import ChurnSample, churn_scores, reliability
+from clvmodels import metrics
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import month_end, month_grid
-from pipelines import budget, features, train, training_data
+from pipelines import budget, customer_scores, features, train, training_data
 from pipelines.candidates import CANDIDATES, Candidate, Known
 from pipelines.config import Config
 from pipelines.console import Progress
+from pipelines.customer_scores import Row
 from pipelines.dialect import held
 from pipelines.histories import histories
-from pipelines.train import Fitted
 
 CELL = ["cohort", "period"]
 QUANTITIES = ["purchases", "revenue"]
@@ -232,10 +230,14 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
     for name, candidate in candidates.items():
         if candidate.customers is None:
             continue
-        scores += _customer_scores(name, candidate.customers, truth.customers)
+        scores += customer_scores.scores(name, candidate.customers, truth.customers)
         if name in CUSTOMER_MODELS:
-            deciles.append(_deciles(candidate.customers, truth.customers).assign(model=name))
-    churn_rows, reliable, importance = _judge_churn(known, fitted, truth, config, explain)
+            deciles.append(
+                customer_scores.deciles(candidate.customers, truth.customers).assign(model=name)
+            )
+    churn_rows, reliable, importance = customer_scores.churn(
+        truth.churn, known.training.summary, fitted, config, explain
+    )
     stamp: dict[str, Any] = {"origin": pd.Timestamp(known.grid.as_of)}
     scored = pd.DataFrame(
         scores + churn_rows, columns=["level", "quantity", "model", "metric", "value"]
@@ -247,9 +249,9 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
         deciles=pd.concat(deciles).assign(**stamp),
         churn_reliability=reliable.assign(**stamp),
         churn_importance=importance.assign(**stamp),
-        conditional=_conditional(known, candidates["clv"], truth).assign(
-            **stamp, horizon_days=horizon
-        ),
+        conditional=customer_scores.conditional(
+            known.customers, candidates["clv"].customers, truth.customers
+        ).assign(**stamp, horizon_days=horizon),
         samples=pd.DataFrame(
             {**stamp, "customers": [known.population], "sampled": [len(known.customers)]}
         ),
@@ -257,9 +259,6 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
             **stamp
         ),
     )
-
-
-Row = tuple[str, str, str, str, float]
 
 
 def _with_actuals(candidate: Candidate, truth: Truth) -> pd.DataFrame:
@@ -288,60 +287,3 @@ def _cell_scores(model: str, cells: pd.DataFrame) -> Iterator[Row]:
         if low.notna().all():
             covered = metrics.coverage(cells[f"actual_{quantity}"], low, high)
             yield "cohort_month", quantity, model, "coverage_90", covered
-
-
-def _customer_scores(model: str, made: pd.DataFrame, actual: pd.DataFrame) -> Iterator[Row]:
-    for quantity in QUANTITIES:
-        for metric in (metrics.mae, metrics.rmse, metrics.bias, metrics.gini):
-            score = metric(actual[quantity], made[quantity])
-            yield "customer", quantity, model, metric.__name__, score
-
-
-def _deciles(made: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
-    tables = []
-    for quantity in QUANTITIES:
-        rank = made[quantity].rank(method="first", pct=True)
-        decile = (rank * 10).apply(np.ceil).astype(int).rename("decile")
-        table = pd.DataFrame({"forecast": made[quantity], "actual": actual[quantity]})
-        grouped = table.groupby(decile).agg(
-            customers=("actual", "size"),
-            forecast_mean=("forecast", "mean"),
-            actual_mean=("actual", "mean"),
-        )
-        tables.append(grouped.reset_index().assign(quantity=quantity))
-    return pd.concat(tables)
-
-
-def _conditional(known: Known, made: Candidate, truth: Truth) -> pd.DataFrame:
-    if made.customers is None:
-        return pd.DataFrame(columns=["by", "group", "customers", "expected", "actual"])
-    expected, actual = made.customers["purchases"], truth.customers["purchases"]
-    return pd.concat(
-        diagnostics.conditional_expectations(known.customers, expected, actual, by).assign(by=by)
-        for by in ("frequency", "recency")
-    )
-
-
-def _judge_churn(
-    known: Known, fitted: Fitted, truth: Truth, config: Config, explain: bool
-) -> tuple[list[Row], pd.DataFrame, pd.DataFrame]:
-    reliable = pd.DataFrame(columns=["bin", "predicted", "observed", "customers", "model"])
-    importance = pd.DataFrame(columns=["feature", "importance", "importance_sd"])
-    if truth.churn is None:
-        return [], reliable, importance
-    horizon = config.train.churn_horizon_days
-    table = train.with_model_features(truth.churn.features, fitted.transactions, horizon)
-    plain = BGNBD().fit(known.training.summary)
-    made = {"bgnbd": plain.probability_no_purchase(truth.churn.features, horizon=horizon)}
-    if fitted.churn is not None:
-        made["churn"] = fitted.churn.churn_probability(table)
-        if explain:
-            sample = ChurnSample(table, truth.churn.churned)
-            importance = fitted.churn.permutation_importance(sample)
-    rows = [
-        ("customer", "purchases", model, metric, value)
-        for model, probability in made.items()
-        for metric, value in churn_scores(truth.churn.churned, probability).items()
-    ]
-    curves = [reliability(truth.churn.churned, p).assign(model=m) for m, p in made.items()]
-    return rows, pd.concat(curves), importance
