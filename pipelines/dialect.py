@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dtypes
+import ibis.expr.operations as ops
 from ibis import BaseBackend
 from ibis.expr.types import (
     BooleanValue,
@@ -232,6 +234,26 @@ def _timestamp(
 def double(value: float) -> NumericValue:
     """Return a constant in double precision (PostgreSQL takes a plain one for an exact decimal)."""
     return ibis.literal(repr(value)).cast("float64")
+
+
+def constant(table: Table, name: str) -> Any:
+    """Return the value that all rows of a column have by its expression; None where none is told.
+
+    Engines evaluate a constant for every row and sum it up; who asks can leave that out.
+    """
+    op = table.op()
+    while True:
+        if isinstance(op, ops.Filter):
+            op = op.parent
+        elif isinstance(op, ops.Project):
+            value = op.values[name]
+            if isinstance(value, ops.Literal):
+                return value.value
+            if not isinstance(value, ops.Field):
+                return None
+            op, name = value.rel, value.name
+        else:
+            return None
 
 
 def materialise(connection: BaseBackend, table: Table) -> Table:

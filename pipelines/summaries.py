@@ -10,7 +10,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import DateValue, FloatingValue, Table, Value
 
-from pipelines.dialect import month_start
+from pipelines.dialect import constant, month_start
 from pipelines.lines import DIMENSIONS
 
 VALUE_DIGITS = 8
@@ -58,12 +58,17 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
     """
     known = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
     # A customer's first day is a purchase: refunds before it are left out of the table.
+    sums: dict[str, Value] = {"bought": known.count(), "last_purchase": known.date.max()}
+    sums["not_first"] = known.amount.sum()
+    if constant(purchases, "purchase") != 1:  # refunds, which cost the largest logs a tenth more
+        bought = known.purchase == 1
+        sums["bought"] = known.purchase.sum()
+        sums["last_purchase"] = ibis.ifelse(bought, known.date, ibis.null("date")).max()
+        sums["not_first"] = ibis.ifelse(known.refund_of_first, 0.0, known.amount).sum()
     facts = known.group_by("customer_id").agg(
-        bought=_.purchase.sum(),
         first_purchase=_.date.min(),
-        last_purchase=ibis.ifelse(_.purchase == 1, _.date, ibis.null("date")).max(),
-        not_first=ibis.ifelse(_.refund_of_first, 0.0, _.amount).sum(),
         first_amount=_.amount.argmin(_.date),
+        **sums,
         **{name: known[name].argmin(known.date) for name in dimensions(known)},
     )
     repeat_value = facts.not_first - facts.first_amount
@@ -73,8 +78,8 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
         frequency=frequency,
         recency=days_between(facts.first_purchase, facts.last_purchase),
         T=days_between(facts.first_purchase, ibis.literal(as_of)),
-        monetary_value=ibis.ifelse(frequency > 0, repeat_value / frequency.nullif(0), 0.0).round(
-            VALUE_DIGITS
+        monetary_value=ibis.ifelse(
+            frequency > 0, (repeat_value / frequency.nullif(0)).round(VALUE_DIGITS), 0.0
         ),
         first_purchase=facts.first_purchase,
         first_value=facts.first_amount,

@@ -17,7 +17,7 @@ from lifetimes.utils import summary_data_from_transaction_data
 
 from clvmodels.exceptions import CheckFailedError
 from clvmodels.schema import PURCHASES, SUMMARY
-from pipelines import checks, config, features, transactions
+from pipelines import checks, config, dialect, features, transactions
 from pipelines.quality import MEANING
 
 CDNOW = {"kind": "lifetimes", "dataset": "CDNOW_master"}
@@ -244,6 +244,26 @@ def test_only_days_of_several_lines_are_rounded(tmp_path):
     with transactions.load(from_rows(rows, tmp_path)) as data:
         amounts = data.purchases.execute().set_index("customer_id")["amount"]
     assert amounts.to_dict() == {"one": fine, "two": 7.65}
+
+
+@pytest.mark.parametrize("refunds", ["net", "drop"])
+def test_a_log_without_refunds_says_so_and_is_summarised_alike(tmp_path, refunds):
+    """What is left out of the summary of such a log would not have changed it."""
+    logs.messy_log(customers=60).to_parquet(tmp_path / "log.parquet")
+    source = {"kind": "parquet", "path": str(tmp_path / "log.parquet")}
+    with transactions.load(logs.config(source, governance={"refunds": refunds})) as data:
+        told = dialect.constant(data.purchases.filter(data.purchases.amount > 1), "purchase")
+        assert told == (1 if refunds == "drop" else None)
+        assert dialect.constant(data.purchases, "amount") is None
+        with dialect.held(data.purchases) as untold:
+            assert dialect.constant(untold, "purchase") is None
+            tables = [
+                features.summary(purchases, data.as_of)
+                .to_pandas()
+                .sort_values("customer_id", ignore_index=True)
+                for purchases in (data.purchases, untold)
+            ]
+    pd.testing.assert_frame_equal(*tables)
 
 
 def test_nothing_after_the_origin_is_seen(tmp_path):
