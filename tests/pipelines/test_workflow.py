@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from clvmodels.exceptions import DataError
+from pipelines import backtest, workflow
 from pipelines import config as configuration
-from pipelines import workflow
 from pipelines.console import Progress
 
 
@@ -55,3 +56,14 @@ def test_a_log_too_short_to_replay_is_trained_and_says_so(tmp_path):
     assert "a backtest needs about" in card
     with pytest.raises(DataError, match="a backtest needs about"):
         workflow.backtest_job(config, dt.date(1997, 3, 31), Progress(quiet=True))
+
+
+def test_a_backtest_on_a_sample_of_customers_says_so(copied, monkeypatch):
+    monkeypatch.setattr(backtest, "CUSTOMERS", 150)
+    said = copied.clv("backtest", "--quiet")
+    assert said.code == 0, said.err
+    (line,) = (line for line in said.out.splitlines() if line.startswith("customer-level"))
+    pattern = r"customer-level figures of 2022-03-31: on a sample of (\d+) of (\d+) customers"
+    found = re.fullmatch(pattern, line)
+    assert found, line
+    assert 100 < int(found[1]) < 200 < int(found[2])
