@@ -13,7 +13,7 @@ from clvmodels.cohort_model import CohortModel
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import CohortTable
 from clvmodels.intervals import Spread
-from clvmodels.rolling import LEAST_TRIALS, MONTHS_TO_DROP, Replay, earned, replay
+from clvmodels.rolling import LEAST_TRIALS, MONTHS_TO_DROP, MOST_TRIALS, Replay, earned, replay
 
 NORMAL_90 = 1.6448536269514722
 """Half-width of a 90 % interval of the normal distribution, in standard deviations."""
@@ -69,31 +69,40 @@ def choose_covariates(
     RateOptions
         With the covariates that :func:`clvmodels.rolling.earned` their place.
     list of Replay
-        Of the variants that are not used.
+        Of every variant tried.
     list of str
         What was decided and why; empty where no covariate was given.
     """
     variants = _with_covariates(options, period, cohort)
     if len(variants) == 1:
         return options, [], []
-    trials = replay(frame, table, variants, period, cohort, log_start)
+    trials = replay(frame, table, variants, period, cohort, log_start, most=MOST_TRIALS)
     used = earned(trials, PLAIN)
-    others = [trial for trial in trials if trial.candidate != used]
-    return variants[used], others, [_covariate_note(trials, used)]
+    return variants[used], trials, [_covariate_note(trials, used)]
+
+
+def covariates_in_use(options: RateOptions) -> str:
+    """Name of the variant with the covariates that the options use."""
+    by = [
+        name
+        for name, used in (
+            ("month", options.period_covariates),
+            ("cohort", options.cohort_covariates),
+        )
+        if used
+    ]
+    return f"covariates by {' and '.join(by)}" if by else PLAIN
 
 
 def _with_covariates(
     options: RateOptions, period: pd.DataFrame | None, cohort: pd.DataFrame | None
 ) -> dict[str, RateOptions]:
     """The options without covariates first, then with those given, each kind alone and both."""
-    out = {PLAIN: replace(options, period_covariates=False, cohort_covariates=False)}
-    if period is not None:
-        out["covariates by month"] = replace(out[PLAIN], period_covariates=True)
-    if cohort is not None:
-        out["covariates by cohort"] = replace(out[PLAIN], cohort_covariates=True)
-    if period is not None and cohort is not None:
-        out["covariates by month and cohort"] = options
-    return out
+    kinds = [(False, False)]
+    kinds += [(True, False)] * (period is not None) + [(False, True)] * (cohort is not None)
+    kinds += [(True, True)] * (period is not None and cohort is not None)
+    variants = [replace(options, period_covariates=p, cohort_covariates=c) for p, c in kinds]
+    return {covariates_in_use(variant): variant for variant in variants}
 
 
 def _covariate_note(trials: list[Replay], used: str) -> str:

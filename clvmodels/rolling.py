@@ -29,7 +29,9 @@ MONTHS_TO_DROP = 18
 """Months of log before a part that needs a year to show its worth may be dropped."""
 CLEAR_ERRORS = 4.0
 LEAST_TRIALS = 3
-"""Earlier origins on which a covariate must have been tried."""
+MOST_TRIALS = 12
+"""Earlier origins on which a covariate must, and at most may, have been tried: a driver that
+happened to stand still for half a year tells nothing of itself in it."""
 
 _DRAWS = 400
 
@@ -80,11 +82,11 @@ def quarter_cells(cells: Cells) -> tuple[Labels, int]:
     return group.astype(np.int64), int(group.max(initial=-1)) + 1
 
 
-def earlier_origins(table: CohortTable) -> list[dt.date]:
+def earlier_origins(table: CohortTable, most: int = MOST_ORIGINS) -> list[dt.date]:
     """The last month ends before the as-of date that leave enough log before and a month after."""
     ends = [month_end(day.date()) for day in month_dates(table.months)]
     complete = [end for end in ends if end <= table.as_of]
-    return complete[LEAST_MONTHS - 1 : -1][-MOST_ORIGINS:]
+    return complete[LEAST_MONTHS - 1 : -1][-most:]
 
 
 def replay(
@@ -95,6 +97,7 @@ def replay(
     cohort_covariates: pd.DataFrame | None = None,
     log_start: dt.date | None = None,
     reach_of: str | None = None,
+    most: int = MOST_ORIGINS,
 ) -> list[Replay]:
     """Refit every candidate at every earlier origin and compare with the log since then.
 
@@ -105,6 +108,8 @@ def replay(
     candidates : mapping of str to RateOptions
     reach_of : str, optional
         Candidate whose intervals are measured as well.
+    most : int
+        Origins at most, the latest ones.
     """
     out = []
     complete = [month_end(day.date()) for day in month_dates(table.months)]
@@ -112,7 +117,7 @@ def replay(
     cohort, period = month_number(frame["cohort"]), month_number(frame["period"])
     truth = pd.Series(range(len(frame)), index=pd.MultiIndex.from_arrays([cohort, period]))
     numbers = frame[["purchases", "revenue"]].to_numpy(dtype=float)
-    for origin in earlier_origins(table):
+    for origin in earlier_origins(table, most):
         past = read_cohort_months(frame, origin, log_start)
         fitted: dict[RateOptions, CohortModel] = {}
         for name, options in candidates.items():

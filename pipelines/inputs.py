@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clvmodels.cohort_evidence import covariates_in_use
 from pipelines import budget, effects, fit_quality
 from pipelines.backtest import BacktestResult
 from pipelines.budget import NewCustomers
@@ -116,7 +117,8 @@ def selection(fitted: Fitted) -> pd.DataFrame:
         return pd.DataFrame()
     evidence = fitted.cohorts.evidence_
     table = pd.DataFrame(evidence["candidates"]).T.rename_axis("candidate").reset_index()
-    table["chosen"] = ["yes" if c == evidence["chosen"] else "" for c in table["candidate"]]
+    used = {evidence["chosen"], covariates_in_use(fitted.cohorts.options_)}
+    table["chosen"] = ["yes" if c in used else "" for c in table["candidate"]]
     return table.sort_values("wape", ignore_index=True)
 
 

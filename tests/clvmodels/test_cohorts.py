@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from cohort_tables import SEASON, simulated_table
 
+from clvmodels.cohort_evidence import covariates_in_use
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.exceptions import (
@@ -221,6 +222,11 @@ def test_a_strong_driver_earns_its_place_and_forecasts_better(table):
     fitted = CohortForecaster().fit(driven, AS_OF, period_covariates=spend)
     assert fitted.options_.period_covariates
     assert any("covariates by month are used" in note for note in fitted.evidence_["notes"])
+    tried = fitted.evidence_["candidates"]
+    assert tried["covariates by month"]["wape"] < tried["no covariates"]["wape"]
+    assert tried["covariates by month"]["origins"] == tried["no covariates"]["origins"] == 12
+    assert tried["default"]["origins"] == 6
+    assert covariates_in_use(fitted.options_) == "covariates by month"
     truth = actual(driven)
     errors = []
     for model in (fitted, CohortForecaster().fit(driven, AS_OF)):
@@ -238,6 +244,15 @@ def test_noise_does_no_harm(table, fitted):
         noisy = CohortForecaster().fit(table, AS_OF, period_covariates=noise)
         made = noisy.forecast(UNTIL, period_covariates=noise)["purchases"].to_numpy()
         assert np.abs(made - truth.loc[plain.index]).sum() < 1.1 * missed
+
+
+def test_a_driver_that_stood_still_of_late_is_judged_on_a_year(table):
+    spend = drivers(4)
+    still = spend["period"].between("2021-07-01", "2021-12-01")
+    spend.loc[still, "spend"] = 7.0
+    driven = driven_by(table, spend, 0.5)
+    fitted = CohortForecaster().fit(driven, AS_OF, period_covariates=spend)
+    assert fitted.options_.period_covariates
 
 
 def test_covariates_left_out_are_not_asked_for_again(table, fitted):
