@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from clvmodels import diagnostics, metrics
 from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnSample, churn_scores, reliability
+from clvmodels.exceptions import ConvergenceWarning
 from pipelines import train
 from pipelines.cohort_level import QUANTITIES
 from pipelines.config import Config
@@ -99,7 +101,10 @@ def churn(
         return [], reliable, importance
     horizon = config.train.churn_horizon_days
     table = train.with_model_features(seen.features, fitted.transactions, horizon)
-    plain = BGNBD().fit(summary)
+    with warnings.catch_warnings():
+        # The product's own fit has said what these data do not pin down.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        plain = BGNBD().fit(summary)
     made = {"bgnbd": plain.probability_no_purchase(seen.features, horizon=horizon)}
     if fitted.churn is not None:
         made["churn"] = fitted.churn.churn_probability(table)
