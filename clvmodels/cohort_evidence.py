@@ -141,8 +141,9 @@ def found_effects(
     -------
     list of dict
         name, key (``period`` or ``cohort``), used, sd (of its past values), quantity
-        (``purchases`` or ``value``, that of an order), and per unit of the covariate: effect,
-        low, high (90 % interval, given the learned variances).
+        (``purchases``, ``value`` of an order, or ``customers`` won, where the log shows their
+        season), and per unit of the covariate: effect, low, high (90 % interval, given the
+        learned variances).
     """
     if period is None and cohort is None:
         return []
@@ -162,12 +163,13 @@ def found_effects(
             "low": float((effect - NORMAL_90 * error) / sd),
             "high": float((effect + NORMAL_90 * error) / sd),
         }
-        for covariates, quantity, fit in (
-            (rates.period_covariates, "purchases", rates.fit),
-            (values.period_covariates, "value", values.fit),
-            (rates.cohort_covariates, "purchases", rates.fit),
+        for covariates, quantity, fit, block in (
+            (rates.period_covariates, "purchases", rates.fit, "period_covariates"),
+            (values.period_covariates, "value", values.fit, "period_covariates"),
+            (rates.period_covariates, "customers", rates.fit, "company_covariates"),
+            (rates.cohort_covariates, "purchases", rates.fit, "cohort_covariates"),
         )
-        if (block := f"{covariates.key}_covariates") in fit.slices
+        if block in fit.slices and (quantity != "customers" or rates.company == "acquisitions")
         for name, sd, effect, error in zip(
             covariates.names,
             covariates.sd,

@@ -203,10 +203,12 @@ class CohortForecaster:
             revenue (of repeat purchases).
         """
         if acquisitions is None:
-            acquisitions = self.expected_acquisitions(until)
+            acquisitions = self.expected_acquisitions(until, period_covariates=period_covariates)
         return forecast_new_cohorts(self._fitted(), until, acquisitions, period_covariates)
 
-    def expected_acquisitions(self, until: dt.date) -> pd.Series:
+    def expected_acquisitions(
+        self, until: dt.date, *, period_covariates: pd.DataFrame | None = None
+    ) -> pd.Series:
         """New customers in each month after ``as_of``: the recent level with the learned season.
 
         Returns
@@ -215,7 +217,7 @@ class CohortForecaster:
             Indexed by period; the level is that of the last year, recent months counting more.
             Zero where acquisition has stopped (:attr:`acquisition_has_stopped`).
         """
-        return expected_acquisitions(self._fitted(), until)
+        return expected_acquisitions(self._fitted(), until, period_covariates)
 
     @property
     def acquisition_has_stopped(self) -> bool:

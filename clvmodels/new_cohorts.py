@@ -26,7 +26,9 @@ LEAST_EXPECTED = 5.0
 """Customers whom the level before must have promised; of fewer, none may come by chance."""
 
 
-def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
+def expected_acquisitions(
+    model: CohortModel, until: dt.date, period_covariates: pd.DataFrame | None = None
+) -> pd.Series:
     """New customers in each month of (as_of, until]: the recent level with the learned season.
 
     In a log that starts mid-life they go on falling as its age grows
@@ -44,10 +46,10 @@ def expected_acquisitions(model: CohortModel, until: dt.date) -> pd.Series:
         return pd.Series(0.0, index=grid.index(), name="customers")
     period = month_number(grid.periods)
     weight = _recency_weights(model.acquired_months, int(model.acquired_months[-1]))
-    known = _shape(model, model.acquired_months)
+    known = _shape(model, model.acquired_months, None)
     # A ratio of sums: months without new customers count, and do no harm.
     level = float(weight @ model.acquired / (weight @ (model.acquired_days * np.exp(known))))
-    customers = level * grid.days * np.exp(_shape(model, period))
+    customers = level * grid.days * np.exp(_shape(model, period, period_covariates))
     return pd.Series(customers, index=grid.index(), name="customers")
 
 
@@ -120,12 +122,15 @@ def _exposure(grid: MonthGrid, customers: Array, i: Months, j: Months) -> Array:
     return np.asarray(customers[i] * np.where(i == j, (days - 1.0) / 2.0, days))
 
 
-def _shape(model: CohortModel, period: Months) -> Array:
-    """Log of new customers a day against the level: season, and the age of a mid-life log."""
+def _shape(model: CohortModel, period: Months, told: pd.DataFrame | None) -> Array:
+    """Log of new customers a day against the level: season, age of a mid-life log, covariates."""
     fit, start = model.rates.fit, int(model.rates.space.months[0])
     shape = model.acquired_slope * log_age_of_log(period, start)
     if "season" in fit.slices:
         shape = shape + fit.block("season")[period % 12]
+    if model.rates.company == "acquisitions" and "company_covariates" in fit.slices:
+        columns = model.rates.period_covariates.columns(period, told)
+        shape = shape + columns @ fit.block("company_covariates")
     return shape
 
 

@@ -86,16 +86,14 @@ def new_customers(
             pd.DataFrame(columns=NEW_COHORTS.names),
             pd.DataFrame(columns=["period", "new_customers", "basis"]),
         )
-    acquired = acquisitions(forecaster, until, told.plan)
+    acquired = acquisitions(forecaster, until, told)
     made = forecaster.forecast_new(
         until, acquired.set_index("period")["new_customers"], period_covariates=told.period
     )
     return NewCustomers(made[made["customers"] > 0].reset_index(drop=True), acquired)
 
 
-def acquisitions(
-    forecaster: CohortForecaster, until: dt.date, plan: pd.DataFrame | None
-) -> pd.DataFrame:
+def acquisitions(forecaster: CohortForecaster, until: dt.date, told: Drivers) -> pd.DataFrame:
     """New customers by month: as planned, or at the recent level with season.
 
     Returns
@@ -103,7 +101,10 @@ def acquisitions(
     DataFrame
         period, new_customers, basis.
     """
-    expected = forecaster.expected_acquisitions(until)
+    expected, plan = (
+        forecaster.expected_acquisitions(until, period_covariates=told.period),
+        told.plan,
+    )
     basis: Basis = "stopped" if forecaster.acquisition_has_stopped else "recent level"
     table = expected.rename("new_customers").rename_axis("period").reset_index()
     table["basis"] = basis

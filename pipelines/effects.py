@@ -10,7 +10,11 @@ import pandas as pd
 
 from pipelines.train import Fitted
 
-QUANTITY = {"purchases": "repeat purchases", "value": "value of an order"}
+QUANTITY = {
+    "purchases": "repeat purchases",
+    "value": "value per order",
+    "customers": "new customers",
+}
 CAUTION = (
     "These are associations seen in the log, not proven causes: what moves with a driver (season, "
     "campaigns, competitors) is credited to it. Only a controlled test tells."
@@ -23,10 +27,10 @@ def table(fitted: Fitted) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        driver, change (a change of the driver, in words), quantity (``purchases`` or ``value``),
-        effect, low, high (relative changes), doubling, doubling_low, doubling_high (the same for
-        twice the driver; missing unless its logarithm counts), used (whether the forecast uses
-        it). Empty without covariates.
+        driver, change (a change of the driver, in words), quantity (``purchases``, ``value`` or
+        ``customers``), effect, low, high (relative changes), doubling, doubling_low,
+        doubling_high (the same for twice the driver; missing unless its logarithm counts), used
+        (whether the forecast uses it). Empty without covariates.
     """
     if fitted.cohorts is None:
         return pd.DataFrame()

@@ -203,7 +203,7 @@ def test_an_elasticity_lies_within_its_interval_nine_times_in_ten():
         spend = drivers(seed)
         driven = driven_by(simulated_table(months=24, seed=seed), spend, 0.2)
         fitted = CohortForecaster(select=False).fit(driven, AS_OF, period_covariates=spend)
-        effect, value = fitted.evidence_["covariates"]
+        effect, value, won = fitted.evidence_["covariates"]
         assert (effect["name"], effect["key"], effect["quantity"]) == (
             "spend",
             "period",
@@ -212,6 +212,8 @@ def test_an_elasticity_lies_within_its_interval_nine_times_in_ten():
         inside.append(effect["low"] <= 0.2 <= effect["high"])
         assert value["quantity"] == "value"
         assert abs(value["effect"]) < 0.02  # every order is worth 50
+        assert won["quantity"] == "customers"
+        assert abs(won["effect"]) < 0.2  # spend wins nobody here
         assert effect["high"] - effect["low"] < 0.3
     assert sum(inside) >= 16
 
@@ -274,8 +276,29 @@ def test_planned_values_change_the_forecast_and_not_the_fit(table):
     )
     totals = [one.forecast(UNTIL, level="total", period_covariates=s) for s in (spend, plan)]
     assert totals[1]["purchases"].item() > 1.2 * totals[0]["purchases"].item()
-    new = [one.forecast_new(UNTIL, period_covariates=s)["purchases"].sum() for s in (spend, plan)]
+    same = one.expected_acquisitions(UNTIL, period_covariates=spend)
+    new = [
+        one.forecast_new(UNTIL, same, period_covariates=s)["purchases"].sum() for s in (spend, plan)
+    ]
     assert new[1] > 1.2 * new[0]
+
+
+def test_spend_that_wins_customers_is_told_apart_from_spend_that_brings_them_back(table):
+    spend = drivers(2)
+    lift = np.exp(0.6 * (spend.set_index("period")["spend"] - 7.0))
+    rng = np.random.default_rng(8)
+    won = rng.poisson(table["first_purchases"] * table["period"].map(lift))
+    driven = table.assign(first_purchases=won, first_revenue=40.0 * won)
+    fitted = CohortForecaster(select=False).fit(driven, AS_OF, period_covariates=spend)
+    found = {e["quantity"]: e for e in fitted.evidence_["covariates"]}
+    assert found["customers"]["low"] <= 0.6 <= found["customers"]["high"]
+    assert abs(found["purchases"]["effect"]) < 0.1
+    plan = spend.assign(spend=spend["spend"] + 0.5 * (spend["period"] > pd.Timestamp(AS_OF)))
+    one, two = (fitted.expected_acquisitions(UNTIL, period_covariates=s) for s in (spend, plan))
+    np.testing.assert_allclose(two / one, np.exp(0.5 * found["customers"]["effect"]))
+    truth = driven[driven["cohort"] > pd.Timestamp(AS_OF)].groupby("period")["first_purchases"]
+    np.testing.assert_allclose(one, truth.sum(), rtol=0.35)
+    assert fitted.forecast_new(UNTIL, period_covariates=plan)["customers"].sum() > one.sum()
 
 
 def test_the_mix_of_a_cohort_is_learned_and_carried_to_new_ones(table):

@@ -99,13 +99,15 @@ def test_a_plan_that_ends_too_early_stops_the_run_and_leaves_the_files(driven):
     assert driven.files() == before
 
 
-def test_what_the_model_does_not_use_may_be_taken_out(driven, tmp_path):
-    """Replays left this noise out, so the model needs no covariates; the next run forgets them."""
+def test_a_model_that_uses_covariates_is_not_run_without_them(driven, tmp_path):
+    """By chance, this log is forecast better with these random numbers."""
     shop = copy_shop(driven, tmp_path / "copy")
     fitted, _ = registry.load(shop.config)
-    assert not fitted.cohorts.options_.period_covariates
+    assert fitted.cohorts.options_.period_covariates
     text = shop.file.read_text(encoding="utf-8").replace(SECTIONS, "")
     shop.file.write_text(text, encoding="utf-8")
+    before = shop.files()
     ran = shop.clv("forecast", "--as-of", "2022-10-31", "--quiet")
-    assert ran.code == 0, ran.err
-    assert "customers still to come: none, acquisition has stopped" in ran.out
+    assert ran.code == 2
+    assert "fitted with the covariates by month log(spend); [covariates] gives none" in ran.err
+    assert shop.files() == before

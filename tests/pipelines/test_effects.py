@@ -63,9 +63,7 @@ def test_a_share_is_told_in_percentage_points():
 
 def test_what_is_not_used_says_so():
     (line,) = effects.sentences(effects.table(fitted(used=False, quantity="value")))
-    assert line.endswith(
-        "value of an order (90 % interval +0.4 to +2.0); not used in the forecast."
-    )
+    assert line.endswith("value per order (90 % interval +0.4 to +2.0); not used in the forecast.")
 
 
 def test_models_without_covariates_have_no_effects():
