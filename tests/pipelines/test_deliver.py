@@ -127,6 +127,15 @@ def test_segments_are_sums_of_the_raw_log(written, log):
         assert row["clv"] == pytest.approx(clv[mine].mean())
 
 
+def test_what_another_engine_wrote_is_replaced(data, fitted, config, written, tmp_path):
+    """Spark writes a folder of that name."""
+    (tmp_path / deliver.CUSTOMERS).mkdir()
+    (tmp_path / deliver.CUSTOMERS / "part-0.parquet").touch()
+    grid = forecast.default_grid(AS_OF, config)
+    deliver.write(fitted, data.purchases, data.first_date, grid, tmp_path, config)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / deliver.CUSTOMERS), written[1])
+
+
 def test_who_may_only_be_counted_is_in_no_row(log, config, tmp_path):
     """Nobody has consented: cohorts are forecast, customers are not."""
     governance = config.governance.model_copy(update={"consent": "aggregate_only"})
