@@ -265,6 +265,16 @@ def test_covariates_left_out_are_not_asked_for_again(table, fitted):
     pd.testing.assert_frame_equal(again.forecast(UNTIL), fitted.forecast(UNTIL))
 
 
+def test_a_log_too_short_to_try_covariates_leaves_them_out(table):
+    early = dt.date(2020, 6, 30)
+    fitted = CohortForecaster().fit(table, early, period_covariates=drivers(0))
+    assert not fitted.options_.period_covariates
+    assert any("2 earlier origins are too few to test" in n for n in fitted.evidence_["notes"])
+    late = drivers(0).query("period > '2021-01-01'")
+    with pytest.raises(DataError, match="no row up to the as-of date"):
+        CohortForecaster(select=False).fit(table, early, period_covariates=late)
+
+
 def test_planned_values_change_the_forecast_and_not_the_fit(table):
     spend = drivers(1)
     driven = driven_by(table, spend, 0.5)

@@ -14,7 +14,7 @@ from clvmodels.exceptions import ConfigError, DataError
 from pipelines import drivers, features, forecast, registry, train, training_data
 from pipelines.candidates import CANDIDATES, Known
 from pipelines.cohort_level import cohort_level
-from pipelines.config import Config
+from pipelines.config import Config, Plan
 from pipelines.histories import histories
 
 AS_OF = dt.date(2022, 6, 30)
@@ -210,3 +210,23 @@ def test_one_value_for_all_is_noted(known, told):
     alike = replace(known, drivers=replace(known.drivers, cohort=None))
     fitted = train.estimate(alike, told)
     assert any("share one country: nothing tells cohorts apart" in n for n in fitted.notes)
+
+
+def with_plan(told, folder, numbers):
+    path = folder / "plan.csv"
+    pd.DataFrame({"month": MONTHS.strftime("%Y-%m"), "n": numbers}).to_csv(path, index=False)
+    return told.model_copy(update={"plan": Plan(path=str(path), period="month", new_customers="n")})
+
+
+def test_the_plan_is_read_as_it_is(data, told, tmp_path):
+    planned = extracted(data, with_plan(told, tmp_path, range(len(MONTHS)))).drivers.plan
+    assert list(planned.columns) == ["period", "new_customers"]
+    np.testing.assert_array_equal(planned["new_customers"], range(len(MONTHS)))
+    told_of = drivers.described(drivers.Drivers(plan=planned))
+    assert told_of == ["plan: new_customers, 2021-01 to 2023-06"]
+
+
+def test_a_plan_below_nothing_is_refused(data, told, tmp_path):
+    numbers = np.where(pd.Timestamp("2022-03-01") == MONTHS, -4, 10)
+    with pytest.raises(DataError, match="plans -4 new customers for 2022-03; expected 0 or more"):
+        extracted(data, with_plan(told, tmp_path, numbers))
