@@ -36,7 +36,11 @@ def table(fitted: Fitted) -> pd.DataFrame:
         return pd.DataFrame()
     # Files of earlier releases hold none.
     rows = [_row(found) for found in fitted.cohorts.evidence_.get("covariates", ())]
-    return pd.DataFrame(rows)
+    effects = pd.DataFrame(rows)
+    if len(effects) and fitted.level == "customers":
+        # Purchases are then those of the customer models, which know no covariate.
+        effects["used"] &= effects["quantity"] != "purchases"
+    return effects
 
 
 def sentences(effects: pd.DataFrame) -> list[str]:

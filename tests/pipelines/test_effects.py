@@ -16,7 +16,8 @@ def fitted(**changes):
         "name": "log(spend)", "key": "period", "used": True, "sd": 0.4,
         "quantity": "purchases", "effect": 0.125, "low": 0.04, "high": 0.21,
     }  # fmt: skip
-    return SimpleNamespace(cohorts=SimpleNamespace(evidence_={"covariates": [found | changes]}))
+    cohorts = SimpleNamespace(evidence_={"covariates": [found | changes]})
+    return SimpleNamespace(cohorts=cohorts, level="cohorts")
 
 
 def test_an_elasticity_is_told_for_ten_percent_and_for_twice():
@@ -66,8 +67,15 @@ def test_what_is_not_used_says_so():
     assert line.endswith("value per order (90 % interval +0.4 to +2.0); not used in the forecast.")
 
 
+def test_purchases_of_customer_models_do_not_use_them():
+    for quantity, used in (("purchases", False), ("value", True)):
+        model = fitted(quantity=quantity)
+        model.level = "customers"
+        assert effects.table(model)["used"].tolist() == [used]
+
+
 def test_models_without_covariates_have_no_effects():
     assert effects.table(SimpleNamespace(cohorts=None)).empty
-    older = SimpleNamespace(cohorts=SimpleNamespace(evidence_={}))
+    older = SimpleNamespace(cohorts=SimpleNamespace(evidence_={}), level="cohorts")
     assert effects.table(older).empty
     assert effects.sentences(pd.DataFrame()) == []
