@@ -95,6 +95,8 @@ def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
 def _by_month(months: pd.DataFrame, code: str) -> Table:
     if len(set(months["basis"])) > 1:
         months = months.assign(source=months["basis"].map(BASIS))
+    if not months["new_customers"].any():
+        months = months.drop(columns=["new_revenue", "new_first_revenue", "new_customers"])
     return table(
         months,
         [
@@ -165,6 +167,9 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         return
     rows = [_score(origin, part) for origin, part in past.groupby("origin")]
     scored = pd.DataFrame(rows)
+    newcomers = ["customers", "customers_forecast", "new", "new_forecast"]
+    if not scored[newcomers].any(axis=None):
+        scored = scored.drop(columns=newcomers)
     wape = metrics.wape(past["actual_revenue"], past["revenue"])
     plainest = metrics.wape(past["actual_revenue"], past["last_months_revenue"])
     bias = metrics.bias(past["actual_revenue"], past["revenue"])

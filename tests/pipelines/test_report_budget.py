@@ -69,6 +69,13 @@ def test_where_acquisition_has_stopped_the_page_says_so(inputs):
     assert said.startswith("No customers still to come are forecast: the last months of the log")
     assert "recent months counting more" not in said
     assert "new_cohorts" not in made["tables"]
+    keys = {c["key"] for c in made["tables"]["budget_by_month"]["columns"]}
+    assert "company_revenue" in keys
+    assert not {key for key in keys if key.startswith("new_")}
+    never = dict.fromkeys(("new_customers", "new_revenue"), 0.0)
+    never |= {f"actual_{key}": 0.0 for key in never}
+    past = summarize(example_inputs(company=inputs.company.assign(**never)))
+    assert "customers" not in records(past["tables"]["company_totals"])[0]
     planned = summarize(example_inputs(budget=stopped.assign(basis="plan")))
     assert "the plan holds none" in text(planned, "budget")
 
