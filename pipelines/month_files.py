@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,14 +41,16 @@ def read_months(path: str, period: str, columns: Sequence[str], section: str) ->
     ConfigError
         If there is no such file.
     DataError, MissingColumnError
-        If it cannot be read, a column is missing, a date is no month, a month appears twice, or a
-        value is missing or no number.
+        If it cannot be read or holds no row, a column is missing, a date is no month, a month
+        appears twice, or a value is missing or no number.
     """
     where = f"{path}, named in [{section}],"
     raw = _read(Path(path), where, section)
     missing = [name for name in (period, *columns) if name not in raw.columns]
     if missing:
         raise MissingColumnError(where, missing, [str(name) for name in raw.columns])
+    if raw.empty:
+        raise DataError(f"{where} holds no row; expected one a month. Add them.")
     months = _months(raw[period], where)
     table = pd.DataFrame({"period": months})
     for name in columns:
@@ -91,7 +94,8 @@ def _read(file: Path, where: str, section: str) -> pd.DataFrame:
         if ".csv" in file.suffixes or file.suffix in (".txt", ".tsv"):
             return pd.read_csv(file, sep=_delimiter(file), dtype=str, encoding="utf-8-sig")
         return pd.read_parquet(file)
-    except (OSError, ValueError, EOFError) as error:  # pandas' and pyarrow's are ValueErrors
+    # pandas' and pyarrow's errors are ValueErrors; damaged gzip has errors of its own
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(
             f"cannot read {where} as CSV (.csv, .csv.gz, .txt, .tsv) or Parquet: {error}. Give it "
             "a header and one row a month."

@@ -72,6 +72,7 @@ def test_every_kind_of_file_gives_the_same_table(folder, kind):
         ("month,spend\n,5\n", "in row 1"),
         ("month,spend\n2021-01,5\n2021-01-01,6\n", "2021-01 twice"),
         ("", "cannot read"),
+        ("month,spend\n", "holds no row"),
         ('month,spend\n"2021-01,5\n', "cannot read"),
     ],
 )
@@ -85,9 +86,16 @@ def test_what_is_not_there_is_named(folder):
         read_months(str(folder / "nowhere.csv"), "month", ["spend"], "plan")
     with pytest.raises(MissingColumnError, match="the column cost; found: month, spend, price"):
         read(folder, GOOD, columns=("cost",))
-    (folder / "broken.parquet").write_bytes(b"no parquet")
-    with pytest.raises(DataError, match="cannot read"):
-        read_months(str(folder / "broken.parquet"), "month", ["spend"], "plan")
+
+
+def test_a_damaged_file_cannot_be_read(folder):
+    packed = bytearray(gzip.compress(GOOD.encode() * 40))
+    packed[20:40] = b"\xff" * 20
+    broken = {"broken.parquet": b"no parquet", "broken.csv.gz": bytes(packed)}
+    for name, content in broken.items():
+        (folder / name).write_bytes(content)
+        with pytest.raises(DataError, match="cannot read"):
+            read_months(str(folder / name), "month", ["spend"], "plan")
 
 
 def test_a_missing_month_of_the_past_or_of_the_plan_is_named():
