@@ -145,17 +145,22 @@ def forecaster_at(
 ) -> CohortForecaster | None:
     """The cohort forecast as of a day: the fitted one, or its parts learned anew to that day.
 
-    None where [train] cohort_level is off.
+    None where [train] cohort_level is off. Covariates that the fitted one was not given have not
+    been tried on earlier origins, and are left out until the models are trained again.
     """
     made = fitted.cohorts
     if made is None or fitted.as_of == as_of:
         return made
+    rates, told = made.model_.rates, fitted.drivers
+    by_month = list(rates.period_covariates.names)
     return CohortForecaster(made.options_, select=False, draws=made.draws, seed=made.seed).fit(
         cohort_months,
         as_of,
         log_start=first_date,
-        period_covariates=fitted.drivers.period,
-        cohort_covariates=fitted.drivers.cohort,
+        period_covariates=told.period[["period", *by_month]]
+        if told.period is not None and by_month
+        else None,
+        cohort_covariates=told.cohort if rates.cohort_covariates.names else None,
     )
 
 

@@ -156,6 +156,22 @@ def test_a_later_day_refits_with_the_covariates(data, using, told):
     assert made["purchases_low"].notna().all()
 
 
+def test_what_no_origin_has_tried_is_not_used_on_a_later_day(data, using, known, told):
+    """Covariates named after the training wait for the next one."""
+    later = dt.date(2022, 9, 30)
+    table = known.cohort_months
+    plain = type(using.cohorts)(select=False, seed=1).fit(table, AS_OF, log_start=known.first_date)
+    _, level = level_at(later, data, replace(using, cohorts=plain), told)
+    _, expected = level_at(
+        later, data, replace(using, cohorts=plain, drivers=drivers.Drivers()), told
+    )
+    np.testing.assert_array_equal(level.purchases, expected.purchases)
+    more = known.drivers.period.assign(trading_days=known.drivers.period["price"] ** 2)
+    _, level = level_at(later, data, replace(using, drivers=replace(known.drivers, period=more)),
+                        told)  # fmt: skip
+    assert level.forecaster.model_.rates.period_covariates.names == ("log(spend)", "price")
+
+
 def test_the_backtest_s_candidates_take_them(data, using, known, told):
     summary = features.summary(data.purchases, AS_OF)
     customers = summary.to_pandas()
