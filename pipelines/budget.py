@@ -154,14 +154,17 @@ def company_forecast(cells: pd.DataFrame, fitted: Fitted, grid: MonthGrid) -> pd
     Returns
     -------
     DataFrame
-        period, new_customers, known_purchases, known_revenue, new_purchases, new_revenue; months
-        that the origin cuts are left out. Empty where [train] cohort_level is off.
+        period, new_customers, known_purchases, known_revenue, new_purchases, new_revenue; whole
+        months only, none that the origin or the end of the log cuts. Empty where [train]
+        cohort_level is off.
     """
     told = Drivers(period=fitted.drivers.period)
     new = new_customers(fitted.cohorts, grid.until, told).by_month()
     known = cells.groupby("period")[list(QUANTITIES)].sum().add_prefix("known_")
     out = new.merge(known, left_on="period", right_index=True, validate="1:1")
-    whole = out["period"] > pd.Timestamp(grid.as_of)
+    starts = pd.DatetimeIndex(out["period"])
+    ends = starts + pd.offsets.MonthEnd(0)
+    whole = (starts > pd.Timestamp(grid.as_of)) & (ends <= pd.Timestamp(grid.until))
     return out.loc[whole, [
         "period", "new_customers", "known_purchases", "known_revenue", "new_purchases",
         "new_revenue",

@@ -222,7 +222,6 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
 
 
 def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
-    # The cohort of the last month counts its customers once, in that month.
     return {
         "origin": origin,
         "months": len(part),

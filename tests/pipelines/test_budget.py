@@ -123,13 +123,14 @@ def test_the_plan_is_no_part_of_the_test(written):
     np.testing.assert_array_equal(one["known_revenue"], 500.0)
 
 
-def test_a_month_that_the_origin_cuts_is_left_out(table):
+def test_months_that_the_origin_or_the_end_of_the_log_cuts_are_left_out(table):
+    """The average of whole months would be compared with a part of one."""
     as_of = dt.date(2021, 12, 11)
     forecaster = CohortForecaster(select=False).fit(table, as_of)
-    grid = month_grid(as_of, UNTIL)
+    grid = month_grid(as_of, dt.date(2022, 6, 9))
     cells = pd.DataFrame({"period": grid.index(), "purchases": 10.0, "revenue": 500.0})
     made = budget.company_forecast(cells, train.Fitted(as_of, **NOBODY, cohorts=forecaster), grid)
-    assert made["period"].min() == pd.Timestamp("2022-01-01")
+    assert list(made["period"]) == list(pd.date_range("2022-01-01", "2022-05-01", freq="MS"))
 
 
 def test_actuals_of_the_company_are_those_of_the_raw_log(data, log, config):
