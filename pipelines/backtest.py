@@ -178,9 +178,9 @@ def observe(
 ) -> tuple[Known, Truth]:
     """Read one origin from the engine: what was known and, apart from it, what happened.
 
-    Cohorts come from distinct histories and so from everybody. Customers one by one are a sample
-    of at most about :data:`CUSTOMERS`, everybody on a smaller log, drawn in the engine by a digest
-    of the id: the same ones on every engine and in every run.
+    Cohorts come from distinct histories and so from everybody. Customers one by one are those who
+    may be profiled: a sample of at most about :data:`CUSTOMERS`, all of them on a smaller log,
+    drawn in the engine by a digest of the id: the same ones on every engine and in every run.
     """
     with held(features.summary(purchases, origin, people="all")) as summary:
         everybody = histories(summary)
@@ -191,7 +191,8 @@ def observe(
     sample = features.sample_customers(purchases, share)
     more = features.churn_features(sample, origin).to_pandas()
     new = ["customer_id", *more.columns.difference(table.columns)]
-    table = table.merge(more[new], on="customer_id", how="left", validate="1:1")
+    # Who counts in totals only has no features, and is not forecast alone here either.
+    table = table.merge(more[new], on="customer_id", validate="1:1")
     table["quarter"] = pd.to_datetime(table["cohort"]).dt.to_period("Q").dt.start_time
     after = features.customer_totals(sample, origin, last).to_pandas()
     actual = table[["customer_id"]].merge(after, on="customer_id", how="left", validate="1:1")
@@ -226,7 +227,7 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
     scores = [
         row for name in candidates for row in _cell_scores(name, cells[cells["model"] == name])
     ]
-    deciles = []
+    deciles = [pd.DataFrame()]
     for name, candidate in candidates.items():
         if candidate.customers is None:
             continue

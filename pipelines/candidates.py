@@ -39,7 +39,7 @@ class Known:
         Of :func:`pipelines.histories.histories`: everybody, by what cohorts are forecast from.
     customers : DataFrame
         One row a customer: RFM summary, churn features, cohort month and ``quarter``; no ids.
-        Everybody, or a sample drawn by a digest of the id.
+        All who may be profiled, or a sample of them drawn by a digest of the id; can be empty.
     """
 
     training: TrainingData
@@ -64,7 +64,7 @@ class Candidate:
         and _high. Of everybody, whatever the sample.
     customers : DataFrame, optional
         purchases and revenue in all, in the row order of ``Known.customers``; None for a model
-        of cohorts alone.
+        of cohorts alone, and where nobody may be profiled.
     """
 
     cells: pd.DataFrame
@@ -82,18 +82,19 @@ def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
         fitted, base, known.grid, known.training.cohort_months, known.training.first_date
     )
     cells = _by_quarter(level.scaled(base))
-    alone = forecast.customer_months(fitted, known.customers, known.grid)
+    alone = _alone(known, fitted)
     return Candidate(
         level.with_intervals(cells, "quarter_month"),
-        _in_all(level.apply(known.customers["cohort"], alone)),
+        None if alone is None else _in_all(level.apply(known.customers["cohort"], alone)),
     )
 
 
 def customers(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """The product's customer models alone, without season, trend or cohort effects."""
+    alone = _alone(known, fitted)
     return Candidate(
         forecast.history_sums(fitted, known.histories, known.grid, by="quarter"),
-        _in_all(forecast.customer_months(fitted, known.customers, known.grid)),
+        None if alone is None else _in_all(alone),
     )
 
 
@@ -124,7 +125,7 @@ def gradient_boosting(known: Known, fitted: Fitted, config: Config) -> Candidate
     """
     horizon = float(config.train.churn_horizon_days)
     past = [(o.features, o.outcomes, horizon) for o in known.training.churn[-BOOSTED_ORIGINS:]]
-    if not past:
+    if not past or past[0][0].empty or known.customers.empty:
         return None
     now = known.customers[list(past[0][0].columns)]
     grown = baselines.gradient_boosting(past, now, known.grid, config.train.seed)
@@ -184,6 +185,13 @@ def _by_quarter(cells: pd.DataFrame) -> pd.DataFrame:
     """Sum cohorts, months of first purchase, to quarters."""
     quarter = cells["cohort"].dt.to_period("Q").dt.start_time
     return cells.assign(cohort=quarter).groupby(["cohort", "period"], as_index=False).sum()
+
+
+def _alone(known: Known, fitted: Fitted) -> forecast.CustomerMonths | None:
+    """Customers one by one; None where nobody may be profiled."""
+    if known.customers.empty:
+        return None
+    return forecast.customer_months(fitted, known.customers, known.grid)
 
 
 def _in_all(months: forecast.CustomerMonths) -> pd.DataFrame:

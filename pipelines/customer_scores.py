@@ -60,8 +60,8 @@ def conditional(
     Returns
     -------
     DataFrame
-        by ("frequency" or "recency"), group, customers, expected, actual; empty for a model of
-        cohorts alone.
+        by ("frequency" or "recency"), group, customers, expected, actual; empty where no customer
+        is forecast alone.
     """
     if made is None:
         return pd.DataFrame(columns=["by", "group", "customers", "expected", "actual"])
@@ -81,7 +81,7 @@ def churn(
     Parameters
     ----------
     seen : ChurnData, optional
-        Features at the origin and churn after it.
+        Features at the origin and churn after it; nothing is scored without any customer.
     summary : DataFrame
         Compressed RFM summary at the origin, on which BG/NBD is fitted.
     explain : bool
@@ -97,7 +97,7 @@ def churn(
     """
     reliable = pd.DataFrame(columns=["bin", "predicted", "observed", "customers", "model"])
     importance = pd.DataFrame(columns=["feature", "importance", "importance_sd"])
-    if seen is None:
+    if seen is None or seen.features.empty:
         return [], reliable, importance
     horizon = config.train.churn_horizon_days
     table = train.with_model_features(seen.features, fitted.transactions, horizon)

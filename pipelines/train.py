@@ -203,13 +203,19 @@ def fit_churn(
     Raises
     ------
     DataError
-        If there are fewer than two origins, or too few customers of either class.
+        If there are fewer than two origins, nobody who may be profiled, or too few customers of
+        either class.
     """
     horizon = config.train.churn_horizon_days
     if len(origins) < 2:
         raise DataError(
             f"a churn horizon of {horizon} days needs about {horizon + 3 * CHURN_LEAST_DAYS} "
             "days of history before the as-of date. Lower [train] churn_horizon_days."
+        )
+    if any(part.features.empty for part in origins):
+        raise DataError(
+            "it learns from customers who may be profiled one by one, and found none at one of its "
+            "origins. See [governance] consent."
         )
     samples = [
         ChurnSample(with_model_features(part.features, model, horizon), part.churned)

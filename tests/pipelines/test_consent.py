@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shop import dataset_of
 
-from pipelines import features, transactions
+from pipelines import backtest, features, transactions
 
 WORDS = """customer_id,timestamp,granted
 granted,2022-01-01,yes
@@ -114,3 +115,30 @@ def test_any_log_of_words_is_read_like_a_slow_reader_does_it(tmp_path, words, as
     )
     with transactions.load(config, as_of) as data:
         assert set(features.summary(data.purchases, as_of).customer_id.execute()) == expected
+
+
+@pytest.mark.parametrize("willing", [("DE",), ()])
+def test_a_backtest_foresees_alone_only_the_willing(willing, log, config, quiet, tmp_path):
+    """Cohorts hold everybody all the same, also where nobody is willing."""
+    origin = dt.date(2022, 6, 30)
+    changed = {
+        "governance": config.governance.model_copy(update={"consent": "aggregate_only"}),
+        "columns": config.columns.model_copy(update={"consent": "agreed"}),
+        "train": config.train.model_copy(update={"cohort_level": False}),
+        "backtest": config.backtest.model_copy(update={"origins": (origin,)}),
+    }
+    asked = config.model_copy(update=changed)
+    agreed = log["land"].isin(willing).map({True: "yes", False: "no"})
+    with dataset_of(log.assign(agreed=agreed), asked, tmp_path) as data:
+        made = backtest.run(data.purchases, data.first_date, data.as_of, asked, quiet)
+    known = log[pd.to_datetime(log["when"]) < "2022-07-01"]
+    assert made.samples["customers"].item() == known["who"].nunique()
+    assert made.samples["sampled"].item() == known.loc[agreed == "yes", "who"].nunique()
+    assert set(made.metrics["level"]) == (
+        {"total_month", "cohort_month"} | ({"customer"} if willing else set())
+    )
+    assert made.deciles.empty == made.conditional.empty == (not willing)
+    later = log[pd.to_datetime(log["when"]) >= "2022-07-01"]
+    sold = later.loc[later["who"].isin(known["who"]), "paid"].sum()
+    cells = made.cells[made.cells["model"] == "clv"]
+    assert cells["actual_revenue"].sum() == pytest.approx(sold)
