@@ -178,21 +178,24 @@ def by_month(inputs: ReportInputs) -> Section:
                 "panels": panels,
             }
         )
-    widest = max(
-        section.charts["forecast_by_month_revenue"]["panels"],
-        key=lambda panel: (len(panel["period"]), panel["origin"]),
-    )
-    origin = words.day(widest["origin"])
+    panels = section.charts["forecast_by_month_revenue"]["panels"]
+    shown = most_like(panels, inputs.config.economics.horizon_months)
+    origin = words.day(shown["origin"])
     section.charts["headline_backtest"] = {
         "title": f"Tested: the forecast of {origin}",
         "alt": f"Line chart of monthly revenue in {inputs.currency} after {origin}: what was "
         "forecast then, and what happened.",
         "unit": inputs.currency,
-        "panels": [widest],
+        "panels": [shown],
     }
     section.workbook_only = tuple(section.tables)
     section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in QUANTITIES}
     return section
+
+
+def most_like(panels: list[dict[str, Any]], months: int) -> dict[str, Any]:
+    """The past forecast most like today's: the latest that reaches as far, else the longest."""
+    return max(panels, key=lambda panel: (min(len(panel["period"]), months), panel["origin"]))
 
 
 def _totals(cells: pd.DataFrame, quantity: str, inputs: ReportInputs) -> Table:

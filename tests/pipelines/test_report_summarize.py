@@ -12,6 +12,7 @@ from report_example import AS_OF, ORIGINS, config, example_inputs
 from clvmodels.exceptions import MissingColumnError
 from pipelines.candidates import CANDIDATES
 from pipelines.report import ReportInputs, accuracy, summarize, words
+from pipelines.report.sections import most_like
 from pipelines.report.tables import plain, records
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -283,6 +284,16 @@ def test_an_empty_table_is_explained(field, identity):
     part = section(summarize(example_inputs(**{field: pd.DataFrame()})), identity)
     assert part["missing"].endswith((".", ")."))
     assert not part["charts"]
+
+
+def test_the_first_screen_shows_the_past_forecast_most_like_todays():
+    long, enough, late = (
+        {"origin": origin, "period": list(range(months))}
+        for origin, months in (("2020-05-31", 30), ("2021-05-31", 14), ("2022-05-31", 6))
+    )
+    assert most_like([long, enough, late], months=12) is enough
+    assert most_like([long, enough, late], months=24) is long
+    assert most_like([long, enough, late], months=6) is late
 
 
 def test_without_a_backtest_the_first_screen_says_so():
