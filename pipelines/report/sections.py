@@ -178,15 +178,15 @@ def by_month(inputs: ReportInputs) -> Section:
                 "panels": panels,
             }
         )
-    panels = section.charts["forecast_by_month_revenue"]["panels"]
-    shown = most_like(panels, inputs.config.economics.horizon_months)
-    origin = words.day(shown["origin"])
+    tested = section.charts["forecast_by_month_revenue"]["panels"]
+    alike = most_like(tested, inputs.config.economics.horizon_months)
+    origin = words.day(alike["origin"])
     section.charts["headline_backtest"] = {
         "title": f"Tested: the forecast of {origin}",
         "alt": f"Line chart of monthly revenue in {inputs.currency} after {origin}: what was "
         "forecast then, and what happened.",
         "unit": inputs.currency,
-        "panels": [shown],
+        "panels": [alike],
     }
     section.workbook_only = tuple(section.tables)
     section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in QUANTITIES}
