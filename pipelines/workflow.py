@@ -251,6 +251,8 @@ def forecast_lines(made: Delivered, config: Config) -> list[str]:
 
 def budget_line(new: NewCustomers, config: Config) -> str:
     """What customers still to come add."""
+    if new.acquisitions.empty:
+        return "customers still to come: not forecast ([train] cohort_level is off)"
     if new.cohorts.empty:
         stopped = "stopped" in set(new.acquisitions["basis"])
         return f"customers still to come: none{', acquisition has stopped' if stopped else ''}"

@@ -74,7 +74,13 @@ def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
             f"How many customers will come is planned for {int(planned.sum())} of {len(months)} "
             "months ([plan]); the plan is taken as given."
         )
-    if not planned.all():
+    stopped = months["basis"] == "stopped"
+    if stopped.any():
+        out.append(
+            "The other months have none: the last months of the log brought hardly any, so it is "
+            "taken for a sample of cohorts."
+        )
+    if not (planned | stopped).all():
         other = "The other months go" if planned.any() else "How many customers will come goes"
         out.append(
             f"{other} on at the level of the last year, recent months counting more, with the "

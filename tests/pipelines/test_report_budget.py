@@ -80,6 +80,14 @@ def test_where_acquisition_has_stopped_the_page_says_so(inputs):
     assert "the plan holds none" in text(planned, "budget")
 
 
+def test_months_without_a_plan_where_acquisition_has_stopped_are_said_to_have_none(inputs):
+    basis = ["plan"] + ["stopped"] * (len(inputs.budget) - 1)
+    said = text(summarize(example_inputs(budget=inputs.budget.assign(basis=basis))), "budget")
+    assert "is planned for 1 of" in said
+    assert "The other months have none" in said
+    assert "at the level of the last year" not in said
+
+
 def test_past_totals_are_scored_origin_by_origin(inputs, summary):
     rows = records(summary["tables"]["company_totals"])
     assert len(rows) == inputs.company["origin"].nunique()
