@@ -107,18 +107,20 @@ def _plan(config: Config) -> pd.DataFrame | None:
 
 def _by_cohort(summary: Table, dimensions: tuple[str, ...]) -> pd.DataFrame | None:
     """Shares of each cohort's customers by the commonest values of each dimension."""
+    if not dimensions:
+        return None
     shares: dict[str, pd.Series] = {}
+    total = _totals(summary)
     for name in dimensions:
         value = summary[name].cast("string")
         counted = summary.group_by(value=value).agg(customers=_.count())
         # The engine decides which values are common; there may be many.
         ranked = counted.order_by([counted.customers.desc(), counted.value]).limit(TOP_VALUES + 2)
         common = [v for v in ranked.execute()["value"] if not pd.isna(v)]
-        cells = summary.mutate(value=value).group_by("cohort", "value").agg(customers=_.count())
-        table = cells.filter(cells.value.isin(common)).execute() if common else pd.DataFrame()
         if len(common) < 2:
             continue
-        total = _totals(summary)
+        cells = summary.mutate(value=value).group_by("cohort", "value").agg(customers=_.count())
+        table = cells.filter(cells.value.isin(common)).execute()
         for kept in common[: min(TOP_VALUES, len(common) - 1)]:
             of_value = table[table["value"] == kept].set_index("cohort")["customers"]
             of_value.index = pd.to_datetime(of_value.index).astype("datetime64[s]")
