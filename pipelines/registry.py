@@ -213,7 +213,7 @@ def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel
             None if cohorts is None else CohortForecaster.from_dict(cohorts),
             content["spend_from"],
             tuple(content["notes"]),
-            level=content["level"],
+            level=content.get("level", "cohorts"),  # files of earlier releases name none
         ),
         saved,
     )
