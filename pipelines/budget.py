@@ -18,7 +18,6 @@ import pandas as pd
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid, month_end
 from clvmodels.schema import NEW_COHORTS
-from pipelines.cohort_level import forecaster_at
 from pipelines.drivers import Drivers
 from pipelines.train import Fitted
 
@@ -117,19 +116,10 @@ def acquisitions(forecaster: CohortForecaster, until: dt.date, told: Drivers) ->
 
 
 def write(
-    fitted: Fitted, cohort_months: pd.DataFrame, first_date: dt.date, grid: MonthGrid, folder: Path
+    forecaster: CohortForecaster | None, until: dt.date, told: Drivers, folder: Path
 ) -> NewCustomers:
-    """Forecast the customers still to come and write new_cohorts.parquet; it holds no customer.
-
-    Parameters
-    ----------
-    cohort_months : DataFrame
-        schema.COHORT_MONTHS as known at the grid's as-of date.
-    first_date : date
-        First day of the log.
-    """
-    forecaster = forecaster_at(fitted, grid.as_of, cohort_months, first_date)
-    made = new_customers(forecaster, grid.until, fitted.drivers)
+    """Write :func:`new_customers` to new_cohorts.parquet, which holds no customer."""
+    made = new_customers(forecaster, until, told)
     kinds = dict.fromkeys(("cohort", "period"), "datetime64[s]")
     kinds |= {name: "float64" for name in NEW_COHORTS.names if name not in kinds}
     made.cohorts.astype(kinds).to_parquet(folder / FILE, index=False)

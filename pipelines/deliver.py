@@ -13,6 +13,7 @@ import pandas as pd
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
+from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid
 from pipelines import batches, features, forecast, sources, training_data
 from pipelines.cohort_level import cohort_level
@@ -48,6 +49,8 @@ class Delivered:
         quantity, value, low, high over the horizon.
     corrections : DataFrame
         Of :class:`pipelines.cohort_level.CohortLevel`.
+    forecaster : CohortForecaster, optional
+        As of the grid's as-of date; None where [train] cohort_level is off.
     customers : int
         Scored one by one.
     mean_clv : float
@@ -61,6 +64,7 @@ class Delivered:
     months: pd.DataFrame
     totals: pd.DataFrame
     corrections: pd.DataFrame
+    forecaster: CohortForecaster | None
     customers: int
     mean_clv: float
 
@@ -125,6 +129,7 @@ def write(
         months=month_table(cohorts, level, config.economics),
         totals=totals(cohorts, level, grid, config.economics),
         corrections=level.corrections,
+        forecaster=level.forecaster,
         customers=customers,
         mean_clv=float(tiers["clv"].sum() / customers) if customers else 0.0,
     )

@@ -21,7 +21,6 @@ from pipelines import (
     card,
     deliver,
     drivers,
-    features,
     files,
     forecast,
     inputs,
@@ -175,8 +174,7 @@ def forecast_job(
             made = deliver.write(
                 fitted, data.purchases, data.first_date, grid, beside, config, data.summary
             )
-            known = features.cohort_months(data.purchases, data.as_of, summary=data.summary)
-            new = budget.write(fitted, known, data.first_date, grid, beside)
+            new = budget.write(made.forecaster, grid.until, told, beside)
     return Outcome(
         [
             *hindsight(fitted, data.as_of),
@@ -293,7 +291,7 @@ def write_report(
         made = deliver.write(
             fitted, data.purchases, data.first_date, grid, beside, config, data.summary
         )
-        new = budget.write(fitted, known.cohort_months, data.first_date, grid, beside)
+        new = budget.write(made.forecaster, grid.until, fitted.drivers, beside)
         summary = summarize(
             inputs.gather(data, known, fitted, result, made, new, config, parity, tracked)
         )

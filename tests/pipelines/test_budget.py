@@ -89,10 +89,10 @@ def test_where_acquisition_has_stopped_there_are_none_but_planned_ones(table, tm
 
 
 @pytest.fixture
-def written(table, forecaster, tmp_path):
+def written(forecaster, tmp_path):
     fitted = train.Fitted(AS_OF, **NOBODY, cohorts=forecaster)
     grid = month_grid(AS_OF, UNTIL)
-    return fitted, grid, budget.write(fitted, table, dt.date(2020, 1, 1), grid, tmp_path)
+    return fitted, grid, budget.write(forecaster, UNTIL, fitted.drivers, tmp_path)
 
 
 def test_the_file_is_the_schema_s_and_holds_no_customer(written, tmp_path):
@@ -102,10 +102,10 @@ def test_the_file_is_the_schema_s_and_holds_no_customer(written, tmp_path):
     pd.testing.assert_frame_equal(saved, made.cohorts, check_dtype=False)
 
 
-def test_without_a_cohort_forecast_the_file_is_there_and_empty(table, config, tmp_path):
+def test_without_a_cohort_forecast_the_file_is_there_and_empty(config, tmp_path):
     fitted = train.Fitted(AS_OF, **NOBODY)
     grid = month_grid(AS_OF, UNTIL)
-    made = budget.write(fitted, table, dt.date(2020, 1, 1), grid, tmp_path)
+    made = budget.write(None, UNTIL, fitted.drivers, tmp_path)
     assert made.by_month().empty
     assert "not forecast" in workflow.budget_line(made, config)
     saved = pd.read_parquet(tmp_path / budget.FILE)
