@@ -1,4 +1,4 @@
-"""What the churn classifier sees of a customer at an origin, and what happened afterwards."""
+"""What the churn classifier sees of a customer at an origin."""
 
 from __future__ import annotations
 
@@ -118,19 +118,3 @@ def _derive(facts: Table, origin: dt.date) -> Table:
     features["origin_month_cos"] = double(math.cos(angle))
     features["first_purchase_month"] = facts["first"].month().cast("float64")
     return facts.select("customer_id", **features, **{n: facts[n] for n in dimensions(facts)})
-
-
-def churn_labels(purchases: Table, origin: dt.date, horizon_days: int) -> Table:
-    """Return customer_id and churned for every customer known at the origin.
-
-    ``churned`` is 1 where the customer has no purchase in (origin, origin + horizon], which the
-    data must cover; refunds are no purchases.
-    """
-    until = ibis.literal(origin + dt.timedelta(days=horizon_days))
-    bought = of_people(purchases, "individual").filter(_.purchase == 1, _.date <= until)
-    day = ibis.literal(origin)
-    counts = bought.group_by("customer_id").agg(
-        first=_.date.min(), returns=ibis.ifelse(_.date > day, 1, 0).sum()
-    )
-    known = counts.filter(counts["first"] <= day)
-    return known.select("customer_id", churned=ibis.ifelse(known.returns == 0, 1, 0).cast("int64"))

@@ -18,7 +18,7 @@ from ibis import _
 from ibis.expr.types import DateColumn, StringValue, Table
 
 from clvmodels.exceptions import InvalidValueError
-from pipelines.churn_features import churn_features, churn_labels, with_gaps
+from pipelines.churn_features import churn_features, with_gaps
 from pipelines.dialect import md5, month_start, quarter_start
 from pipelines.summaries import (
     VALUE_DIGITS,
@@ -32,11 +32,9 @@ from pipelines.summaries import (
 __all__ = [
     "VALUE_DIGITS",
     "churn_features",
-    "churn_labels",
     "cohort_actuals",
     "cohort_months",
     "compress",
-    "compress_later",
     "compress_spend",
     "counts_at",
     "customer_months",
@@ -108,18 +106,6 @@ def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFra
     )
     keys = ["frequency", "monetary_value"]
     return grouped.drop("part").execute().sort_values(keys, ignore_index=True)
-
-
-def compress_later(purchases: Table, origin: dt.date, until: dt.date) -> pd.DataFrame:
-    """Group customers known at an origin by their history and what they bought after it.
-
-    Returns
-    -------
-    DataFrame
-        frequency, recency, T at the origin, purchases in (origin, until], weight; sorted.
-    """
-    known = history(counts_at(purchases, (origin, until)), origin, until)
-    return compress(known, by=["purchases"])
 
 
 def sample_customers(table: Table, share: float) -> Table:

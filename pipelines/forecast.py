@@ -6,13 +6,11 @@ Cohort totals are the sums of their customers in every month, taken over distinc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from ibis.expr.types import Table
 from numpy.typing import NDArray
 
 from clvmodels.months import MonthGrid, add_months, month_grid
@@ -22,7 +20,7 @@ from clvmodels.value import (
     net_margin,
     value_interval,
 )
-from pipelines.batches import BATCH_ROWS, stream
+from pipelines.batches import BATCH_ROWS
 from pipelines.config import Config, Economics
 from pipelines.histories import spend_table
 from pipelines.train import Fitted, with_model_features
@@ -111,12 +109,6 @@ def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> p
         sums = [np.bincount(codes, month, len(cohorts)) for month in getattr(months, name).T]
         columns[name] = np.stack(sums, axis=1).ravel()
     return pd.DataFrame(columns, index=index).reset_index()
-
-
-def batches(table: Table, rows: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
-    """Stream an engine table as pandas frames of at most ``rows`` rows."""
-    for batch in stream(table, rows):
-        yield batch.to_pandas(date_as_object=False)
 
 
 def score(

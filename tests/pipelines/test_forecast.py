@@ -16,6 +16,7 @@ from shop import ID_PREFIX, TRAINED_AS_OF
 from clvmodels.months import add_months, month_grid
 from clvmodels.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
 from pipelines import forecast, train, training_data
+from pipelines.batches import stream
 from pipelines.forecast import CustomerMonths
 from pipelines.train import Fitted
 
@@ -31,8 +32,8 @@ def fitted(data, config):
 @pytest.fixture(scope="module")
 def customers(data):
     table = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id")
-    (frame,) = forecast.batches(table)
-    return frame
+    (batch,) = stream(table)
+    return batch.to_pandas(date_as_object=False)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_batches_hold_every_row_once_in_order(data, customers, rows):
     table = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id")
     if rows == 1:
         table = table.limit(3)
-    parts = list(forecast.batches(table, rows))
+    parts = [batch.to_pandas(date_as_object=False) for batch in stream(table, rows)]
     assert max(map(len, parts)) <= rows
     joined = pd.concat(parts, ignore_index=True)
     expected = customers.head(3) if rows == 1 else customers

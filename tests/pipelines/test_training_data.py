@@ -53,7 +53,7 @@ def test_later_purchases_are_those_of_the_days_between(purchases, counts):
     expected = bought["purchases"].reindex(later.index, fill_value=0)
     assert (later["purchases"] == expected).all()
     assert later["purchases"].sum() > 0
-    compressed = features.compress_later(purchases, day, until)
+    compressed = features.compress(features.history(counts, day, until), by=["purchases"])
     assert (compressed["purchases"] * compressed["weight"]).sum() == expected.sum()
 
 
@@ -94,13 +94,12 @@ def test_a_drawn_customer_is_the_customer_of_the_log(purchases, counts, monkeypa
         sample = features.sample_customers(purchases, share)
         expected = by_customer(features.churn_features(sample, drawn.origin))
         pd.testing.assert_frame_equal(drawn.features, expected.drop(columns="customer_id"))
-        labels = by_customer(features.churn_labels(sample, drawn.origin, HORIZON))
-        assert drawn.churned.tolist() == (labels["churned"] == 1).tolist()
         until = drawn.origin + dt.timedelta(days=HORIZON)
         totals = by_customer(features.customer_totals(sample, drawn.origin, until))
         totals = totals.set_index("customer_id").reindex(expected["customer_id"]).fillna(0.0)
         for name in ("purchases", "revenue"):
             assert drawn.outcomes[name].tolist() == totals[name].tolist()
+        assert drawn.churned.tolist() == (totals["purchases"] == 0).tolist()
 
 
 def test_nothing_is_left_in_the_engine(purchases, counts):
