@@ -1,0 +1,242 @@
+"""The sections of a configuration: their keys, defaults and what must hold between them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import zoneinfo
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Source(Section):
+    """Where the transactions are."""
+
+    kind: Literal["lifetimes", "csv", "parquet", "duckdb", "postgres", "spark", "uri"]
+    dataset: Literal["CDNOW_master", "CDNOW_sample"] | None = Field(
+        None, description="of the lifetimes package"
+    )
+    path: str | None = Field(None, description="file, folder or pattern")
+    table: str | None = Field(None, description="table or view; schema.table outside the default")
+    uri_env: str | None = Field(
+        None, description="name of the environment variable that holds the connection URI"
+    )
+    delimiter: str | None = Field(None, min_length=1, description="of CSV; None: from the header")
+    encoding: str = Field("utf-8", description="of CSV; any name that Python knows")
+    decimal: Literal[".", ","] = Field(".", description="decimal mark of amounts kept as text")
+    null_values: tuple[str, ...] = Field(
+        ("", "NULL", "null", "NaN", "nan", "None"), description="texts of CSV that mean no value"
+    )
+    hive_partitioning: bool = Field(False, description="folders named key=value are columns")
+    memory_limit: str | None = Field(
+        None, pattern=r"(?i)^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's, e.g. '4GB'"
+    )
+    threads: int | None = Field(None, ge=1, description="DuckDB's")
+    format: str = Field("parquet", description="of the files that Spark reads at path")
+    spark_options: dict[str, str] = Field({}, description="for a Spark session that clv starts")
+    temp_directory: str | None = Field(None, description="where DuckDB spills what memory lacks")
+
+    @model_validator(mode="after")
+    def _names_what_its_kind_needs(self) -> Source:
+        needs = {
+            "lifetimes": ("dataset",),
+            "csv": ("path",),
+            "parquet": ("path",),
+            "duckdb": ("path", "table"),
+            "postgres": ("uri_env", "table"),
+            "spark": (),
+            "uri": ("uri_env", "table"),
+        }[self.kind]
+        missing = [key for key in needs if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"kind = '{self.kind}' also needs {' and '.join(missing)}")
+        if self.kind == "spark" and (self.path is None) == (self.table is None):
+            raise ValueError("kind = 'spark' needs either path or table")
+        return self
+
+
+class Columns(Section):
+    """Which of the source's columns means what."""
+
+    customer_id: str = "customer_id"
+    timestamp: str = "timestamp"
+    amount: str | None = None
+    quantity: str | None = None
+    price: str | None = Field(None, description="amount = quantity x price where amount is unset")
+    date_format: str | None = Field(None, description="strptime format, for dates kept as text")
+    transaction_id: str | None = None
+    product_code: str | None = Field(None, description="what governance.non_product_codes match")
+    margin: str | None = None
+    channel: str | None = None
+    product_category: str | None = None
+    country: str | None = None
+    consent: str | None = None
+
+    @model_validator(mode="after")
+    def _has_an_amount(self) -> Columns:
+        product = self.quantity is not None and self.price is not None
+        if self.amount is None and not product:
+            raise ValueError("name either amount, or both quantity and price")
+        if self.amount is not None and self.price is not None:
+            raise ValueError("name either amount or price, not both")
+        return self
+
+
+class Consent(Section):
+    """A log of grants and withdrawals, where consent is not a column of the transactions."""
+
+    path: str | None = Field(None, description="CSV or Parquet, for sources that are files")
+    table: str | None = Field(None, description="for sources that are databases")
+    customer_id: str = "customer_id"
+    timestamp: str = "timestamp"
+    granted: str = "granted"
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Consent:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("needs either path or table")
+        return self
+
+
+class Covariates(Section):
+    """Drivers of purchases that the log does not hold, and dimensions that tell cohorts apart."""
+
+    path: str | None = Field(
+        None, description="CSV or Parquet, one row a month: the log's, and planned ones after it"
+    )
+    period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
+    columns: tuple[str, ...] = Field((), description="columns of numbers: the drivers by month")
+    log: tuple[str, ...] = Field(
+        (), description="of these, those whose logarithm counts (spend, price): elasticities"
+    )
+    by_cohort: tuple[Literal["channel", "product_category", "country"], ...] = Field(
+        (), description="dimensions whose mix at first purchase may tell cohorts apart"
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Covariates:
+        if (self.path is None) != (not self.columns):
+            raise ValueError("path and columns go together; set both or neither")
+        for name in self.log:
+            if name not in self.columns:
+                raise ValueError(f"log names '{name}'{nearest(name, self.columns)}")
+        repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        if repeated or self.period in self.columns:
+            raise ValueError(f"columns names '{(repeated or [self.period])[0]}' twice")
+        return self
+
+
+class Plan(Section):
+    """New customers that the business plans to win, for the budget view."""
+
+    path: str = Field(description="CSV or Parquet, one row a month")
+    period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
+    new_customers: str = Field("new_customers", description="column of their number")
+
+
+class Calendar(Section):
+    """What a day is."""
+
+    time_zone: str = Field("UTC", description="the business's; a day begins at its midnight")
+    source_time_zone: str | None = Field(
+        None, description="of timestamps without a zone; None: they are local already"
+    )
+    earliest: dt.date = Field(dt.date(1970, 1, 1), description="a date before it is a bad date")
+    latest: dt.date | None = Field(None, description="a date after it is bad; None: tomorrow")
+
+    @property
+    def local_zone_of_source(self) -> str:
+        """The zone of timestamps that carry none."""
+        return self.source_time_zone or self.time_zone
+
+    @field_validator("time_zone", "source_time_zone")
+    @classmethod
+    def _exists(cls, value: str | None) -> str | None:
+        if value is not None and value not in zoneinfo.available_timezones():
+            raise ValueError(
+                f"unknown time zone '{value}'{nearest(value, zoneinfo.available_timezones())}"
+            )
+        return value
+
+
+class Economics(Section):
+    """The assumptions that turn purchases into money; every one is printed in the report."""
+
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="three letters (ISO 4217)")
+    margin: float = Field(0.3, ge=0, le=1, description="gross margin as a share of revenue")
+    cost_to_serve: float = Field(0.0, ge=0, description="cost of serving one purchase, in currency")
+    annual_discount_rate: float = Field(0.1, ge=0, lt=10, description="of future margins")
+    horizon_months: int = Field(12, ge=1, le=120, description="how far forecasts reach")
+    acquisition_cost: float | None = Field(None, ge=0, description="CAC, in currency a customer")
+
+
+class Governance(Section):
+    """What may be used."""
+
+    refunds: Literal["net", "drop", "reject"] = Field("net", description="negative amounts")
+    zero_value: Literal["keep", "drop"] = Field("keep", description="lines with an amount of 0")
+    duplicates: Literal["keep", "drop"] = Field("keep", description="lines equal in every column")
+    non_product_codes: tuple[str, ...] = Field(
+        (), description="product codes that are no purchase (postage, fees), case ignored"
+    )
+    consent: Literal["ignore", "exclude", "aggregate_only"] = Field(
+        "ignore", description="what becomes of customers who did not consent"
+    )
+    retention_days: int | None = Field(None, ge=1, description="older rows are not used")
+    pseudonym_key_env: str | None = Field(
+        None, description="environment variable with the key of pseudonyms for ids in outputs"
+    )
+    max_missing_id_share: float = Field(0.3, ge=0, le=1, description="of rows without an id")
+    max_bad_row_share: float = Field(0.05, ge=0, le=1, description="of rows that cannot be read")
+    max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
+
+
+class Train(Section):
+    """What is fitted."""
+
+    engine: Literal["own", "lifetimes"] = "own"
+    transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd"] = Field(
+        "auto", description="auto: the one that tells customers apart best on an earlier day"
+    )
+    spend_from: Literal["all", "repeat"] = Field(
+        "all", description="whether the first purchase says something about the value of later ones"
+    )
+    cohort_level: bool = Field(
+        True, description="level and season from the cohort forecast; false: customer models alone"
+    )
+    churn_horizon_days: int = Field(90, ge=7, le=730)
+    seed: int = Field(20260101, ge=0)
+
+
+class Backtest(Section):
+    """How the past is replayed."""
+
+    origins: tuple[dt.date, ...] = Field((), description="as-of dates; empty: chosen from the log")
+    max_origins: int = Field(6, ge=1, le=60)
+    jobs: int = Field(-1, description="processes; -1 for all cores")
+
+
+class Output(Section):
+    """Where results go."""
+
+    models: str = "models"
+    reports: str = "reports"
+
+
+def nearest(given: str, valid: Iterable[str]) -> str:
+    """Return the end of a message about a name that is not valid: the nearest that is, or all."""
+    options = list(valid)
+    close = difflib.get_close_matches(given, options, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; valid: {', '.join(options)}" if len(options) <= 20 else ""
