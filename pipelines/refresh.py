@@ -10,7 +10,16 @@ import pandas as pd
 from clvmodels import metrics
 from clvmodels.exceptions import DataError
 from clvmodels.months import month_end
-from pipelines import backtest, deliver, features, registry, train, training_data, workflow
+from pipelines import (
+    backtest,
+    deliver,
+    features,
+    messages,
+    registry,
+    train,
+    training_data,
+    workflow,
+)
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
@@ -86,7 +95,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         )
     return Outcome(
         [
-            *workflow.hindsight(fitted, data.as_of),
+            *messages.hindsight(fitted, data.as_of),
             *tracking_lines(tracked),
             f"model:  {saved.folder}",
             f"report: {folder / workflow.PAGE}",
@@ -97,7 +106,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             "report": str(folder),
             "previous_forecast": tracked.origin if tracked else None,
             "tracking": _scores(tracked.table) if tracked else {},
-            "warnings": workflow.hindsight(fitted, data.as_of),
+            "warnings": messages.hindsight(fitted, data.as_of),
         },
     )
 

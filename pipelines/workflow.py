@@ -24,18 +24,17 @@ from pipelines import (
     files,
     forecast,
     inputs,
+    messages,
     registry,
     train,
     training_data,
     transactions,
 )
 from pipelines.backtest import BacktestResult
-from pipelines.budget import NewCustomers
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
-from pipelines.deliver import Delivered
 from pipelines.inputs import Tracked
-from pipelines.report import accuracy, figures, render, summarize
+from pipelines.report import figures, render, summarize
 from pipelines.train import Fitted
 from pipelines.training_data import TrainingData
 from pipelines.transactions import Dataset
@@ -137,7 +136,7 @@ def train_job(
         )
     return Outcome(
         [
-            *_headline(result),
+            *messages.headline(result),
             f"model:  {saved.folder}{'' if promote else ' (challenger, not in use)'}",
             f"report: {folder / PAGE}",
         ],
@@ -153,7 +152,9 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
         parity = check_fit(known, progress)
         folder = write_report(data, known, fitted, result, config, progress, parity)
-    return Outcome([*_headline(result), f"report: {folder / PAGE}"], {"report": str(folder)})
+    return Outcome(
+        [*messages.headline(result), f"report: {folder / PAGE}"], {"report": str(folder)}
+    )
 
 
 def forecast_job(
@@ -177,9 +178,9 @@ def forecast_job(
             new = budget.write(made.forecaster, grid.until, told, beside)
     return Outcome(
         [
-            *hindsight(fitted, data.as_of),
-            *forecast_lines(made, config),
-            budget_line(new, config),
+            *messages.hindsight(fitted, data.as_of),
+            *messages.forecast_lines(made, config),
+            messages.budget_line(new, config),
             f"model:     {saved.folder}",
             f"customers: {folder / deliver.CUSTOMERS}",
             f"cohorts:   {folder / deliver.COHORTS}",
@@ -192,7 +193,7 @@ def forecast_job(
             "report": str(folder),
             "totals": made.totals.to_dict("records"),
             "still_to_come": new.by_month().sum(numeric_only=True).to_dict(),
-            "warnings": hindsight(fitted, data.as_of),
+            "warnings": messages.hindsight(fitted, data.as_of),
         },
     )
 
@@ -224,43 +225,6 @@ def _saved_report(path: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}. Run `clv backtest` again."
         )
     return report
-
-
-def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
-    """A warning where the model has seen days that the forecast is judged on."""
-    if fitted.as_of <= as_of:
-        return []
-    return [
-        f"warning: the model learned from data up to {fitted.as_of}, later than {as_of}: this is "
-        "no fair test of it. For one, train with that --as-of date, or run `clv backtest`."
-    ]
-
-
-def forecast_lines(made: Delivered, config: Config) -> list[str]:
-    """One line a total over the horizon."""
-    total = made.totals.set_index("quantity")["value"]
-    money = config.economics.currency
-    span = f"{made.grid.as_of + dt.timedelta(days=1)} to {made.grid.until}"
-    return [
-        f"{made.customers:,} customers, {span}: {total['purchases']:,.0f} purchases, "
-        f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}"
-    ]
-
-
-def budget_line(new: NewCustomers, config: Config) -> str:
-    """What customers still to come add."""
-    if new.acquisitions.empty:
-        return "customers still to come: not forecast ([train] cohort_level is off)"
-    if new.cohorts.empty:
-        stopped = "stopped" in set(new.acquisitions["basis"])
-        return f"customers still to come: none{', acquisition has stopped' if stopped else ''}"
-    months = new.by_month()
-    money = config.economics.currency
-    return (
-        f"customers still to come: {months['new_customers'].sum():,.0f} "
-        f"({', '.join(sorted(set(months['basis'])))}), {months['new_purchases'].sum():,.0f} "
-        f"purchases, revenue {months['new_revenue'].sum():,.0f} {money}"
-    )
 
 
 def write_report(
@@ -332,25 +296,3 @@ def _latest_report(config: Config) -> Path:
     if not found:
         raise DataError(f"no report under {parent}; run `clv train` or `clv backtest` first")
     return found[-1]
-
-
-def _headline(result: BacktestResult) -> list[str]:
-    """Error of the product's forecast and of lifetimes by cohort and month, as on the page."""
-    if result.cells.empty:
-        return ["no past forecast could be tested: the log is too short (see the report)"]
-    cells = accuracy.longest_horizon(result.cells)
-    lines = []
-    for quantity in backtest.QUANTITIES:
-        own, reference = (accuracy.pooled(cells, m, quantity) for m in ("clv", "lifetimes"))
-        lines.append(
-            f"{quantity}: off by {own['wape']:.1%} per cohort-month on average over "
-            f"{own['origins']} past forecasts, {own['bias']:+.1%} in total "
-            f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
-        )
-    part = result.samples[result.samples["sampled"] < result.samples["customers"]]
-    lines += [
-        f"customer-level figures of {row.origin:%Y-%m-%d}: on a sample of {row.sampled:,} of "
-        f"{row.customers:,} customers"
-        for row in part.itertuples()
-    ]
-    return lines

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -30,14 +29,6 @@ def test_the_latest_report_is_the_last_that_is_whole(settings, tmp_path):
         (tmp_path / "shop" / name / workflow.BACKTEST).write_text("{}", encoding="utf-8")
     (tmp_path / "shop" / "2022-02-28").mkdir()  # a forecast only
     assert workflow._latest_report(settings).name == "2022-01-31"
-
-
-@pytest.mark.parametrize(("days", "warned"), [(-1, True), (0, False), (1, False)])
-def test_only_a_model_that_learned_later_days_is_warned_of(days, warned):
-    learned = dt.date(2022, 6, 30)
-    fitted = SimpleNamespace(as_of=learned)
-    said = workflow.hindsight(fitted, learned + dt.timedelta(days=days))
-    assert bool(said) == warned
 
 
 def test_a_log_too_short_to_replay_is_trained_and_says_so(tmp_path):

@@ -1,0 +1,71 @@
+"""What the command line says of forecasts, in lines for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pipelines.backtest import QUANTITIES, BacktestResult
+from pipelines.budget import NewCustomers
+from pipelines.config import Config
+from pipelines.deliver import Delivered
+from pipelines.report import accuracy
+from pipelines.train import Fitted
+
+
+def headline(result: BacktestResult) -> list[str]:
+    """Error of the product's forecast and of lifetimes by cohort and month, as on the page."""
+    if result.cells.empty:
+        return ["no past forecast could be tested: the log is too short (see the report)"]
+    cells = accuracy.longest_horizon(result.cells)
+    lines = []
+    for quantity in QUANTITIES:
+        own, reference = (accuracy.pooled(cells, m, quantity) for m in ("clv", "lifetimes"))
+        lines.append(
+            f"{quantity}: off by {own['wape']:.1%} per cohort-month on average over "
+            f"{own['origins']} past forecasts, {own['bias']:+.1%} in total "
+            f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
+        )
+    part = result.samples[result.samples["sampled"] < result.samples["customers"]]
+    lines += [
+        f"customer-level figures of {row.origin:%Y-%m-%d}: on a sample of {row.sampled:,} of "
+        f"{row.customers:,} customers"
+        for row in part.itertuples()
+    ]
+    return lines
+
+
+def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
+    """A warning where the model has seen days that the forecast is judged on."""
+    if fitted.as_of <= as_of:
+        return []
+    return [
+        f"warning: the model learned from data up to {fitted.as_of}, later than {as_of}: this is "
+        "no fair test of it. For one, train with that --as-of date, or run `clv backtest`."
+    ]
+
+
+def forecast_lines(made: Delivered, config: Config) -> list[str]:
+    """One line a total over the horizon."""
+    total = made.totals.set_index("quantity")["value"]
+    money = config.economics.currency
+    span = f"{made.grid.as_of + dt.timedelta(days=1)} to {made.grid.until}"
+    return [
+        f"{made.customers:,} customers, {span}: {total['purchases']:,.0f} purchases, "
+        f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}"
+    ]
+
+
+def budget_line(new: NewCustomers, config: Config) -> str:
+    """What customers still to come add."""
+    if new.acquisitions.empty:
+        return "customers still to come: not forecast ([train] cohort_level is off)"
+    if new.cohorts.empty:
+        stopped = "stopped" in set(new.acquisitions["basis"])
+        return f"customers still to come: none{', acquisition has stopped' if stopped else ''}"
+    months = new.by_month()
+    money = config.economics.currency
+    return (
+        f"customers still to come: {months['new_customers'].sum():,.0f} "
+        f"({', '.join(sorted(set(months['basis'])))}), {months['new_purchases'].sum():,.0f} "
+        f"purchases, revenue {months['new_revenue'].sum():,.0f} {money}"
+    )
