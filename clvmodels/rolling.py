@@ -158,20 +158,8 @@ def choose(replays: list[Replay], default: str) -> str:
     (Breiman et al. 1984) would be too easy to pass: successive origins share most of their
     months, so their differences repeat one another.
     """
-    wapes: dict[str, list[float]] = {}
-    for one in replays:
-        wapes.setdefault(one.candidate, []).append(one.wape)
-    base = np.array(wapes.get(default, []))
-    best, most = default, 0.0
-    for name, values in wapes.items():
-        gain = base - np.array(values)
-        gain = gain[np.isfinite(gain)]
-        if name == default or gain.size < MOST_ORIGINS:
-            continue
-        error = float(gain.std(ddof=1)) / np.sqrt(gain.size)
-        if gain.mean() > max(CLEAR_ERRORS * error, most):
-            best, most = name, float(gain.mean())
-    return best
+    wapes = [(one.candidate, one.wape) for one in replays]
+    return _best(wapes, default, MOST_ORIGINS, CLEAR_ERRORS)
 
 
 def earned(replays: list[Replay], plain: str) -> str:
@@ -186,17 +174,25 @@ def earned(replays: list[Replay], plain: str) -> str:
     plain : str
         The candidate without covariates.
     """
-    errors: dict[str, list[float]] = {}
-    for one in replays:
-        errors.setdefault(one.candidate, []).append(one.joint_wape)
-    base = np.array(errors.get(plain, []))
-    best, most = plain, 0.0
-    for name, values in errors.items():
+    return _best([(one.candidate, one.joint_wape) for one in replays], plain, LEAST_TRIALS, 1.0)
+
+
+def _best(
+    errors: list[tuple[str, float]], default: str, origins: int, standard_errors: float
+) -> str:
+    """The candidate with the lowest mean error of those that are clearly below the default's."""
+    by_candidate: dict[str, list[float]] = {}
+    for name, error in errors:
+        by_candidate.setdefault(name, []).append(error)
+    base = np.array(by_candidate.get(default, []))
+    best, most = default, 0.0
+    for name, values in by_candidate.items():
         gain = base - np.array(values)
         gain = gain[np.isfinite(gain)]
-        if name == plain or gain.size < LEAST_TRIALS:
+        if name == default or gain.size < origins:
             continue
-        if gain.mean() > max(float(gain.std(ddof=1)) / np.sqrt(gain.size), most):
+        error = float(gain.std(ddof=1)) / np.sqrt(gain.size)
+        if gain.mean() > max(standard_errors * error, most):
             best, most = name, float(gain.mean())
     return best
 
