@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from clvmodels import diagnostics
+from clvmodels import diagnostics, spend_diagnostics
 from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.models import CANDIDATES
 from clvmodels.months import month_end
@@ -26,11 +26,11 @@ def frequency_histogram(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
 
 def tables(fitted: Fitted, known: TrainingData) -> dict[str, pd.DataFrame]:
     """Diagnostics by the names that :class:`pipelines.report.ReportInputs` gives them."""
-    by_frequency = diagnostics.spend_by_frequency(known.spend)
-    by_frequency.attrs |= diagnostics.spend_correlation(known.spend)
+    by_frequency = spend_diagnostics.spend_by_frequency(known.spend)
+    by_frequency.attrs |= spend_diagnostics.spend_correlation(known.spend)
     return {
         "tracking": _tracking(fitted, known),
-        "spend_distribution": diagnostics.spend_distribution(fitted.spend, known.spend),
+        "spend_distribution": spend_diagnostics.spend_distribution(fitted.spend, known.spend),
         "spend_by_frequency": by_frequency,
         "model_comparison": _comparison(fitted, known),
     }

@@ -16,13 +16,15 @@ from clvmodels.diagnostics import (
     compare_models,
     conditional_expectations,
     frequency_histogram,
-    spend_by_frequency,
-    spend_correlation,
-    spend_distribution,
     tracking,
 )
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
+from clvmodels.spend_diagnostics import (
+    spend_by_frequency,
+    spend_correlation,
+    spend_distribution,
+)
 
 PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 """Fader, Hardie and Lee (2005), Marketing Science 24(2), section 4: BG/NBD on CDNOW, in weeks."""
