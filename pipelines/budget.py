@@ -8,7 +8,7 @@ they will buy is what earlier cohorts did at the same age and season.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -145,12 +145,18 @@ def company_forecast(cells: pd.DataFrame, fitted: Fitted, grid: MonthGrid) -> pd
     -------
     DataFrame
         period, new_customers, known_purchases, known_revenue, new_purchases, new_revenue; whole
-        months only, none that the origin or the end of the log cuts. Empty where [train]
-        cohort_level is off.
+        months only, none that the origin or the end of the log cuts. ``known_`` holds the whole
+        cohort of the origin's month, ``new_`` those after it. Empty where [train] cohort_level is
+        off.
     """
     told = Drivers(period=fitted.drivers.period)
-    new = new_customers(fitted.cohorts, grid.until, told).by_month()
-    known = cells.groupby("period")[list(QUANTITIES)].sum().add_prefix("known_")
+    made = new_customers(fitted.cohorts, grid.until, told)
+    # A cohort that the origin cuts is one cohort in what was then sold, and so it is here.
+    begun = pd.DatetimeIndex(made.cohorts["cohort"]) <= pd.Timestamp(grid.as_of)
+    known = cells.groupby("period")[list(QUANTITIES)].sum()
+    rest = made.cohorts[begun].groupby("period")[list(QUANTITIES)].sum()
+    known = known.add(rest.reindex(known.index, fill_value=0.0)).add_prefix("known_")
+    new = replace(made, cohorts=made.cohorts[~begun]).by_month()
     out = new.merge(known, left_on="period", right_index=True, validate="1:1")
     starts = pd.DatetimeIndex(out["period"])
     ends = starts + pd.offsets.MonthEnd(0)

@@ -131,6 +131,13 @@ def test_months_that_the_origin_or_the_end_of_the_log_cuts_are_left_out(table):
     cells = pd.DataFrame({"period": grid.index(), "purchases": 10.0, "revenue": 500.0})
     made = budget.company_forecast(cells, train.Fitted(as_of, **NOBODY, cohorts=forecaster), grid)
     assert list(made["period"]) == list(pd.date_range("2022-01-01", "2022-05-01", freq="MS"))
+    every = budget.new_customers(forecaster, grid.until, Drivers()).by_month()
+    every = every[every["period"].isin(made["period"])].reset_index(drop=True)
+    for quantity in ("purchases", "revenue"):
+        # The rest of December's cohort goes with those of December who are known.
+        moved = made[f"known_{quantity}"] - cells[quantity].iloc[0]
+        assert (moved > 0).all()
+        np.testing.assert_allclose(made[f"new_{quantity}"] + moved, every[f"new_{quantity}"])
 
 
 def test_actuals_of_the_company_are_those_of_the_raw_log(data, log, config):
