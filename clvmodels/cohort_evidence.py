@@ -199,18 +199,20 @@ def evidence(
         ``acquisitions`` or ``none``) and company_growth (log a year); season (12 log effects),
         season_error (their posterior errors) and season_seen_twice (months of the year seen
         more than once); sds and value_sds (learned spread of effects in rates and order values,
-        in logs); age_slope; kappa; candidates (mean WAPE and mean |bias| at earlier origins),
-        chosen; covariates (see :func:`found_effects`); spread of the intervals; notes in words.
+        in logs); age_slope; kappa; candidates (means over earlier origins: WAPE and |bias| of
+        purchases, joint WAPE of purchases and revenue), chosen; covariates (see
+        :func:`found_effects`); spread of the intervals; notes in words.
     """
     rates, values = model.rates, model.values
     fit = rates.fit
     season = fit.block("season") if "season" in fit.slices else np.zeros(12)
     counted = np.bincount(table.months % 12, minlength=12)
-    summary = pd.DataFrame([(r.candidate, r.wape, abs(r.bias)) for r in replays])
+    summary = pd.DataFrame([(r.candidate, r.wape, abs(r.bias), r.joint_wape) for r in replays])
     candidates = {
         str(name): {
             "wape": float(rows[1].mean()),
             "mean_absolute_bias": float(rows[2].mean()),
+            "joint_wape": float(rows[3].mean()),
             "origins": len(rows),
         }
         for name, rows in (summary.groupby(0) if len(summary) else [])

@@ -136,7 +136,8 @@ class ReportInputs:
         cohort, purchases (seen), weight, purchases_factor, revenue_factor: what carried customers
         to the cohort forecast.
     selection : DataFrame
-        candidate, wape, mean_absolute_bias, origins, chosen: the cohort forecast's variants on
+        candidate, wape, mean_absolute_bias, origins, chosen, optionally joint_wape (of purchases
+        and revenue): variants of parts, and of covariates where there are any, on
         earlier origins of the same log.
     new_cohorts : DataFrame
         Cohorts still to come, as in :mod:`clvmodels.schema`.

@@ -164,19 +164,29 @@ def test_the_first_screen_names_the_company_s_total(inputs, summary):
     assert 'class="company"' not in render.html(older, {})
 
 
-def test_the_variants_say_how_covariates_were_judged():
+def test_parts_and_covariates_are_two_choices():
     tried = pd.DataFrame(
-        [("default", 0.1, 0.01, 6, "yes"), ("no covariates", 0.12, 0.02, 6, "")],
-        columns=["candidate", "wape", "mean_absolute_bias", "origins", "chosen"],
+        [
+            ("age undamped", 0.1578, 0.01, 0.20, 6, "yes"),
+            ("default", 0.1581, 0.01, 0.20, 6, ""),
+            ("no covariates", 0.12, 0.02, 0.15, 12, "yes"),
+            ("covariates by month", 0.13, 0.02, 0.16, 12, ""),
+        ],
+        columns=["candidate", "wape", "mean_absolute_bias", "joint_wape", "origins", "chosen"],
     )
     corrections = pd.DataFrame(
         [("2024-01-01", 10, 0.5, 1.0, 1.0)],
         columns=["cohort", "purchases", "weight", "purchases_factor", "revenue_factor"],
     )
-    made = summarize(example_inputs(selection=tried, corrections=corrections))
-    assert "Covariates are used only if" in made["tables"]["selection"]["note"]
-    plain = summarize(example_inputs(selection=tried.head(1), corrections=corrections))
-    assert "Covariates" not in plain["tables"]["selection"]["note"]
+    tables = summarize(example_inputs(selection=tried, corrections=corrections))["tables"]
+    for name in ("selection", "covariates_tried"):
+        assert [row["chosen"] for row in records(tables[name])].count("yes") == 1
+    assert "more than 4 standard errors" in tables["selection"]["note"]
+    assert "at least 3 origins" in tables["covariates_tried"]["note"]
+    before = tried.head(2).drop(columns="joint_wape")  # of a model saved before it was kept
+    tables = summarize(example_inputs(selection=before, corrections=corrections))["tables"]
+    assert len(records(tables["selection"])) == 2
+    assert "covariates_tried" not in tables
 
 
 def test_is_json(summary):
