@@ -6,6 +6,7 @@ cannot be read. Nothing is guessed from the data but the delimiter, and that fro
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import importlib.util
@@ -19,7 +20,7 @@ from ibis.expr.types import Table
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines.config import Source
-from pipelines.dialect import try_strptime
+from pipelines.dialect import materialise, try_strptime
 
 LIFETIMES_DATASETS = {
     # file name -> (lines before the data, columns)
@@ -69,7 +70,10 @@ def read_csv(connection: BaseBackend, source: Source, files: list[Path]) -> Tabl
                 f"{file} has the header {', '.join(found)}, but {files[0]} has {', '.join(names)}; "
                 "files read together need the same columns in the same order"
             )
-    if encoding not in _UTF8:
+    broken = False
+    if encoding in _UTF8:
+        broken = any(not _is_utf8(file) for file in files)
+    else:
         files = [_as_utf8(connection, file, source.encoding) for file in files]
     options: dict[str, Any] = {
         "columns": dict.fromkeys(names, "VARCHAR"),
@@ -82,7 +86,9 @@ def read_csv(connection: BaseBackend, source: Source, files: list[Path]) -> Tabl
         "store_rejects": True,
         "rejects_limit": 0,
     }
-    return connection.read_csv([str(file) for file in files], **options)
+    table = connection.read_csv([str(file) for file in files], **options)
+    # DuckDB 1.5 fails on a line whose bytes are no text unless every column is read.
+    return materialise(connection, table) if broken else table
 
 
 def rejected(connection: BaseBackend, source: Source) -> tuple[int, list[str]]:
@@ -148,6 +154,19 @@ def _require_whole(file: Path) -> None:
             f"cannot read {file}: {error}. The download or copy may have ended early; get the "
             "file again."
         ) from None
+
+
+def _is_utf8(file: Path) -> bool:
+    """Whether every byte of a file is UTF-8 text, read a block at a time."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as content:
+        try:
+            while block := content.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _as_utf8(connection: BaseBackend, file: Path, encoding: str) -> Path:

@@ -51,7 +51,10 @@ def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
     lines = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased]
     return Outcome(
         [
-            *(lines or ["no saved output holds them"]),
+            *(
+                lines
+                or [f"no saved output of '{config.name}' holds them, by this spelling of the id"]
+            ),
             "saved models and report pages hold no customers; the source itself is not touched",
         ],
         {"erased": [{"file": str(e.file), "rows": e.rows} for e in erased]},

@@ -91,15 +91,25 @@ def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
     Raises
     ------
     DataError
-        If a Parquet file cannot be read, since it may hold the person.
+        If an id is empty, if nothing is saved where the configuration says, or if a Parquet file
+        cannot be read, since it may hold the person.
     """
     names = {str(customer_id).strip() for customer_id in customer_ids}
+    if "" in names:
+        raise DataError("an empty customer id was given; name the customer to erase")
+    folders = [Path(top) / config.name for top in (config.output.reports, config.output.models)]
+    if not any(folder.is_dir() for folder in folders):
+        raise DataError(
+            f"nothing is saved under {' or '.join(str(folder.absolute()) for folder in folders)}, "
+            "so nothing was searched. [output] starts at the folder in which clv runs: run it "
+            "where the outputs were written, or give [output] full paths."
+        )
     keyed = pseudonyms(config)
     if keyed is not None:
         names |= set(keyed.of_all(names))
     found = []
-    for folder in (config.output.reports, config.output.models):
-        for file in sorted((Path(folder) / config.name).rglob("*.parquet")):
+    for folder in folders:
+        for file in sorted(folder.rglob("*.parquet")):
             rows = _erase_from(file, names) if file.is_file() else 0
             if rows:
                 found.append(Erasure(file, rows))

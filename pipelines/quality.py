@@ -12,7 +12,8 @@ from pipelines.config import Governance
 BAD_ROWS = ("unreadable", "bad_date", "bad_amount")
 
 MEANING = {
-    "unreadable": "lines that are no row of the table (wrong number of fields, open quotes)",
+    "unreadable": "lines that are no row of the table (wrong number of fields, open quotes, bytes "
+    "that are no text in source.encoding)",
     "no_id": "no customer id",
     "bad_date": "a date that is missing, unreadable or outside the calendar",
     "bad_amount": "an amount that is missing, text or not finite",

@@ -136,6 +136,11 @@ def has_champion(config: Config) -> bool:
     return (root(config) / CHAMPION).is_file()
 
 
+def used_as_of(config: Config) -> dt.date | None:
+    """Last day known to the version in use; None where there is none."""
+    return dt.date.fromisoformat(champion(config)[:10]) if has_champion(config) else None
+
+
 def champion(config: Config) -> str:
     """Version in use.
 

@@ -112,13 +112,18 @@ def replay(
 def train_job(
     config: Config, as_of: dt.date | None, progress: Progress, promote: bool = True
 ) -> Outcome:
-    """Fit, backtest and forecast; save the models and the report."""
+    """Fit, backtest and forecast; save the models and the report.
+
+    The version is put into use unless ``promote`` is off, or the one in use knows later data.
+    """
     with dataset(config, as_of, progress) as data:
         config = with_observed_margin(data, config)
         known, fitted = fit(data, config, progress)
         result, fitted = replay(data, fitted, config, progress)
         parity = check_fit(known, progress)
         folder = write_report(data, known, fitted, result, config, progress, parity)
+    used = registry.used_as_of(config)
+    earlier = used is not None and used > fitted.as_of
     with progress.step("save the models"):
         saved = registry.save(
             fitted,
@@ -132,15 +137,26 @@ def train_job(
             ),
             metrics=metric_records(result.metrics),
             data=data.account.without_rows(),
-            promote=promote,
+            promote=promote and not earlier,
+        )
+    aside = "" if promote else " (challenger, not in use)"
+    if promote and earlier:
+        aside = (
+            f" (not in use: the model in use knows data up to {used}; `clv models promote` "
+            f"{saved.version} puts this one into use)"
         )
     return Outcome(
         [
             *messages.headline(result),
-            f"model:  {saved.folder}{'' if promote else ' (challenger, not in use)'}",
+            f"model:  {saved.folder}{aside}",
             f"report: {folder / PAGE}",
         ],
-        {"model": str(saved.folder), "report": str(folder), "version": saved.version},
+        {
+            "model": str(saved.folder),
+            "report": str(folder),
+            "version": saved.version,
+            "in_use": promote and not earlier,
+        },
     )
 
 

@@ -304,6 +304,16 @@ def test_a_challenger_is_saved_and_not_used(copied):
     assert copied.clv("models", "list", "--json").json()["champion"] == "2022-09-30.1"
 
 
+@pytest.mark.slow
+def test_a_model_of_an_earlier_day_does_not_replace_the_one_in_use(copied):
+    ran = copied.clv("train", "--as-of", "2022-07-31", "--quiet")
+    assert ran.code == 0, ran.err
+    assert f"the model in use knows data up to {TRAINED_AS_OF}" in ran.out
+    listed = copied.clv("models", "list", "--json").json()
+    assert listed["champion"] == f"{TRAINED_AS_OF}.1"
+    assert "2022-07-31.1" in listed["versions"]
+
+
 # Refusals: one message, the exit code, nothing changed.
 
 

@@ -113,7 +113,8 @@ def test_scores_are_within_their_bounds(scored, customers):
     for name in ("probability_alive", "churn_probability"):
         assert table[name].between(0, 1).all()
     assert (table[["expected_purchases", "expected_spend", "expected_revenue"]] >= 0).all(axis=None)
-    assert (table["clv_low"] <= table["clv_high"]).all()
+    assert (table["clv_low"] <= table["clv"]).all()
+    assert (table["clv"] <= table["clv_high"]).all()
 
 
 def test_a_customer_is_scored_alike_alone_and_among_others(fitted, customers, grid, config, scored):

@@ -125,3 +125,11 @@ def test_a_file_that_cannot_be_read_is_not_passed_over(tmp_path):
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(DataError, match="which may hold the customer"):
         privacy.erase(settings_for(tmp_path), ["2"])
+
+
+def test_where_nothing_is_saved_nobody_is_called_gone(tmp_path):
+    with pytest.raises(DataError, match=r"nothing was searched.*where the outputs were written"):
+        privacy.erase(settings_for(tmp_path), ["2"])
+    save(tmp_path, ["1"])
+    with pytest.raises(DataError, match="an empty customer id"):
+        privacy.erase(settings_for(tmp_path), ["1", " "])

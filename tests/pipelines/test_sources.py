@@ -55,6 +55,29 @@ def test_csv_of_any_encoding_and_delimiter(tmp_path, encoding, delimiter, given,
     assert days_of(settings) == DAYS | {(name, "2022-03-01", 1.0)}
 
 
+@pytest.mark.parametrize("duplicates", ["keep", "drop"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_line_of_broken_bytes_is_set_aside_whatever_column_holds_them(
+    tmp_path, duplicates, zipped
+):
+    """Also in a column that nothing reads, and beside a row set aside for another reason."""
+    rows = [f"{n % 7},2022-01-{n % 28 + 1:02d},{n}.5,r{n},web,B\xfcro" for n in range(1, 9)]
+    content = "\n".join(["customer,day,value,receipt,channel,note", *rows]).encode("latin-1")
+    content = content.replace(b"B\xfcro", b"desk").replace(b"r5,web,desk", b"r5,web,B\xfcro")
+    content = content.replace(b"\n3,", b"\n,")
+    file = tmp_path / ("log.csv.gz" if zipped else "log.csv")
+    file.write_bytes(gzip.compress(content) if zipped else content)
+    settings = logs.config({"kind": "csv", "path": str(file)})
+    governance = settings.governance.model_copy(update={"duplicates": duplicates})
+    columns = settings.columns.model_copy(update={"channel": "channel"})
+    settings = settings.model_copy(update={"governance": governance, "columns": columns})
+    with transactions.load(settings) as data:
+        assert data.account.set_aside == {"unreadable": 1, "no_id": 1}
+        assert data.account.read == 8
+        assert data.account.examples["unreadable"][0].startswith("line 6 ")
+        assert data.account.examples["no_id"] == ["row 3 empty"]
+
+
 def test_csv_globs_and_folders_are_read_together(tmp_path):
     for number, row in enumerate(ROWS):
         (tmp_path / f"log{number}.csv").write_text(text(rows=[row]))
