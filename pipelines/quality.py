@@ -29,6 +29,14 @@ MEANING = {
 """What each reason means, in the order in which reports list them."""
 
 
+REMEDY = {
+    "unreadable": "Check [source] delimiter and encoding",
+    "bad_date": "For dates in another form set [columns] date_format, e.g. '%d/%m/%Y'",
+    "bad_amount": "For amounts such as 1.234,50 set [source] decimal = ','",
+}
+"""The key of the configuration that most often mends a reason."""
+
+
 @dataclass(frozen=True)
 class DataQualityAccount:
     """How many rows were read, kept and set aside, and what remains.
@@ -95,6 +103,7 @@ class DataQualityAccount:
                 broken.append(
                     f"{count} of {self.read} rows {label} ({count / self.read:.1%}), limit "
                     f"{limit:.1%} (governance.{key}){f'; {shown}' if shown else ''}"
+                    f"{self._remedy(reasons)}"
                 )
         refunds = self.set_aside.get("refund", 0)
         if governance.refunds == "reject" and refunds:
@@ -108,6 +117,11 @@ class DataQualityAccount:
                 f"{governance.max_stale_days} (governance.max_stale_days)"
             )
         return broken
+
+    def _remedy(self, reasons: tuple[str, ...]) -> str:
+        """Name the key that most often mends the commonest of some reasons."""
+        worst = max(reasons, key=lambda reason: self.set_aside.get(reason, 0))
+        return f". {REMEDY[worst]}" if worst in REMEDY else ""
 
     def enforce(self, governance: Governance) -> None:
         """Raise CheckFailedError if the data break a limit of the configuration."""

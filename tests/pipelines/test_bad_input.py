@@ -367,7 +367,7 @@ ROWS_OF_FILES = [
     ),
     Case(
         "amounts with a decimal comma",
-        "row 1 '5,50'",
+        ("row 1 '5,50'", "set [source] decimal = ','"),
         1,
         log=csv(*['001,2022-01-01,"5,50"'] * 9, good=0),
     ),
@@ -381,7 +381,7 @@ ROWS_OF_FILES = [
     ),
     Case(
         "years of two digits",
-        ("a date that is missing, unreadable", "'1/2/22'"),
+        ("a date that is missing, unreadable", "'1/2/22'", "set [columns] date_format"),
         1,
         log=csv(*["001,1/2/22,5"] * 9, good=0),
     ),
