@@ -24,7 +24,7 @@ from pipelines.transactions import Dataset
 
 @dataclass(frozen=True)
 class Tracked:
-    """An earlier delivered forecast and what happened in the full months since.
+    """An earlier delivered forecast and what happened in the months that have ended since.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ import pandas as pd
 
 from clvmodels import metrics
 from clvmodels.exceptions import DataError
-from clvmodels.months import month_end
+from clvmodels.months import add_months, month_end
 from pipelines import (
     backtest,
     deliver,
@@ -23,6 +23,7 @@ from pipelines import (
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
+from pipelines.report import words
 from pipelines.transactions import Dataset
 
 
@@ -41,7 +42,9 @@ def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | 
 
 
 def track(data: Dataset, origin: dt.date, path: Path) -> pd.DataFrame:
-    """Compare a delivered forecast with what happened in the full months since.
+    """Compare a delivered forecast with what happened in the months that have ended since.
+
+    Of a month that the as-of date of the forecast cuts, its forecast days only.
 
     Returns
     -------
@@ -63,15 +66,23 @@ def track(data: Dataset, origin: dt.date, path: Path) -> pd.DataFrame:
         ) from None
     period = pd.to_datetime(made["period"])
     ended = [month_end(day.date()) <= data.as_of for day in period]
-    made = made.assign(period=period, cohort=pd.to_datetime(made["cohort"]))[ended]
+    made = made.assign(period=period, cohort=pd.to_datetime(made["cohort"]))
+    end = _last_day(origin, made["period"])
+    made = made[ended]
     if made.empty:
         return made
-    until = month_end(made["period"].max().date())
+    until = min(month_end(made["period"].max().date()), end)
     actual = features.cohort_actuals(data.purchases, origin, until, cohort="month")
     actual = actual.rename(columns={q: f"actual_{q}" for q in backtest.QUANTITIES})
     made = made.drop(columns=list(actual.columns.drop(backtest.CELL)), errors="ignore")
     both = made.merge(actual, on=backtest.CELL, how="left", validate="1:1")
     return both.fillna(dict.fromkeys(actual.columns.drop(backtest.CELL), 0.0))
+
+
+def _last_day(origin: dt.date, periods: pd.Series) -> dt.date:
+    """Last day of a forecast: whole months after its origin, whichever day of a month that is."""
+    touched = periods.nunique()
+    return add_months(origin, touched if origin == month_end(origin) else touched - 1)
 
 
 def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
@@ -116,10 +127,10 @@ def tracking_lines(tracked: Tracked | None) -> list[str]:
     if tracked is None:
         return ["no earlier forecast to compare with"]
     if tracked.table.empty:
-        return [f"forecast of {tracked.origin}: no full month has ended since"]
+        return [f"forecast of {tracked.origin}: no month has ended since"]
     months = tracked.table["period"].nunique()
     return [
-        f"forecast of {tracked.origin}, {months} full month{'s' if months > 1 else ''} since: "
+        f"forecast of {tracked.origin}, {words.since(tracked.origin, months)} since: "
         f"{quantity} {score['bias']:+.1%} in total, off by {score['wape']:.1%} per cohort-month"
         for quantity, score in _scores(tracked.table).items()
     ]

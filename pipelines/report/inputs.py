@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from clvmodels import schema
+from clvmodels import months, schema
 from clvmodels.exceptions import MissingColumnError
 from pipelines.config import Config
+from pipelines.report import words
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "metrics": ("origin", "horizon_days", "level", "quantity", "model", "metric", "value"),
@@ -199,6 +200,19 @@ class ReportInputs:
     def currency(self) -> str:
         """ISO code of the currency."""
         return self.config.economics.currency
+
+    def last_day(self, origin: dt.date | None = None) -> dt.date:
+        """Last day of the forecast made at ``origin``, by default the report's own."""
+        return months.add_months(origin or self.as_of, self.config.economics.horizon_months)
+
+    def with_days(self, frame: pd.DataFrame, origin: dt.date | None = None) -> pd.DataFrame:
+        """Add ``days`` to a forecast: how much of each period it covers; None where all of all."""
+        if frame.empty:
+            return frame
+        first = (origin or self.as_of) + dt.timedelta(days=1)
+        last = self.last_day(origin)
+        said = [words.days_covered(day.date(), first, last) for day in frame["period"]]
+        return frame.assign(days=said if set(said) != {"all"} else None)
 
     def dated(self, name: str, *columns: str) -> pd.DataFrame:
         """Table ``name`` with the named columns as timestamps, safe to change."""

@@ -15,6 +15,8 @@ from pipelines.report.tables import Column, Table, plain, table
 QUANTITIES = ("revenue", "purchases")
 CHURN_METRICS = ("auc", "brier", "log_loss")
 NO_BACKTEST = "No past forecast could be tested: the log holds no as-of date with enough before it."
+DAYS = Column("days", "Days covered")
+"""Where the as-of date cuts months, how much of each is forecast; left out where it cuts none."""
 
 
 @dataclass
@@ -60,16 +62,16 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
         section.text[0] += " Intervals are sums of the cohorts' intervals, so they are cautious."
     shown = _forecast_columns(code)
     section.tables["forecast_by_month"] = table(
-        monthly,
-        [Column("period", "Month", "month"), *shown],
+        inputs.with_days(monthly),
+        [Column("period", "Month", "month"), DAYS, *shown],
         title="Forecast by calendar month",
         sheet="Forecast by month",
         note=("Low and high: 90 % interval. " if has_intervals else "")
         + "Revenue and margin are LTV, before cost to serve.",
     )
     section.tables["cohort_forecast"] = table(
-        window,
-        [Column("cohort", "Cohort", "month"), Column("period", "Month", "month"), *shown],
+        inputs.with_days(window),
+        [Column("cohort", "Cohort", "month"), Column("period", "Month", "month"), DAYS, *shown],
         title="Forecast by cohort and month",
         sheet="Cohort forecast",
         note="Cohort: month of first purchase.",
@@ -102,14 +104,15 @@ def _history_chart(inputs: ReportInputs, monthly: pd.DataFrame) -> dict[str, Any
     shared = past.index.intersection(future.index)
     future.loc[shared] = future.loc[shared].add(past[shared], axis=0)
     past = past.drop(shared)
+    ahead = inputs.config.economics.horizon_months
     total, before = float(future["revenue"].sum()), float(past.tail(len(future)).sum())
     return plain(
         {
-            "title": f"Repeat revenue by month, and the next {len(future)} months",
+            "title": f"Repeat revenue by month, and the next {ahead} months",
             "alt": (
                 f"Line chart of monthly repeat revenue in {inputs.currency}. The last "
                 f"{min(len(future), len(past))} months known sum to {words.amount(before)}; the "
-                f"{len(future)} forecast months to {words.amount(total)}."
+                f"{len(future)} calendar months shown after them to {words.amount(total)}."
             ),
             "unit": inputs.currency,
             "history": {"period": list(past.index), "revenue": past.to_numpy()},

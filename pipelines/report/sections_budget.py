@@ -10,7 +10,7 @@ from clvmodels import metrics
 from pipelines import effects
 from pipelines.report import words
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.sections import Section, money
+from pipelines.report.sections import DAYS, Section, money
 from pipelines.report.tables import Column, Table, plain, table
 
 MONTHS_BACK = 12
@@ -28,7 +28,8 @@ def budget(inputs: ReportInputs) -> Section:
         )
         return section
     code = inputs.currency
-    section.text = [_sums(months, code), *_rests_on(months, inputs)]
+    months = inputs.with_days(months)
+    section.text = [_sums(months, inputs), *_rests_on(months, inputs)]
     section.tables["budget_by_month"] = _by_month(months, code)
     section.tables["new_cohorts"] = _new_cohorts(inputs)
     section.workbook_only = ("new_cohorts",)
@@ -40,7 +41,8 @@ def budget(inputs: ReportInputs) -> Section:
     return section
 
 
-def _sums(months: pd.DataFrame, code: str) -> str:
+def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
+    code, ahead = inputs.currency, inputs.config.economics.horizon_months
     known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
     if not months["new_customers"].any():
         stopped = set(months["basis"]) == {"stopped"}
@@ -51,11 +53,12 @@ def _sums(months: pd.DataFrame, code: str) -> str:
         )
         return (
             f"No customers still to come are forecast: {why}. The company's revenue of the next "
-            f"{len(months)} months is that of known customers, {words.amount(known, code)}."
+            f"{ahead} months is that of known customers, {words.amount(known, code)}."
         )
     share = new / (known + new) if known + new > 0 else float("nan")
     return (
-        f"Over the next {len(months)} calendar months the company's revenue is forecast at "
+        f"Over the next {ahead} months, to {words.day(inputs.last_day())}, the company's revenue "
+        "is forecast at "
         f"{words.amount(known + new, code)}: {words.amount(known, code)} from known customers and "
         f"{words.amount(new, code)} ({words.percent(share)}) from "
         f"{words.amount(round(float(months['new_customers'].sum())))} customers still to come, "
@@ -72,7 +75,8 @@ def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
     if planned.any():
         out.append(
             f"How many customers will come is planned for {int(planned.sum())} of {len(months)} "
-            "months ([plan]); the plan is taken as given."
+            "calendar months, in the file that the configuration names as [plan]; the plan is "
+            "taken as given."
         )
     stopped = months["basis"] == "stopped"
     if stopped.any():
@@ -86,8 +90,8 @@ def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
             f"{other} on at the level of the last year, recent months counting more, with the "
             "season learned from the log; where the log starts mid-life, falling as it grows "
             "older, since some of its new customers are old ones seen for the first time. A "
-            "change of acquisition (budget, channels, price) is not foreseen: give the planned "
-            "number by month under [plan]."
+            "change of acquisition (budget, channels, price) is not foreseen: to tell the "
+            "forecast, give the planned number by month (docs/data.md)."
         )
     out.append(
         "How they will buy is what earlier cohorts did at the same age and season, at the level of "
@@ -107,6 +111,7 @@ def _by_month(months: pd.DataFrame, code: str) -> Table:
         months,
         [
             Column("period", "Month", "month"),
+            DAYS,
             Column("company_revenue", money("Company revenue", code), "currency"),
             Column("known_revenue", money("Known customers", code), "currency"),
             Column("known_revenue_low", "Known, low", "currency"),
@@ -126,10 +131,11 @@ def _by_month(months: pd.DataFrame, code: str) -> Table:
 def _new_cohorts(inputs: ReportInputs) -> Table:
     code = inputs.currency
     return table(
-        inputs.dated("new_cohorts", "cohort", "period"),
+        inputs.with_days(inputs.dated("new_cohorts", "cohort", "period")),
         [
             Column("cohort", "Cohort", "month"),
             Column("period", "Month", "month"),
+            DAYS,
             Column("customers", "New customers", "number"),
             Column("first_purchases", "First purchases", "number"),
             Column("first_revenue", money("Revenue of first purchases", code), "currency"),

@@ -8,7 +8,7 @@ from clvmodels import metrics
 from clvmodels.rolling import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
 from pipelines.report import words
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.sections import QUANTITIES, Section, money
+from pipelines.report.sections import DAYS, QUANTITIES, Section, money
 from pipelines.report.tables import Column, Table, table
 
 
@@ -24,7 +24,7 @@ def tracking(inputs: ReportInputs) -> Section:
         return section
     origin = words.day(inputs.tracked_from)
     if made.empty:
-        section.missing = f"No full month has ended since the forecast of {origin}."
+        section.missing = f"No month has ended since the forecast of {origin}."
         return section
     columns = [*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]
     months = made.groupby("period", as_index=False)[columns].sum()
@@ -35,12 +35,13 @@ def tracking(inputs: ReportInputs) -> Section:
             f"{quantity.capitalize()}: the forecast of {origin} was "
             f"{words.percent(abs(metrics.bias(actual, forecast)))} too "
             f"{'high' if metrics.bias(actual, forecast) > 0 else 'low'} in total over "
-            f"{len(months)} full month{'s' if len(months) > 1 else ''}, and off by "
+            f"{words.since(inputs.tracked_from, len(months))}, and off by "
             f"{words.percent(metrics.wape(actual, forecast))} per cohort-month."
         )
     code = inputs.currency
     shown = [
         Column("period", "Month", "month"),
+        DAYS,
         Column("purchases", "Purchases, forecast", "integer"),
         Column("actual_purchases", "Purchases, actual", "integer"),
         Column("purchases_error", "Error", "percent"),
@@ -49,14 +50,14 @@ def tracking(inputs: ReportInputs) -> Section:
         Column("revenue_error", "Error", "percent"),
     ]
     section.tables["tracking_months"] = table(
-        months,
+        inputs.with_days(months, inputs.tracked_from),
         shown,
         title=f"The forecast of {origin} and what happened",
         sheet="Tracking",
-        note="Customers known at that date; full months only.",
+        note="Customers known at that date, who bought after it; months that have ended.",
     )
     section.tables["tracking_cells"] = table(
-        made,
+        inputs.with_days(made, inputs.tracked_from),
         [Column("cohort", "Cohort", "month"), *(c for c in shown if not c.key.endswith("error"))],
         title=f"The forecast of {origin} by cohort",
         sheet="Tracking by cohort",

@@ -18,8 +18,8 @@ Kind = Literal[
 
 Table = dict[str, Any]
 
-OPTIONAL = ("_low", "_high", "coverage_90")
-"""Endings of columns that are left out where nothing has an interval."""
+OPTIONAL = ("_low", "_high", "coverage_90", "days")
+"""Endings of columns that are left out where they say nothing: no interval, no month cut in two."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+from clvmodels import months
+
 MODELS: dict[str, tuple[str, str]] = {
     "clv": (
         "This forecast",
@@ -188,6 +190,30 @@ def month(value: dt.date | str) -> str:
     """1998-06-01 as 'Jun 1998'."""
     date = dt.date.fromisoformat(value) if isinstance(value, str) else value
     return f"{MONTHS[date.month - 1][:3]} {date.year}"
+
+
+def ordinal(number: int) -> str:
+    """21 as '21st'."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if 10 < number % 100 < 14 else ending}"
+
+
+def days_covered(period: dt.date, first: dt.date, last: dt.date) -> str:
+    """Days of the month that lie in first to last: 'all', 'from the 21st' or 'to the 20th'."""
+    start = f"from the {ordinal(first.day)}" if first > period.replace(day=1) else ""
+    end = f"to the {ordinal(last.day)}" if last < months.month_end(period) else ""
+    return " ".join(filter(None, (start, end))) or "all"
+
+
+def since(origin: dt.date, ended: int) -> str:
+    """Say how far a forecast has come: '2 full months', or with the rest of the origin's month."""
+    whole = ended
+    if origin != months.month_end(origin):
+        whole -= 1
+    parts = [] if whole == ended else [f"the rest of {month(origin)}"]
+    if whole:
+        parts.append(f"{whole} full month{'s' if whole > 1 else ''}")
+    return listed(parts)
 
 
 def quarter(value: dt.date | str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from shop import TRAINED_AS_OF, dataset_of
 
-from clvmodels.months import month_end
+from clvmodels import months
 from pipelines import deliver, refresh
 
 
@@ -43,10 +43,12 @@ def test_tracking_is_recomputed_from_the_raw_log(log, config, tmp_path, forecast
         # the log may end before its as-of date: what is known is known up to as_of
         object.__setattr__(data, "as_of", as_of)
         tracked = refresh.track(data, origin, path)
-    months = sorted({p for p in pd.to_datetime(made["period"]) if month_end(p.date()) <= as_of})
-    assert sorted(tracked["period"].unique()) == months
-    assert len(tracked) == len(months) * made["cohort"].nunique()
-    cells = happened(known, origin, month_end(months[-1].date()))
+    ended = sorted(
+        {p for p in pd.to_datetime(made["period"]) if months.month_end(p.date()) <= as_of}
+    )
+    assert sorted(tracked["period"].unique()) == ended
+    assert len(tracked) == len(ended) * made["cohort"].nunique()
+    cells = happened(known, origin, months.month_end(ended[-1].date()))
     keyed = made.assign(
         cohort=pd.to_datetime(made["cohort"]), period=pd.to_datetime(made["period"])
     )
@@ -63,6 +65,13 @@ def test_tracking_is_recomputed_from_the_raw_log(log, config, tmp_path, forecast
         missed = sum(abs(tracked[quantity] - tracked[f"actual_{quantity}"]))
         assert scores["wape"] == pytest.approx(missed / actual)
         assert scores["bias"] == pytest.approx((made_sum - actual) / actual)
+
+
+@pytest.mark.parametrize("origin", [dt.date(2022, 4, 30), dt.date(2022, 4, 20)])
+def test_the_last_day_of_a_forecast_is_read_from_its_months(origin):
+    end = months.add_months(origin, 6)
+    grid = months.month_grid(origin, end)
+    assert refresh._last_day(origin, pd.Series([*grid.periods, *grid.periods])) == end
 
 
 def test_before_a_month_has_ended_there_is_nothing_to_compare(log, config, tmp_path, forecast_of):

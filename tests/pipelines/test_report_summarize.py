@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import json
 
 import numpy as np
@@ -416,6 +418,40 @@ def test_every_model_of_the_backtest_has_a_label_and_a_line():
 )
 def test_model_names(kind, said):
     assert words.model_name(kind) == said
+
+
+@pytest.mark.parametrize(
+    ("origin", "ended", "said"),
+    [
+        ("2024-04-30", 2, "2 full months"),
+        ("2024-02-29", 1, "1 full month"),
+        ("2024-04-20", 1, "the rest of Apr 2024"),
+        ("2024-04-20", 3, "the rest of Apr 2024 and 2 full months"),
+    ],
+)
+def test_how_far_a_forecast_has_come(origin, ended, said):
+    assert words.since(dt.date.fromisoformat(origin), ended) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd"), (30, "30th")],
+)
+def test_ordinals(number, said):
+    assert words.ordinal(number) == said
+
+
+def test_months_that_as_of_cuts_are_marked(inputs, summary):
+    for name in ("forecast_by_month", "cohort_forecast", "budget_by_month", "new_cohorts"):
+        assert "days" not in {c["key"] for c in summary["tables"][name]["columns"]}
+    cut = summarize(dataclasses.replace(inputs, as_of=dt.date(2025, 1, 20)))
+    months = {row["period"]: row["days"] for row in rows(cut, "forecast_by_month")}
+    assert months["2025-01-01"] == "from the 21st"
+    assert months["2025-02-01"] == "all"
+    assert "next 12 months, to 20 January 2026" in " ".join(section(cut, "budget")["text"])
+    assert cut["charts"]["headline_forecast"]["title"].endswith("the next 12 months")
+    until = dt.date(2025, 12, 20)
+    assert words.days_covered(dt.date(2025, 12, 1), AS_OF, until) == "to the 20th"
 
 
 @pytest.mark.parametrize(
