@@ -48,19 +48,22 @@ def unit_economics(
             "ARPU",
             arpu,
             f"{money} a month",
-            f"repeat revenue per known customer, last {len(recent)} months",
+            "average revenue per user: repeat revenue per known customer, last "
+            f"{len(recent)} months",
         ),
         (
             "Churn",
-            churn,
-            "a month",
-            "fall of purchases per customer from month to month, cohorts followed",
+            100 * churn,
+            "% a month",
+            "fall of purchases per customer from one month to the next, cohorts followed; not the "
+            "churn probability of a customer",
         ),
         (
             "Historical LTV, gross margin",
             historical_ltv(arpu, economics.margin, churn) if 0 < churn <= 1 else None,
             money,
-            "ARPU x gross margin / churn; empty: purchases did not fall, so it has no end",
+            "ARPU x gross margin / churn: repeat purchases for ever, without the first one; "
+            "empty: purchases did not fall, so it has no end",
         ),
         (
             "CLV",
@@ -110,7 +113,8 @@ def _against_cost(cohort_months: pd.DataFrame, cost: float, config: Config) -> l
             "LTV to date, gross margin",
             float(margin[age]),
             money,
-            f"per customer at {age} months, of the cohorts that have come so far",
+            f"per customer at {age} months, first purchase included, of the cohorts that have "
+            "come so far",
         ),
         (
             "LTV / CAC",

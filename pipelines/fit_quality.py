@@ -36,12 +36,17 @@ def tables(fitted: Fitted, known: TrainingData) -> dict[str, pd.DataFrame]:
     }
 
 
-def conditional(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Holdout purchases by history, of the backtest's longest horizon, as the report names them."""
+def conditional(table: pd.DataFrame, origin: pd.Timestamp | None = None) -> dict[str, pd.DataFrame]:
+    """Holdout purchases by history, as the report names them.
+
+    Of ``origin``; of the backtest's longest horizon where it is None or was not compared.
+    """
     if table.empty:
         return {}
-    longest = table[table["horizon_days"] == table["horizon_days"].max()]
-    return {f"conditional_{by}": part for by, part in longest.groupby("by")}
+    shown = table[table["origin"] == origin]
+    if shown.empty:
+        shown = table[table["horizon_days"] == table["horizon_days"].max()]
+    return {f"conditional_{by}": part for by, part in shown.groupby("by")}
 
 
 def _tracking(fitted: Fitted, known: TrainingData) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from pipelines.budget import NewCustomers
 from pipelines.config import Config
 from pipelines.deliver import Delivered
 from pipelines.economics import unit_economics
-from pipelines.report import ReportInputs
+from pipelines.report import ReportInputs, accuracy
 from pipelines.train import Fitted
 from pipelines.training_data import TrainingData
 from pipelines.transactions import Dataset
@@ -71,7 +71,10 @@ def gather(
         segments=made.segments,
         alive_matrix=alive_matrix(fitted, known.summary),
         frequency_histogram=fit_quality.frequency_histogram(fitted, known),
-        diagnostics=fit_quality.tables(fitted, known) | fit_quality.conditional(result.conditional),
+        diagnostics=fit_quality.tables(fitted, known)
+        | fit_quality.conditional(
+            result.conditional, accuracy.most_like(result.cells, config.economics.horizon_months)
+        ),
         model=model_facts(fitted, parity),
         months=made.months,
         totals=made.totals,

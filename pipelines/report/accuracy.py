@@ -21,6 +21,14 @@ def longest_horizon(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["horizon_days"] == longest]
 
 
+def most_like(cells: pd.DataFrame, months: int) -> pd.Timestamp | None:
+    """The origin most like today's: the latest that reaches ``months`` ahead, else the longest."""
+    if cells.empty:
+        return None
+    reach = longest_horizon(cells).groupby("origin")["period"].nunique()
+    return pd.Timestamp(max(reach.index, key=lambda origin: (min(reach[origin], months), origin)))
+
+
 def pooled(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]:
     """Errors of one model over all origins' cells.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from clvmodels import months, schema
 from clvmodels.exceptions import MissingColumnError
 from pipelines.config import Config
-from pipelines.report import words
+from pipelines.report import accuracy, words
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "metrics": ("origin", "horizon_days", "level", "quantity", "model", "metric", "value"),
@@ -200,6 +200,11 @@ class ReportInputs:
     def currency(self) -> str:
         """ISO code of the currency."""
         return self.config.economics.currency
+
+    def origin_like_today(self) -> pd.Timestamp | None:
+        """Origin of the past forecast most like today's, None without any."""
+        cells = self.dated("cells", "origin", "period")
+        return accuracy.most_like(cells, self.config.economics.horizon_months)
 
     def last_day(self, origin: dt.date | None = None) -> dt.date:
         """Last day of the forecast made at ``origin``, by default the report's own."""

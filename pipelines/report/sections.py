@@ -182,8 +182,9 @@ def by_month(inputs: ReportInputs) -> Section:
             }
         )
     tested = section.charts["forecast_by_month_revenue"]["panels"]
-    alike = most_like(tested, inputs.config.economics.horizon_months)
-    origin = words.day(alike["origin"])
+    chosen = plain(inputs.origin_like_today())
+    alike = next(panel for panel in tested if panel["origin"] == chosen)
+    origin = words.day(chosen)
     section.charts["headline_backtest"] = {
         "title": f"Tested: the forecast of {origin}",
         "alt": f"Line chart of monthly revenue in {inputs.currency} after {origin}: what was "
@@ -194,11 +195,6 @@ def by_month(inputs: ReportInputs) -> Section:
     section.workbook_only = tuple(section.tables)
     section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in QUANTITIES}
     return section
-
-
-def most_like(panels: list[dict[str, Any]], months: int) -> dict[str, Any]:
-    """The past forecast most like today's: the latest that reaches as far, else the longest."""
-    return max(panels, key=lambda panel: (min(len(panel["period"]), months), panel["origin"]))
 
 
 def _totals(cells: pd.DataFrame, quantity: str, inputs: ReportInputs) -> Table:

@@ -75,11 +75,21 @@ def unit_economics(inputs: ReportInputs) -> Section:
         return section
     section.text = [
         "LTV is revenue or gross margin before the cost to serve; CLV is discounted margin net of "
-        "it. The historical formula assumes that ARPU and churn stay as they were, for ever."
+        "it. The historical formula assumes that ARPU and churn stay as they were, for ever.",
+        "Churn in this table is the monthly fall of purchases per customer. The churn probability "
+        "of the customer tables is another thing: the chance of no purchase in the next "
+        f"{inputs.config.train.churn_horizon_days} days, which is high wherever people buy "
+        "seldom.",
     ]
     if inputs.config.economics.acquisition_cost is None:
         section.text.append(
             "Set acquisition_cost under [economics] to see LTV against CAC and the payback."
+        )
+    else:
+        section.text.append(
+            "Historical LTV may be below LTV to date, though it has no end: it leaves out the "
+            "first purchase, often the largest part of what a customer ever brings, and takes the "
+            "ARPU of all customers known, most of them past their first months."
         )
     section.tables["unit_economics"] = table(
         facts,

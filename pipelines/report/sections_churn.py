@@ -35,6 +35,7 @@ def churn(inputs: ReportInputs) -> Section:
         wide = scores.pivot_table(index=["origin", "model"], columns="metric", values="value")
         wide = wide.reset_index()
         wide["label"] = [words.model_label(m) for m in wide["model"]]
+        section.text += _closer(wide)
         section.tables["churn_scores"] = table(
             wide,
             [
@@ -62,6 +63,24 @@ def churn(inputs: ReportInputs) -> Section:
     section.charts["churn_reliability"] = _reliability_chart(curve)
     section.text += _importance(inputs, section)
     return section
+
+
+def _closer(scores: pd.DataFrame) -> list[str]:
+    """At how many past dates the classifier was closer than each other model, in words."""
+    if "brier" not in scores:
+        return []
+    brier = scores.pivot_table(index="origin", columns="model", values="brier")
+    said = []
+    for other in brier.columns.drop("churn", errors="ignore") if "churn" in brier else ():
+        both = brier[["churn", other]].dropna()
+        if len(both):
+            closer = int((both["churn"] < both[other]).sum())
+            said.append(
+                f"By the Brier score the classifier was closer to what happened than the purchase "
+                f"model's own probability ({words.model_label(str(other))}) at {closer} of "
+                f"{len(both)} past date{'s' if len(both) > 1 else ''}."
+            )
+    return said
 
 
 def _reliability_chart(curve: pd.DataFrame) -> dict[str, Any]:

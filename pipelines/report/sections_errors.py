@@ -261,8 +261,10 @@ def calibration(inputs: ReportInputs) -> Section:
     section.workbook_only = ("deciles",)
     model = ordered_models(deciles["model"].unique())[0]
     latest = deciles[deciles["model"] == model]
-    origin = latest["origin"].min()
-    latest = latest[latest["origin"] == origin].sort_values("decile")
+    alike = inputs.origin_like_today()
+    if alike is None or not (latest["origin"] == alike).any():
+        alike = pd.Timestamp(latest["origin"].min())
+    latest = latest[latest["origin"] == alike].sort_values("decile")
     panels = []
     for quantity, part in latest.groupby("quantity", sort=False):
         unit = inputs.currency if quantity == "revenue" else "purchases"
@@ -278,7 +280,7 @@ def calibration(inputs: ReportInputs) -> Section:
     top = panels[0]
     section.charts["calibration_deciles"] = plain(
         {
-            "title": f"Calibration by tenth of customers, origin {words.day(origin.date())}",
+            "title": f"Calibration by tenth of customers, origin {words.day(alike.date())}",
             "alt": f"Paired bars by tenth of customers. In the best tenth, {top['unit']}: forecast "
             f"{words.amount(top['forecast'][-1])}, actual {words.amount(top['actual'][-1])}.",
             "panels": panels,

@@ -101,6 +101,9 @@ def _tracking(name: str, frame: pd.DataFrame, section: Section, inputs: ReportIn
 
 def _conditional(name: str, frame: pd.DataFrame, section: Section, inputs: ReportInputs) -> None:
     by = name.removeprefix("conditional_")
+    since = " in a past holdout"
+    if "origin" in frame:
+        since = f" after {words.day(pd.Timestamp(frame['origin'].iloc[0]).date())}"
     heading = {"frequency": "Repeat purchases before", "recency": "Recency before (days)"}[by]
     section.tables[name] = table(
         frame,
@@ -110,20 +113,20 @@ def _conditional(name: str, frame: pd.DataFrame, section: Section, inputs: Repor
             Column("actual", "Purchases after, actual", "ratio"),
             Column("expected", "Purchases after, expected", "ratio"),
         ],
-        title=f"Purchases per customer in a past holdout, by {by}",
+        title=f"Purchases per customer{since}, by {by}",
         sheet=f"Holdout by {by}",
     )
     section.workbook_only += (name,)
     first = frame.iloc[0]
     section.charts[name] = plain(
         {
-            "title": f"Holdout purchases per customer, by {by} before it",
+            "title": f"Purchases per customer{since}, by {by} before",
             "alt": f"Paired bars by {by}. Group {first['group']}: actual "
             f"{first['actual']:.2f}, expected {first['expected']:.2f} purchases per customer.",
-            "names": [str(value) for value in frame["group"]],
+            "names": [f"{row.group}\n({row.customers:,})" for row in frame.itertuples()],
             "observed": list(frame["actual"]),
             "expected": list(frame["expected"]),
-            "x": heading.lower(),
+            "x": f"{heading.lower()}; in brackets, customers",
             "y": "purchases per customer",
         }
     )

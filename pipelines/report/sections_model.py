@@ -93,6 +93,7 @@ def data_account(inputs: ReportInputs) -> Section:
         {"item": "rows kept", "count": kept},
         {"item": "purchases (customer and day)", "count": account.get("purchases")},
         {"item": "customers", "count": account.get("customers")},
+        {"item": f"revenue ({inputs.currency})", "count": account.get("revenue")},
     ]
     frame = pd.DataFrame([row for row in rows if row["count"] is not None])
     of_rows = frame["item"].str.contains("rows|set aside")

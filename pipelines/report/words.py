@@ -90,10 +90,31 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "The range that should hold the actual nine times out of ten. How often it did is "
         "measured in the backtest.",
     ),
+    ("ARPU", "Average revenue per user: repeat revenue per known customer and month."),
+    (
+        "AUC",
+        "Chance that a customer who churned had been given a higher churn probability than one "
+        "who stayed: 0.5 is a coin, 1 the perfect order.",
+    ),
     ("Backtest", "A forecast made from old data only, compared with what then happened."),
     (
         "Bias",
         "(Sum of forecast - sum of actual) / sum of actual. Above zero: too high in total.",
+    ),
+    (
+        "Brier score",
+        "Mean squared distance between a probability and what happened (1 or 0): 0 is perfect, "
+        "lower is better.",
+    ),
+    ("CAC", "Customer acquisition cost: what winning one customer costs, as configured."),
+    (
+        "Churn, a month",
+        "In unit economics: fall of purchases per customer from one month to the next.",
+    ),
+    (
+        "Churn probability",
+        "Of one customer: chance of no purchase in the churn horizon, which is set in the "
+        "configuration. Whoever buys seldom may be likely to skip it without having left.",
     ),
     (
         "Cohort",

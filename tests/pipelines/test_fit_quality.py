@@ -86,6 +86,7 @@ def test_histogram_counts_everyone(fitted, known):
 def test_holdout_of_the_longest_horizon_is_shown():
     table = pd.DataFrame(
         {
+            "origin": pd.to_datetime(["2023-09-30", "2022-12-31", "2022-12-31"]),
             "horizon_days": [90, 365, 365],
             "by": ["frequency", "frequency", "recency"],
             "group": ["0", "0", "none"],
@@ -98,3 +99,6 @@ def test_holdout_of_the_longest_horizon_is_shown():
     assert set(found) == {"conditional_frequency", "conditional_recency"}
     assert found["conditional_frequency"]["customers"].tolist() == [8]
     assert fit_quality.conditional(table.head(0)) == {}
+    latest = table["origin"].max()
+    for part in fit_quality.conditional(table, latest).values():
+        assert set(part["origin"]) == {latest}

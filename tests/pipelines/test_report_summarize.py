@@ -14,7 +14,6 @@ from report_example import AS_OF, ORIGINS, config, example_inputs
 from clvmodels.exceptions import MissingColumnError
 from pipelines.candidates import CANDIDATES
 from pipelines.report import ReportInputs, accuracy, summarize, words
-from pipelines.report.sections import most_like
 from pipelines.report.tables import plain, records
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -252,6 +251,11 @@ def test_data_account_names_reasons_in_words(summary):
     assert account["rows read"]["count"] == 30_000
     assert account["set aside: no customer id"]["share"] == pytest.approx(700 / 30_000)
     assert account["customers"]["share"] is None
+    assert account["revenue (GBP)"] == {
+        "item": "revenue (GBP)",
+        "count": 663_524.0,
+        "share": None,
+    }
     assert not any("bad date" in item or "unreadable" in item for item in account)
 
 
@@ -289,13 +293,20 @@ def test_an_empty_table_is_explained(field, identity):
 
 
 def test_the_first_screen_shows_the_past_forecast_most_like_todays():
-    long, enough, late = (
-        {"origin": origin, "period": list(range(months))}
-        for origin, months in (("2020-05-31", 30), ("2021-05-31", 14), ("2022-05-31", 6))
+    reach = {"2020-05-31": 30, "2021-05-31": 14, "2022-05-31": 6}
+    cells = pd.DataFrame(
+        [(pd.Timestamp(o), 30 * n, month) for o, n in reach.items() for month in range(n)],
+        columns=["origin", "horizon_days", "period"],
     )
-    assert most_like([long, enough, late], months=12) is enough
-    assert most_like([long, enough, late], months=24) is long
-    assert most_like([long, enough, late], months=6) is late
+    for months, origin in ((12, "2021-05-31"), (24, "2020-05-31"), (6, "2022-05-31")):
+        assert accuracy.most_like(cells, months) == pd.Timestamp(origin)
+    assert accuracy.most_like(cells.head(0), 12) is None
+
+
+def test_pictures_of_a_past_forecast_show_the_same_one(inputs, summary):
+    origin = words.day(inputs.origin_like_today().date())
+    for name in ("headline_backtest", "calibration_deciles"):
+        assert origin in summary["charts"][name]["title"]
 
 
 def test_without_a_backtest_the_first_screen_says_so():
@@ -320,6 +331,16 @@ def test_a_missing_churn_model_says_why():
         summarize(example_inputs(churn_reliability=pd.DataFrame(), model=model)), "churn"
     )
     assert "needs more history" in part["missing"]
+
+
+@pytest.mark.parametrize(("shift", "closer"), [(-0.01, 4), (0.01, 0)])
+def test_the_classifier_is_told_when_it_loses(inputs, shift, closer):
+    brier = inputs.metrics["metric"] == "brier"
+    own = inputs.metrics.loc[brier & (inputs.metrics["model"] == "bgnbd"), "value"].iloc[0]
+    scores = inputs.metrics.copy()
+    scores.loc[brier & (scores["model"] == "churn"), "value"] = own + shift
+    said = " ".join(section(summarize(example_inputs(metrics=scores)), "churn")["text"])
+    assert f"(BG/NBD alone) at {closer} of 4 past dates." in said
 
 
 def test_tables_and_charts_are_all_placed_once(summary):

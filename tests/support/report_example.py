@@ -292,6 +292,7 @@ def example_inputs(**changes: object) -> ReportInputs:
             "set_aside": {"no_id": 700, "duplicate": 300, "bad_date": 0},
             "customers": int(history["first_purchases"].sum()),
             "purchases": 21_404,
+            "revenue": 663_524.0,
             "first_date": "2023-01-01",
             "last_date": "2024-12-31",
         },
