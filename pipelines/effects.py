@@ -62,7 +62,9 @@ def _row(found: dict[str, object]) -> dict[str, object]:
         driver, change, step = logged[1], "+10 %", math.log(1.1)
     elif found["key"] == "cohort":
         step = _round_step(sd)
-        driver, change = f"of customers with {name}", f"+{100 * step:.10g} percentage points"
+        dimension, value = name.split(" = ", 1)
+        driver = f"of customers whose {dimension.replace('_', ' ')} is {value}"
+        change = f"+{100 * step:.10g} percentage points"
     else:
         step = _round_step(sd)
         driver, change = name, f"+{step:,.10g}"

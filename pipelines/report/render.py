@@ -138,6 +138,8 @@ def _write_contents(book: Any, summary: Mapping[str, Any], formats: dict[str, An
         (total["label"], " ".join(filter(None, (total["text"], total["interval_text"]))))
         for total in headline["forecast"]["totals"]
     ]
+    if headline.get("company"):
+        lines.append(("Company revenue", f"{headline['company']}."))
     lines += [("How far to trust it", sentence) for sentence in headline["sentences"]]
     lines += [
         (section["title"], section["missing"])

@@ -24,7 +24,8 @@ def budget(inputs: ReportInputs) -> Section:
     months = inputs.dated("budget", "period")
     if months.empty:
         section.missing = (
-            "[train] cohort_level is off, so nothing says how customers still to come would buy."
+            "The cohort forecast is switched off ([train] cohort_level), so nothing says how "
+            "customers still to come would buy."
         )
         return section
     code = inputs.currency
@@ -255,8 +256,8 @@ def drivers(inputs: ReportInputs) -> Section:
     found = inputs.effects
     if found.empty:
         section.missing = (
-            "[covariates] names none. Give marketing spend or prices by month, or dimensions whose "
-            "mix tells cohorts apart (docs/data.md)."
+            "None were given. Name under [covariates] marketing spend or prices by month, or "
+            "dimensions whose mix tells cohorts apart (docs/data.md)."
         )
         return section
     if found["used"].any():

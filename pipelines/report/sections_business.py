@@ -109,7 +109,10 @@ def cohort_level(inputs: ReportInputs) -> Section:
     """What the cohort forecast rests on, and how customers were carried to it."""
     section = Section("cohort_level", "Season, trend and cohorts")
     if inputs.corrections.empty:
-        section.missing = "[train] cohort_level is off: customers are summed as they are."
+        section.missing = (
+            "The cohort forecast is switched off ([train] cohort_level): customers are summed as "
+            "they are."
+        )
         return section
     corrections = inputs.dated("corrections", "cohort")
     section.text = [

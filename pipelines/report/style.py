@@ -36,6 +36,8 @@ SEQUENTIAL: Colormap = colormaps["viridis"]
 NO_VALUE = "#c5cbd3"
 
 WIDTH = 6.6
+HEADROOM = 0.06
+"""Of the height of a chart, left free above its highest value."""
 DPI = 150
 
 
@@ -86,7 +88,8 @@ def label(ax: Axes, x: str = "", y: str = "") -> None:
 
 def thousands(ax: Axes) -> None:
     """Thousands separators on the value axis, which starts at zero (call when all is drawn)."""
-    ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+    bottom, top = min(0, ax.get_ylim()[0]), ax.get_ylim()[1]
+    ax.set_ylim(bottom, top + HEADROOM * (top - bottom))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 

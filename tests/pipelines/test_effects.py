@@ -58,7 +58,7 @@ def test_a_plain_driver_is_told_for_a_round_change_that_the_log_has_seen(sd, cha
 def test_a_share_is_told_in_percentage_points():
     (row,) = effects.table(fitted(name="channel = web", key="cohort", sd=0.04)).to_dict("records")
     assert row["change"] == "+5 percentage points"
-    assert row["driver"] == "of customers with channel = web"
+    assert row["driver"] == "of customers whose channel is web"
     assert row["effect"] == pytest.approx(np.expm1(0.125 * 0.05))
 
 

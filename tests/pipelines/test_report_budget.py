@@ -47,7 +47,7 @@ def test_the_words_say_the_sums_and_what_they_rest_on(inputs, summary):
     known, new = inputs.budget["known_revenue"].sum(), inputs.budget["new_revenue"].sum()
     assert f"GBP {known + new:,.0f}: GBP {known:,.0f} from known customers" in said
     assert f"({new / (known + new):.0%}".replace("%", " %") in said
-    assert "planned for 6 of 12 months" in said
+    assert "planned for 6 of 12 calendar months" in said
     assert "The other months go on at the level of the last year" in said
     assert "Intervals are given for known customers only" in said
 

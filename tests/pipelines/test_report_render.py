@@ -86,7 +86,9 @@ def test_headings_and_tables_can_be_read_aloud(page):
     outline = Outline(page)
     assert len(outline.all("h1")) == 1
     assert outline.all("html")[0]["lang"] == "en"
-    assert len(outline.all("caption")) == len(outline.all("table"))
+    captions = [attrs for attrs in outline.all("p") if attrs.get("class") == "caption"]
+    assert len(captions) == len(outline.all("table"))
+    assert all(attrs["aria-label"] for attrs in outline.all("table"))
     assert {attrs["scope"] for attrs in outline.all("th")} == {"col", "row"}
     identities = [attrs["id"] for _, attrs in outline.tags if "id" in attrs]
     assert len(set(identities)) == len(identities)
@@ -152,6 +154,7 @@ def test_workbook_has_one_sheet_a_table_after_the_contents(summary, book):
     listed = {cell.value for cell in book["Read me"]["A"]}
     assert set(book.sheetnames[1:]) <= listed
     assert "GBP" in " ".join(str(cell.value) for cell in book["Read me"]["B"])
+    assert "Company revenue" in listed
 
 
 def test_workbook_holds_every_value(summary, book):
