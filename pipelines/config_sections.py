@@ -229,8 +229,8 @@ class Backtest(Section):
 class Output(Section):
     """Where results go."""
 
-    models: str = "models"
-    reports: str = "reports"
+    models: str = Field("models", description="folder, relative to where clv runs")
+    reports: str = Field("reports", description="folder, relative to where clv runs")
 
 
 def nearest(given: str, valid: Iterable[str]) -> str:

@@ -21,8 +21,8 @@ def headline(result: BacktestResult) -> list[str]:
     for quantity in QUANTITIES:
         own, reference = (accuracy.pooled(cells, m, quantity) for m in ("clv", "lifetimes"))
         lines.append(
-            f"{quantity}: off by {own['wape']:.1%} per cohort-month on average over "
-            f"{own['origins']} past forecasts, {own['bias']:+.1%} in total "
+            f"{quantity}: off by {own['wape']:.1%} per cohort-month over all "
+            f"{own['origins']} past forecasts together, {own['bias']:+.1%} in total "
             f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
         )
     part = result.samples[result.samples["sampled"] < result.samples["customers"]]
