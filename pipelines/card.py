@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from clvmodels.cohort_evidence import covariates_in_use
 from pipelines import effects
 from pipelines.config import Config
 from pipelines.train import Fitted
@@ -115,10 +116,16 @@ def _cohorts(fitted: Fitted) -> str:
     )
     if evidence["candidates"]:
         tried = pd.DataFrame(evidence["candidates"]).T.rename_axis("variant").reset_index()
-        text += (
-            f"\n\nVariants on earlier origins of this log; in use: {evidence['chosen']}.\n\n"
-            f"{_table(tried, digits=3)}"
-        )
+        driven = tried["variant"].str.contains("covariates")
+        for what, rows, used in (
+            ("Parts", tried[~driven], evidence["chosen"]),
+            ("Covariates", tried[driven], covariates_in_use(fitted.cohorts.options_)),
+        ):
+            if len(rows):
+                text += (
+                    f"\n\n{what}, tried on earlier origins of this log; in use: {used}.\n\n"
+                    f"{_table(rows, digits=3)}"
+                )
     found = effects.table(fitted)
     if len(found):
         text += "\n\n### Covariates\n\n"
