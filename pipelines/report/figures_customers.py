@@ -148,7 +148,7 @@ def tiers(chart: Chart) -> Figure:
     ):
         for shift, value in zip((-0.2, 0.2), values, strict=True):
             ax.text(k + shift, (value or 0) + 0.01, words.percent(value), ha="center", fontsize=9)
-    ax.margins(y=0.1)
+    ax.margins(y=0.16)
     percents(ax.yaxis)
     title(figure, chart["title"])
     legend(figure, ax)
@@ -161,7 +161,7 @@ def observed_and_expected(chart: Chart) -> Figure:
     ax = axes[0, 0]
     labels = ("Expected by the model", "Observed")
     paired_bars(ax, chart["names"], chart["expected"], chart["observed"], labels)
-    if sum(map(len, chart["names"])) > 60:
+    if sum(max(map(len, name.split("\n"))) for name in chart["names"]) > 60:
         ax.tick_params(axis="x", labelrotation=30)
     label(ax, chart["x"], chart["y"])
     thousands(ax)

@@ -123,7 +123,7 @@ def _conditional(name: str, frame: pd.DataFrame, section: Section, inputs: Repor
             "title": f"Purchases per customer{since}, by {by} before",
             "alt": f"Paired bars by {by}. Group {first['group']}: actual "
             f"{first['actual']:.2f}, expected {first['expected']:.2f} purchases per customer.",
-            "names": [f"{row.group}\n({row.customers:,})" for row in frame.itertuples()],
+            "names": [f"{row.group}\n({row.customers:,.0f})" for row in frame.itertuples()],
             "observed": list(frame["actual"]),
             "expected": list(frame["expected"]),
             "x": f"{heading.lower()}; in brackets, customers",

@@ -393,6 +393,13 @@ def test_fit_shows_what_it_is_given(summary):
     assert section(none, "fit")["missing"]
 
 
+def test_bars_by_history_say_how_many_customers_they_stand_on(inputs, summary):
+    names = summary["charts"]["conditional_frequency"]["names"]
+    groups = inputs.diagnostics["conditional_frequency"]
+    assert names[0] == f"{groups['group'].iloc[0]}\n({groups['customers'].iloc[0]:,})"
+    assert len(names) == len(groups)
+
+
 def test_no_segment_tells_on_a_single_customer():
     segments = pd.DataFrame(
         {
