@@ -183,7 +183,8 @@ _CONSENT = {
 def glossary(inputs: ReportInputs) -> Section:
     """Words and models, explained."""
     section = Section("glossary", "Glossary")
-    entries = pd.DataFrame(words.GLOSSARY, columns=["term", "meaning"])
+    ordered = sorted(words.GLOSSARY, key=lambda entry: entry[0].casefold())
+    entries = pd.DataFrame(ordered, columns=["term", "meaning"])
     section.tables["glossary"] = table(
         entries,
         [Column("term", "Term"), Column("meaning", "Meaning")],
