@@ -78,6 +78,12 @@ def month_end(day: dt.date) -> dt.date:
     return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
+def last_month_end(day: dt.date) -> dt.date:
+    """Last month end on or before a day."""
+    following = day + dt.timedelta(days=1)
+    return following.replace(day=1) - dt.timedelta(days=1)
+
+
 def add_months(day: dt.date, months: int) -> dt.date:
     """The date ``months`` calendar months later; a month's last day stays a last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)

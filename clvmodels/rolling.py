@@ -18,7 +18,7 @@ from clvmodels.cohort_model import CohortModel
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import Cells, CohortTable, month_dates, month_number, read_cohort_months
 from clvmodels.intervals import Spread
-from clvmodels.months import month_end
+from clvmodels.months import last_month_end, month_end
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -112,8 +112,7 @@ def replay(
         Origins at most, the latest ones.
     """
     out = []
-    complete = [month_end(day.date()) for day in month_dates(table.months)]
-    until = max((end for end in complete if end <= table.as_of), default=table.as_of)
+    until = last_month_end(table.as_of)
     cohort, period = month_number(frame["cohort"]), month_number(frame["period"])
     truth = pd.Series(range(len(frame)), index=pd.MultiIndex.from_arrays([cohort, period]))
     numbers = frame[["purchases", "revenue"]].to_numpy(dtype=float)

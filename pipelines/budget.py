@@ -18,6 +18,7 @@ import pandas as pd
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid, month_end
 from clvmodels.schema import NEW_COHORTS
+from pipelines.cohort_level import QUANTITIES
 from pipelines.drivers import Drivers
 from pipelines.train import Fitted
 
@@ -25,8 +26,6 @@ FILE = "new_cohorts.parquet"
 
 Basis = Literal["plan", "recent level", "stopped"]
 """Where a month's new customers come from."""
-
-QUANTITIES = ("purchases", "revenue")
 
 
 @dataclass(frozen=True)
@@ -100,10 +99,8 @@ def acquisitions(forecaster: CohortForecaster, until: dt.date, told: Drivers) ->
     DataFrame
         period, new_customers, basis.
     """
-    expected, plan = (
-        forecaster.expected_acquisitions(until, period_covariates=told.period),
-        told.plan,
-    )
+    expected = forecaster.expected_acquisitions(until, period_covariates=told.period)
+    plan = told.plan
     basis: Basis = "stopped" if forecaster.acquisition_has_stopped else "recent level"
     table = expected.rename("new_customers").rename_axis("period").reset_index()
     table["basis"] = basis

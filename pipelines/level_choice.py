@@ -19,7 +19,7 @@ from clvmodels.base import TransactionModel
 from clvmodels.cohort_model import CohortModel
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import month_dates, read_cohort_months
-from clvmodels.months import MonthGrid, month_end, month_grid
+from clvmodels.months import MonthGrid, last_month_end, month_grid
 from pipelines.training_data import ChurnData, TrainingData
 
 Level = Literal["cohorts", "customers"]
@@ -73,12 +73,10 @@ def replayed(
     DataFrame
         origin, cohorts, customers; one row a month end with a full month after it.
     """
-    months = data.cohort_months["period"].unique()
-    ended = [month_end(pd.Timestamp(month).date()) for month in months]
-    until = max((end for end in ended if end <= data.as_of), default=data.as_of)
+    until = last_month_end(data.as_of)
     rows = []
     for part, model in zip(data.churn, models, strict=True):
-        if part.origin != month_end(part.origin) or part.origin >= until:
+        if part.origin != last_month_end(part.origin) or part.origin >= until:
             continue
         grid = month_grid(part.origin, until)
         cells = _by_cohorts(data, part, options, grid)

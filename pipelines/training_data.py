@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
 
+from clvmodels.months import last_month_end
 from pipelines import drivers, features
 from pipelines.config import Config
 from pipelines.dialect import held
@@ -118,11 +119,9 @@ def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> lis
     with less than a month of history before them are left out.
     """
     earliest = first_date + dt.timedelta(days=CHURN_LEAST_DAYS)
-    day = as_of - dt.timedelta(days=horizon_days - 1)
-    origins = []
-    for _ in range(CHURN_ORIGINS + 1):
-        day = day.replace(day=1) - dt.timedelta(days=1)
-        origins.append(day)
+    origins = [last_month_end(as_of - dt.timedelta(days=horizon_days))]
+    for _ in range(CHURN_ORIGINS):
+        origins.append(last_month_end(origins[-1] - dt.timedelta(days=1)))
     return sorted(origin for origin in origins if origin >= earliest)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clvmodels.exceptions import InvalidValueError
-from clvmodels.months import add_months, month_grid, quarter_start
+from clvmodels.months import add_months, last_month_end, month_end, month_grid, quarter_start
 
 days = st.dates(dt.date(1996, 1, 1), dt.date(2032, 12, 31))
 
@@ -25,6 +25,16 @@ def test_every_forecast_day_falls_in_its_month_once(as_of: dt.date, length: int)
     assert dict(zip(grid.periods, grid.days, strict=True)) == slow
     assert grid.until == as_of + dt.timedelta(days=length)
     assert np.all((grid.edges - grid.days < grid.midpoints) & (grid.midpoints < grid.edges))
+
+
+@given(days)
+def test_the_last_month_end_is_the_latest_that_has_come(day: dt.date) -> None:
+    slow = next(
+        earlier
+        for earlier in (day - dt.timedelta(days=back) for back in range(32))
+        if earlier == month_end(earlier)
+    )
+    assert last_month_end(day) == slow
 
 
 @given(days, st.integers(-40, 40))
