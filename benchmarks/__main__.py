@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from benchmarks.steps import (
     TITLES,
     read_own,
 )
+from benchmarks.worker import AGAIN, LAST
 
 RESULTS = Path(__file__).parent / "results"
 ENGINES = (LIFETIMES, OWN, DUCKDB)
@@ -45,22 +48,53 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def measure(step: str, engine: str, folder: Path, repeats: int) -> Outcome:
-    """Run one step in a process of its own; a failure is an outcome, not the end."""
-    say(f"{TITLES[step]}: {engine}")
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.worker", step, engine, str(folder), str(repeats)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        say(f"  failed: {lines[-1]}")
-        return {"failed": lines[-1]}
-    outcome: Outcome = json.loads(done.stdout.splitlines()[-1])
-    outcome["median"] = statistics.median(outcome["seconds"])
-    return outcome
+@contextlib.contextmanager
+def worker(step: str, engine: str, folder: Path) -> Iterator[Callable[[str], Outcome]]:
+    """Start a process for one engine; yield what does the step once more in it."""
+    command = [sys.executable, "-m", "benchmarks.worker", step, engine, str(folder)]
+    pipe = subprocess.PIPE
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True) as process,
+    ):
+
+        def repeat(word: str) -> Outcome:
+            """Return the times; a failure is an outcome, not the end."""
+            with contextlib.suppress(BrokenPipeError):  # the process says why on its way out
+                print(word, file=process.stdin, flush=True)
+            answer = process.stdout.readline() if process.stdout else ""
+            if answer:
+                outcome: Outcome = json.loads(answer)
+                return outcome
+            code = process.wait()
+            errors.seek(0)
+            lines = errors.read().strip().splitlines() or [f"exit code {code}"]
+            return {"failed": lines[-1]}
+
+        yield repeat
+
+
+def measure(step: str, engines: list[str], folder: Path, repeats: int) -> dict[str, Outcome]:
+    """Let the engines take turns at one step, so that all meet the machine in the same moods."""
+    say(f"{TITLES[step]}: {', '.join(engines)}")
+    found: dict[str, list[Outcome]] = {engine: [] for engine in engines}
+    with contextlib.ExitStack() as stack:
+        workers = {e: stack.enter_context(worker(step, e, folder)) for e in engines}
+        for word in [AGAIN] * (repeats - 1) + [LAST]:
+            for engine, repeat in workers.items():
+                if not any("failed" in outcome for outcome in found[engine]):
+                    found[engine].append(repeat(word))
+    return {engine: _together(engine, outcomes) for engine, outcomes in found.items()}
+
+
+def _together(engine: str, outcomes: list[Outcome]) -> Outcome:
+    last = outcomes[-1]
+    if "failed" in last:
+        say(f"  {engine} failed: {last['failed']}")
+        return last
+    seconds = [outcome["seconds"] for outcome in outcomes]
+    cpu = [outcome["cpu_seconds"] for outcome in outcomes]
+    return last | {"seconds": seconds, "cpu_seconds": cpu, "median": statistics.median(seconds)}
 
 
 def prepare(folder: Path, customers: int, seed: int) -> int:
@@ -79,12 +113,12 @@ def run(folder: Path, steps: list[str], engines: list[str], repeats: int) -> dic
     results: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
     for step in STEPS:
-        needed = step in ("bgnbd", "spend") and {"expected", "clv"} & set(steps)
-        for engine in ENGINES:
-            if engine not in STEPS[step]:
-                continue
-            if (step in steps and engine in engines) or (needed and engine == OWN):
-                results.setdefault(step, {})[engine] = measure(step, engine, folder, repeats)
+        needed = step in ("bgnbd", "spend") and bool({"expected", "clv"} & set(steps))
+        asked = [e for e in ENGINES if e in STEPS[step] and e in engines] if step in steps else []
+        if needed and OWN not in asked:
+            asked.append(OWN)
+        if asked:
+            results[step] = measure(step, asked, folder, repeats)
         fitted = results.get(step, {}).get(OWN, {}).get("facts", {}).get("parameters")
         if fitted:
             parameters[step] = fitted
@@ -185,7 +219,7 @@ def main() -> None:
         default=1_000_000,
         help="10000 to 10000000 (default: 1000000, about 4 million transactions)",
     )
-    parser.add_argument("--repeats", type=int, default=3, help="of every step (default: 3)")
+    parser.add_argument("--repeats", type=int, default=5, help="of every step (default: 5)")
     parser.add_argument("--seed", type=int, default=20260101)
     parser.add_argument("--steps", nargs="+", choices=list(STEPS), default=list(STEPS))
     parser.add_argument(

@@ -1,7 +1,9 @@
 """One step of one engine in a process of its own: ``python -m benchmarks.worker``.
 
-Prints one line of JSON: seconds of every repeat by the clock and of all cores together, peak
-memory of the process, facts. On a busy machine the latter are the steadier ones.
+Waits for a line on standard input before every repeat, so that engines can take turns, and answers
+with a line of JSON: seconds by the clock and of all cores together (on a busy machine the latter
+are the steadier ones), peak memory of the process so far; after the line ``last`` also facts about
+the result.
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.steps import STEPS, judged
+
+AGAIN, LAST = "again", "last"
 
 
 def peak_megabytes() -> float:
@@ -29,17 +34,20 @@ def peak_megabytes() -> float:
     return max(own, children)
 
 
-def main(step: str, engine: str, folder: str, repeats: str) -> None:
+def main(step: str, engine: str, folder: str) -> None:
     work = STEPS[step][engine](Path(folder))
-    seconds, cpu = [], []
-    facts = {}
-    for _ in range(int(repeats)):
+    for line in sys.stdin:
         start, cpu_start = time.perf_counter(), time.process_time()
         facts = work()
-        seconds.append(time.perf_counter() - start)
-        cpu.append(time.process_time() - cpu_start)
-    outcome = {"seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak_megabytes()}
-    print(json.dumps(outcome | {"facts": judged(facts)}))
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+        outcome: dict[str, Any] = {
+            "seconds": seconds,
+            "cpu_seconds": cpu,
+            "peak_mb": peak_megabytes(),
+        }
+        if line.strip() == LAST:
+            outcome["facts"] = judged(facts)
+        print(json.dumps(outcome), flush=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def write(
     ----------
     fitted : Fitted
     account : dict
-        Data-quality account.
+        Data-quality account, and the data's fingerprint.
     metrics : DataFrame
         The backtest's metrics.
     parity : DataFrame

@@ -39,7 +39,7 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
     connection : ibis backend
     days : ibis Table
         Customer-days, and ``granted`` where consent is a column. Lines that are set aside have
-        no customer_id, and their reason in the day's place (``lines.STAND_IN``).
+        their reason in the day's place (``lines.STAND_IN``).
     config : Config
     as_of : date or None
         Grants and withdrawals after it are not known yet; None knows all of them.
@@ -47,8 +47,8 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
     Returns
     -------
     ibis Table
-        The days; in mode ``exclude`` set aside for ``no_consent`` (no customer, the reason in the
-        day's place), in mode ``aggregate_only`` with a boolean ``individual`` that is false where
+        The days; in mode ``exclude`` set aside for ``no_consent`` (the reason in the day's
+        place), in mode ``aggregate_only`` with a boolean ``individual`` that is false where
         the customer counts in totals only.
     """
     mode = config.governance.consent
@@ -57,7 +57,7 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
     if config.consent is not None:
         words = _log(connection, config, config.consent, as_of)
     elif "granted" in days.columns:
-        words = days.filter(_.customer_id.notnull()).select("customer_id", "date", "granted")
+        words = days.filter(lines.kept(days)).select("customer_id", "date", "granted")
     else:
         raise ConfigError(
             f"governance.consent = '{mode}' needs columns.consent or a [consent] section"
@@ -67,14 +67,11 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
     last = daily.group_by("customer_id").agg(grant=_.grant.argmax(_.date))
     willing = last.filter(_.grant == 1).select(willing_id=last.customer_id)
     joined = days.left_join(willing, days.customer_id == willing.willing_id)
-    unwilling = joined.customer_id.notnull() & joined.willing_id.isnull()
+    unwilling = lines.kept(joined) & joined.willing_id.isnull()
     if mode == "aggregate_only":
         return joined.mutate(individual=~unwilling).drop("willing_id")
-    stand_in = ibis.literal(lines.STAND_IN[lines.REASONS.index("no_consent")])
-    return joined.mutate(
-        customer_id=ibis.ifelse(unwilling, ibis.null("string"), joined.customer_id),
-        date=ibis.ifelse(unwilling, stand_in, joined.date),
-    ).drop("willing_id")
+    stand_in = ibis.literal(lines.STAND_IN["no_consent"])
+    return joined.mutate(date=ibis.ifelse(unwilling, stand_in, joined.date)).drop("willing_id")
 
 
 def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.date | None) -> Table:

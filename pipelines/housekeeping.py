@@ -15,12 +15,12 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
     """Read the source, account for every row, and show how the first rows are read."""
     with progress.step("read and check the transactions"):
         with transactions.load(config, as_of, enforce=False) as data:
-            account = data.account
+            account, fingerprint = data.account, data.fingerprint
             checks.validate(data.purchases, config, data.as_of)
             told = drivers.read(data.summary, data.first_date, data.as_of, config)
         first = preview.preview(config, show) if show else None
     broken = account.broken_limits(config.governance)
-    facts = {**account.to_dict(), "broken_limits": broken}
+    facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken}
     lines = [*account_lines(account, config), *drivers.described(told)]
     if first is not None:
         lines += ["", first.to_string(index=False, na_rep="")]

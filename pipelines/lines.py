@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import math
+import sys
 
 import ibis
 from ibis.expr.types import BooleanValue, Column, Table
@@ -32,8 +33,11 @@ REASONS = (
 )
 """A reason's code is its place."""
 
-STAND_IN = {code: dt.date(1970, 1, code) for code in range(1, len(REASONS))}
-"""The day in whose place lines set aside are grouped: its day of the month is the reason."""
+STAND_IN = {reason: dt.date(1, 1, code) for code, reason in enumerate(REASONS) if code}
+"""The day that lines set aside are grouped by: its day of the month is the reason."""
+
+LARGEST = sys.float_info.max
+LARGEST_FACTOR = math.sqrt(LARGEST)
 
 DIMENSIONS = ("channel", "product_category", "country")
 
@@ -55,7 +59,7 @@ def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Tab
     Returns
     -------
     ibis Table
-        customer_id, date, amount, reason (a code, see :data:`REASONS`); where mapped margin,
+        customer_id, date (of lines set aside :data:`STAND_IN`), amount; where mapped margin,
         channel, product_category, country; where duplicates are dropped copies, the number of
         equal rows that this one stands for.
 
@@ -70,8 +74,15 @@ def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Tab
         raw = raw.group_by(raw.columns).agg(copies=ibis._.count())
         copies = ["copies"]
     typed = raw.select(*copies, **typed_fields(raw, config, engine))
-    staged = typed.mutate(reason=reason_codes(typed, config, as_of))
+    # The day and the reason in one: this is read for every line, and a second key costs more.
+    aside = [(test, ibis.literal(STAND_IN[reason])) for reason, test in tests(typed, config, as_of)]
+    staged = typed.mutate(date=ibis.cases(*aside, else_=typed.date))
     return staged.drop("product_code") if "product_code" in staged.columns else staged
+
+
+def kept(table: Table) -> BooleanValue:
+    """Return whether staged lines, or days made of them, are kept."""
+    return table.date > ibis.literal(max(STAND_IN.values()))
 
 
 def typed_fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
@@ -83,7 +94,8 @@ def typed_fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
         "amount": amounts(raw, config),
     }
     if columns.margin is not None:
-        fields["margin"] = number(raw[columns.margin], config)
+        margin = number(raw[columns.margin], config)
+        fields["margin"] = ibis.ifelse(finite(margin), margin, ibis.null("float64"))
     for name in DIMENSIONS:
         source_name = getattr(columns, name)
         if source_name is not None:
@@ -150,7 +162,7 @@ def local_dates(column: Column, config: Config, engine: str) -> Column:
 
 
 def number(column: Column, config: Config) -> Column:
-    """Return a number; null where the text is none, or where it is not finite."""
+    """Return a number; null where the text is none."""
     kind = column.type()
     if kind.is_string():
         if config.source.decimal == ",":
@@ -161,41 +173,52 @@ def number(column: Column, config: Config) -> Column:
             f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, "
             "expected numbers"
         )
-    value = column.cast("float64")
-    if not kind.is_floating():
-        return value
-    return ibis.ifelse(value.isinf() | value.isnan(), ibis.null("float64"), value)
+    return column.cast("float64")
+
+
+def finite(value: Column, largest: float = LARGEST) -> BooleanValue:
+    """Return whether a number is finite; null where there is none."""
+    # One comparison in place of two tests: what is no number sorts above all on every engine.
+    return value.between(-largest, largest)
 
 
 def amounts(raw: Table, config: Config) -> Column:
-    """Return the amount column, or quantity x price."""
+    """Return the amount column, or quantity x price; null where the product is out of range."""
     columns = config.columns
     if columns.amount is not None:
         return number(raw[columns.amount], config)
-    return number(raw[columns.quantity], config) * number(raw[columns.price], config)
+    quantity, price = (number(raw[name], config) for name in (columns.quantity, columns.price))
+    # asked of the factors: PostgreSQL raises where a product overflows
+    small = finite(quantity, LARGEST_FACTOR) & finite(price, LARGEST_FACTOR)
+    return ibis.ifelse(small, quantity, ibis.null("float64")) * price
 
 
 def reason_codes(lines: Table, config: Config, as_of: dt.date | None) -> Column:
-    """Return the code of the first reason that applies to each typed row."""
+    """Return the code of the first reason that applies to each typed row; 0 for rows kept."""
+    codes = [(test, REASONS.index(reason)) for reason, test in tests(lines, config, as_of)]
+    return ibis.cases(*codes, else_=0).cast("int8")
+
+
+def tests(lines: Table, config: Config, as_of: dt.date | None) -> list[tuple[str, BooleanValue]]:
+    """Return what sets a typed row aside, in the order in which it is asked."""
     governance, calendar = config.governance, config.calendar
     latest = calendar.latest or dt.date.today() + dt.timedelta(days=1)
-    tests: dict[str, BooleanValue] = {
+    found: dict[str, BooleanValue] = {
         "no_id": lines.customer_id.isnull(),
         "bad_date": lines.date.isnull()
         | ~lines.date.between(ibis.literal(calendar.earliest), ibis.literal(latest)),
-        "bad_amount": lines.amount.isnull(),
+        "bad_amount": lines.amount.isnull() | ~finite(lines.amount),
     }
     if as_of is not None:
-        tests["after_as_of"] = lines.date > ibis.literal(as_of)
+        found["after_as_of"] = lines.date > ibis.literal(as_of)
         if governance.retention_days is not None:
             horizon = as_of - dt.timedelta(days=governance.retention_days)
-            tests["past_retention"] = lines.date <= ibis.literal(horizon)
+            found["past_retention"] = lines.date <= ibis.literal(horizon)
     if "product_code" in lines.columns:
         codes = [code.strip().upper() for code in governance.non_product_codes]
-        tests["non_product_code"] = lines.product_code.isin(codes)
+        found["non_product_code"] = lines.product_code.isin(codes)
     if governance.refunds != "net":
-        tests["refund"] = lines.amount < 0
+        found["refund"] = lines.amount < 0
     if governance.zero_value == "drop":
-        tests["zero_value"] = lines.amount == 0
-    branches = [(test, REASONS.index(name)) for name, test in tests.items()]
-    return ibis.cases(*branches, else_=0).cast("int8")
+        found["zero_value"] = lines.amount == 0
+    return list(found.items())

@@ -55,7 +55,6 @@ class DataQualityAccount:
     first_date: dt.date | None
     last_date: dt.date | None
     as_of: dt.date | None
-    fingerprint: str
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -56,6 +56,18 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
     Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), section
     "Data": the first purchase is left out of frequency and of the mean value.
     """
+    return measures(customer_facts(purchases, as_of, people), as_of)
+
+
+def customer_facts(purchases: Table, as_of: dt.date, people: People = "individual") -> Table:
+    """Group the purchases known at ``as_of`` by customer: all that :func:`summary` is made of.
+
+    Returns
+    -------
+    ibis Table
+        customer_id, first_purchase, last_purchase, bought (purchase days), first_amount,
+        not_first (value of all days but refunds of the first), dimensions.
+    """
     known = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
     # A customer's first day is a purchase: refunds before it are left out of the table.
     sums: dict[str, Value] = {"bought": known.count(), "last_purchase": known.date.max()}
@@ -65,12 +77,16 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
         sums["bought"] = known.purchase.sum()
         sums["last_purchase"] = ibis.ifelse(bought, known.date, ibis.null("date")).max()
         sums["not_first"] = ibis.ifelse(known.refund_of_first, 0.0, known.amount).sum()
-    facts = known.group_by("customer_id").agg(
+    return known.group_by("customer_id").agg(
         first_purchase=_.date.min(),
         first_amount=_.amount.argmin(_.date),
         **sums,
         **{name: known[name].argmin(known.date) for name in dimensions(known)},
     )
+
+
+def measures(facts: Table, as_of: dt.date) -> Table:
+    """Return the summary that customers' facts make, row by row: evaluated where it is read."""
     repeat_value = facts.not_first - facts.first_amount
     frequency = (facts.bought - 1).cast("int64")
     return facts.select(
@@ -84,7 +100,7 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
         first_purchase=facts.first_purchase,
         first_value=facts.first_amount,
         cohort=month_start(facts.first_purchase),
-        **{name: facts[name] for name in dimensions(known)},
+        **{name: facts[name] for name in dimensions(facts)},
     )
 
 

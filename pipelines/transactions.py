@@ -8,10 +8,10 @@ grouping costs of all: it has no key and no aggregate more than it needs.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import ibis
@@ -40,8 +40,8 @@ class Dataset:
         One row per customer and day, ``schema.PURCHASES``. ``purchase`` is 1 on a day that nets
         to more than zero or holds no refund; other days carry only a negative or zero amount.
     summary : ibis Table
-        The RFM summary of all of them as of ``as_of``, evaluated once
-        (:func:`pipelines.summaries.summary`).
+        The RFM summary of all of them as of ``as_of`` (:func:`pipelines.summaries.summary`);
+        the purchases are grouped once.
     account : DataQualityAccount
     first_date, last_date : date
         Of the rows kept.
@@ -58,6 +58,15 @@ class Dataset:
     last_date: dt.date
     as_of: dt.date
     connection: BaseBackend
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of the customer-days, whatever their order; read when it is first asked for."""
+        return fingerprint(self.purchases, self.connection.name)
+
+    def described(self) -> dict[str, Any]:
+        """Return the account without single rows, and the fingerprint: for saved files."""
+        return {**self.account.without_rows(), "fingerprint": self.fingerprint}
 
 
 @contextmanager
@@ -93,18 +102,21 @@ def load(
         raw = sources.read(connection, config)
         if as_of is None and config.governance.retention_days is not None:
             staged = lines.stage(raw, config, None, connection.name)
-            as_of = _as_date(staged.filter(staged.reason == 0).date.max().execute())
+            as_of = _as_date(staged.filter(lines.kept(staged)).date.max().execute())
         with sources.reading(config.source):
             days = _customer_days(connection, raw, config, as_of)
             if config.governance.consent != "ignore":
                 days = materialise(connection, consent.apply(connection, days, config, as_of))
-        known = days.filter(days.customer_id.notnull())
-        counts, facts = _totals(known, connection.name)
+        known = days.filter(lines.kept(days))
+        counts, facts = _totals(known)
         purchases, orphans = _with_refunds(connection, known, counts["refunds"])
         if counts["refunds"]:
-            _, facts = _totals(purchases, connection.name)
+            _, facts = _totals(purchases)
         last = as_of or facts["last_date"] or dt.date.today()
-        summary = materialise(connection, summaries.summary(purchases, last, people="all"))
+        customer_facts = materialise(
+            connection, summaries.customer_facts(purchases, last, people="all")
+        )
+        summary = summaries.measures(customer_facts, last)
         account = _account(connection, days, counts, orphans, facts, config, as_of)
         account = replace(
             account,
@@ -129,17 +141,8 @@ def load(
 def _customer_days(
     connection: BaseBackend, raw: Table, config: Config, as_of: dt.date | None
 ) -> Table:
-    """Materialise one row per kept customer-day and one per reason of setting aside.
-
-    Lines set aside have no customer and no day: their reason takes the day's place
-    (``lines.STAND_IN``), so that the grouping has two keys instead of three.
-    """
+    """Materialise one row per customer-day and, of lines set aside, per customer and reason."""
     staged = lines.stage(raw, config, as_of, connection.name)
-    stand_ins = [(staged.reason == code, ibis.literal(day)) for code, day in lines.STAND_IN.items()]
-    staged = staged.mutate(
-        customer_id=ibis.ifelse(staged.reason == 0, staged.customer_id, ibis.null("string")),
-        date=ibis.cases((staged.reason == 0, staged.date), *stand_ins, else_=ibis.null("date")),
-    )
     several = staged.count() > 1  # one line has no order to sum in, and most days have one
     aggregates: dict[str, Any] = {
         "amount": ibis.ifelse(several, _.amount.sum().round(AMOUNT_DIGITS), _.amount.sum()),
@@ -163,7 +166,7 @@ def _is_purchase(days: Table) -> BooleanColumn:
     return (days.amount > 0) | ~days.refunded
 
 
-def _totals(table: Table, engine: str) -> tuple[dict[str, int], dict[str, Any]]:
+def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
     """Count the lines behind customer-days, where they still tell, and state what all days hold.
 
     One scan for both. Before refunds are tied to purchases, every day without one is a purchase.
@@ -175,7 +178,6 @@ def _totals(table: Table, engine: str) -> tuple[dict[str, int], dict[str, Any]]:
         "revenue": table.amount.sum().fill_null(0.0).round(2),
         "first_date": table.date.min(),
         "last_date": table.date.max(),
-        "fingerprint": fingerprint(table, engine).fill_null(0),
     }
     counts: dict[str, Value] = {}
     if "rows" in table.columns:
@@ -184,15 +186,12 @@ def _totals(table: Table, engine: str) -> tuple[dict[str, int], dict[str, Any]]:
         counts["copies"] = copies.sum().fill_null(0)
         counts["refunds"] = table.rows.sum(where=~_is_purchase(table)).fill_null(0)
     row = table.agg(**wanted, **counts).execute().iloc[0].to_dict()
-    content = f"{int(row['days'])} {int(row['fingerprint'])}"
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     return {name: int(row[name]) for name in counts}, {
         "purchases": int(row["purchases"]),
         "refund_days": int(row["days"]) - int(row["purchases"]),
         "revenue": float(row["revenue"]),
         "first_date": _as_date(row["first_date"]),
         "last_date": _as_date(row["last_date"]),
-        "fingerprint": f"{engine}:{digest}",
     }
 
 
@@ -237,7 +236,7 @@ def _account(
     as_of: dt.date | None,
 ) -> DataQualityAccount:
     copies = days.copies if "copies" in days.columns else days.rows
-    by_reason = days.filter(days.customer_id.isnull()).group_by("date").agg(copies=copies.sum())
+    by_reason = days.filter(~lines.kept(days)).group_by("date").agg(copies=copies.sum())
     aside = {
         lines.REASONS[row.date.day]: int(row.copies) for row in by_reason.execute().itertuples()
     }

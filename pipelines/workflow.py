@@ -122,6 +122,7 @@ def train_job(
         result, fitted = replay(data, fitted, config, progress)
         parity = check_fit(known, progress)
         folder = write_report(data, known, fitted, result, config, progress, parity)
+        described = data.described()
     used = registry.used_as_of(config)
     earlier = used is not None and used > fitted.as_of
     with progress.step("save the models"):
@@ -129,14 +130,10 @@ def train_job(
             fitted,
             config,
             card=card.write(
-                fitted,
-                config,
-                account=data.account.without_rows(),
-                metrics=result.metrics,
-                parity=parity,
+                fitted, config, account=described, metrics=result.metrics, parity=parity
             ),
             metrics=metric_records(result.metrics),
-            data=data.account.without_rows(),
+            data=described,
             promote=promote and not earlier,
         )
     aside = "" if promote else " (challenger, not in use)"

@@ -72,6 +72,28 @@ def test_duplicates_zeros_and_codes_are_accounted_for(place):
         log_checks.check_summary(data, days, data.as_of)
 
 
+@pytest.mark.parametrize("product", [False, True])
+def test_amounts_that_are_no_finite_number_are_set_aside(place, product):
+    """Infinite, no number or missing; and a product that is too large to be one."""
+    frame = logs.messy_log(customers=10).assign(margin=1.0, quantity=1.0)
+    frame = frame.assign(customer=frame["customer"].fillna("someone"), value=frame["value"].abs())
+    frame.loc[:4, "value"] = [float("inf"), -float("inf"), float("nan"), float("nan"), 5.0]
+    frame.loc[4, "quantity"] = 1e308
+    frame.loc[5:7, "margin"] = [float("inf"), -float("inf"), float("nan")]
+    columns = {"margin": "margin"}
+    if product:
+        columns |= {"amount": None, "quantity": "quantity", "price": "value"}
+    with transactions.load(place(frame, columns=columns)) as data:
+        assert data.account.set_aside["bad_amount"] == (5 if product else 4)
+        sums = data.purchases.agg(
+            amount=data.purchases.amount.sum(), margin=data.purchases.margin.sum()
+        ).execute()
+        kept = frame.iloc[5:] if product else frame.iloc[4:]
+        assert sums["amount"][0] == pytest.approx(kept["value"].sum())
+        finite = kept["margin"].replace([float("inf"), -float("inf")], 0.0).sum()
+        assert sums["margin"][0] == pytest.approx(finite)
+
+
 TEXTS = {
     "2022-03-05": dt.date(2022, 3, 5),
     "2022-3-5": dt.date(2022, 3, 5),

@@ -53,7 +53,7 @@ def fitted(known, config):
 
 
 def test_the_altered_log_is_another_log(data, other_future):
-    assert data.account.fingerprint != other_future.account.fingerprint
+    assert data.fingerprint != other_future.fingerprint
     assert data.account.revenue != other_future.account.revenue
 
 

@@ -232,7 +232,7 @@ def test_the_fingerprint_is_of_the_data_not_of_their_order(tmp_path):
         made.to_parquet(tmp_path / "log.parquet")
         source = {"kind": "parquet", "path": str(tmp_path / "log.parquet")}
         with transactions.load(logs.config(source)) as data:
-            prints.append(data.account.fingerprint)
+            prints.append(data.fingerprint)
     assert prints[0] == prints[1] != prints[2]
 
 
