@@ -10,6 +10,8 @@ import datetime as dt
 import difflib
 import math
 import sys
+from functools import reduce
+from operator import or_
 
 import ibis
 from ibis.expr.types import BooleanValue, Column, Table
@@ -74,9 +76,12 @@ def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Tab
         raw = raw.group_by(raw.columns).agg(copies=ibis._.count())
         copies = ["copies"]
     typed = raw.select(*copies, **typed_fields(raw, config, engine))
-    # The day and the reason in one: this is read for every line, and a second key costs more.
-    aside = [(test, ibis.literal(STAND_IN[reason])) for reason, test in tests(typed, config, as_of)]
-    staged = typed.mutate(date=ibis.cases(*aside, else_=typed.date))
+    # The day and the reason in one: a second key to group by costs more. Which of the tests it was
+    # is asked only where one applies.
+    asked = tests(typed, config, as_of)
+    stand_ins = [(test, ibis.literal(STAND_IN[reason])) for reason, test in asked]
+    aside = reduce(or_, (test for _, test in asked))
+    staged = typed.mutate(date=ibis.ifelse(aside, ibis.cases(*stand_ins), typed.date))
     return staged.drop("product_code") if "product_code" in staged.columns else staged
 
 
@@ -135,8 +140,9 @@ def customer_ids(column: Column) -> Column:
     if column.type().is_floating():
         return column.nullif(math.nan).cast("int64").cast("string")
     text = column.cast("string")
-    # One test, seldom met: stripping every id costs more than reading it.
-    padded = text.like(" %") | text.like("% ") | (text == "")
+    # Tests that are seldom met: stripping every id costs more than reading it. A text that is
+    # empty or begins with a space, a tab or the like has a first code of at most 32.
+    padded = (text.ascii_str() <= 32) | text.endswith(" ")
     return ibis.ifelse(padded, text.strip().nullif(""), text)
 
 
