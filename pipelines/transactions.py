@@ -120,7 +120,7 @@ def load(
         account = _account(connection, days, counts, orphans, facts, config, as_of)
         account = replace(
             account,
-            customers=int(summary.count().execute()),
+            customers=int(customer_facts.count().execute()),
             examples=account.examples | examples(connection, raw, config, as_of, account.set_aside),
         )
         if enforce:
