@@ -9,7 +9,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table, Value
 
-from pipelines.dialect import double
+from pipelines.dialect import double, earliest, latest
 from pipelines.summaries import days_between, dimensions, of_people
 
 WINDOWS = (30, 90, 180, 365)
@@ -67,12 +67,12 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
         first=_.date.min(where=bought),
         last=_.date.max(where=bought),
         spend_total=_.amount.sum().round(8),
-        spend_first=_.amount.argmin(_.date, where=bought),
-        spend_last=_.amount.argmax(_.date, where=bought),
+        spend_first=earliest(dated.amount, dated.date, bought),
+        spend_last=latest(dated.amount, dated.date, bought),
         spend_largest=_.amount.max(where=bought),
         gap_sum=_.gap.sum(where=gaps),
         gap_squares=(_.gap * _.gap).sum(where=gaps),
-        gap_last=_.gap.argmax(_.date, where=gaps),
+        gap_last=latest(dated.gap, dated.date, gaps),
         **{
             f"{name}_{length}": column.sum(where=dated.age < length).fill_null(0).round(8)
             for length in WINDOWS

@@ -77,6 +77,7 @@ def write(
     folder: Path,
     config: Config,
     summary: Table | None = None,
+    cohort_months: pd.DataFrame | None = None,
 ) -> Delivered:
     """Score every customer known at the grid's as-of date and write both forecast tables.
 
@@ -100,13 +101,17 @@ def write(
     summary : ibis Table, optional
         The summary of everybody at the grid's as-of date where it is at hand, such as
         ``Dataset.summary``; otherwise it is evaluated here, once.
+    cohort_months : DataFrame, optional
+        The purchases by cohort and month up to that date where they are at hand, such as
+        ``TrainingData.cohort_months``; otherwise they are counted here.
     """
     if summary is None:
         with held(features.summary(purchases, grid.as_of, people="all")) as made:
-            return write(fitted, purchases, first_date, grid, folder, config, made)
+            return write(fitted, purchases, first_date, grid, folder, config, made, cohort_months)
+    if cohort_months is None:
+        cohort_months = features.cohort_months(purchases, grid.as_of, summary=summary)
     base = forecast.history_sums(fitted, histories(summary), grid)
-    known = features.cohort_months(purchases, grid.as_of, summary=summary)
-    level = cohort_level(fitted, base, grid, known, first_date)
+    level = cohort_level(fitted, base, grid, cohort_months, first_date)
     table = training_data.scoring_table(purchases, grid.as_of, summary)
     cohorts = cohort_table(base, level, config.economics)
     cohorts.to_parquet(folder / COHORTS, index=False)

@@ -10,7 +10,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import DateValue, FloatingValue, Table, Value
 
-from pipelines.dialect import constant, month_start
+from pipelines.dialect import constant, earliest, month_start
 from pipelines.lines import DIMENSIONS
 
 VALUE_DIGITS = 8
@@ -79,7 +79,7 @@ def customer_facts(purchases: Table, as_of: dt.date, people: People = "individua
         sums["not_first"] = ibis.ifelse(known.refund_of_first, 0.0, known.amount).sum()
     return known.group_by("customer_id").agg(
         first_purchase=_.date.min(),
-        first_amount=_.amount.argmin(_.date),
+        first_amount=earliest(known.amount, known.date),
         **sums,
         **{name: known[name].argmin(known.date) for name in dimensions(known)},
     )

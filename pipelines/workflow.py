@@ -266,7 +266,14 @@ def write_report(
     ):
         grid = forecast.default_grid(data.as_of, config)
         made = deliver.write(
-            fitted, data.purchases, data.first_date, grid, beside, config, data.summary
+            fitted,
+            data.purchases,
+            data.first_date,
+            grid,
+            beside,
+            config,
+            data.summary,
+            known.cohort_months,
         )
         new = budget.write(made.forecaster, grid.until, fitted.drivers, beside)
         summary = summarize(
