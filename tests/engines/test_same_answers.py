@@ -94,6 +94,14 @@ def test_amounts_that_are_no_finite_number_are_set_aside(place, product):
         assert sums["margin"][0] == pytest.approx(finite)
 
 
+def test_spaces_around_ids_are_no_part_of_them(place):
+    padded = ["007", " 007", "007  ", "\t007", "\n007 ", " ", "", "\t"]
+    frame = pd.DataFrame({"customer": padded, "day": "2022-03-05", "value": 1.0})
+    with transactions.load(place(frame)) as data:
+        assert data.account.set_aside == {"no_id": 3}
+        assert data.purchases.execute()["customer_id"].tolist() == ["007"]
+
+
 TEXTS = {
     "2022-03-05": dt.date(2022, 3, 5),
     "2022-3-5": dt.date(2022, 3, 5),

@@ -9,7 +9,7 @@ from shop import TRAINED_AS_OF, altered, dataset_of
 
 from clvmodels import schema
 from clvmodels.value import value_tiers
-from pipelines import batches, deliver, forecast, train, training_data
+from pipelines import batches, deliver, features, forecast, train, training_data
 
 AS_OF = TRAINED_AS_OF
 
@@ -125,6 +125,17 @@ def test_segments_are_sums_of_the_raw_log(written, log):
         spent = known.loc[known["who"].isin(mine), "paid"].sum()
         assert row["ltv_revenue"] == pytest.approx(spent / len(mine))
         assert row["clv"] == pytest.approx(clv[mine].mean())
+
+
+def test_tables_at_hand_change_nothing(data, fitted, written, config, tmp_path):
+    """The summary and the cohort months that training has read serve the forecast too."""
+    known = training_data.extract(data.purchases, data.first_date, AS_OF, config)
+    summary = features.summary(data.purchases, AS_OF, people="all")
+    grid = forecast.default_grid(AS_OF, config)
+    given = (data.purchases, data.first_date, grid, tmp_path, config)
+    deliver.write(fitted, *given, summary, known.cohort_months)
+    cohorts = pd.read_parquet(tmp_path / deliver.COHORTS)
+    pd.testing.assert_frame_equal(cohorts, written[2], check_exact=True)
 
 
 def test_what_another_engine_wrote_is_replaced(data, fitted, config, written, tmp_path):
