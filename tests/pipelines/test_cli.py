@@ -250,6 +250,16 @@ def test_check_accounts_for_every_row(copied):
     assert copied.clv("check", "--show", "3").code == 0
 
 
+def test_check_names_the_data_as_the_saved_model_does(copied):
+    saved = copied.models / f"{TRAINED_AS_OF}.1" / "manifest.json"
+    trained_on = json.loads(saved.read_text(encoding="utf-8"))["data"]["fingerprint"]
+    then, now = (
+        copied.clv("check", "--json", *day).json()["fingerprint"]
+        for day in (["--as-of", str(TRAINED_AS_OF)], [])
+    )
+    assert then == trained_on != now
+
+
 def test_check_fails_where_a_limit_is_broken(tmp_path, log):
     broken = log.copy()
     broken.loc[broken.index[::3], "who"] = None
