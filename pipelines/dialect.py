@@ -99,16 +99,16 @@ def earliest(value: Column, day: Column, where: BooleanValue | None = None) -> N
     As Ibis's ``argmin``, which on DuckDB orders by keys of bytes made for the purpose; DuckDB's
     own function compares the days and takes half the time.
     """
-    if value.get_backend().name != "duckdb":
-        return value.argmin(day, where=where)
-    return arg_min(value, day) if where is None else arg_min(value, day, where=where)
+    if value.get_backend().name == "duckdb":
+        return arg_min(value, day, where=where)
+    return value.argmin(day, where=where)
 
 
 def latest(value: Column, day: Column, where: BooleanValue | None = None) -> NumericValue:
     """Aggregate to the number of the latest day; the other end of :func:`earliest`."""
-    if value.get_backend().name != "duckdb":
-        return value.argmax(day, where=where)
-    return arg_max(value, day) if where is None else arg_max(value, day, where=where)
+    if value.get_backend().name == "duckdb":
+        return arg_max(value, day, where=where)
+    return value.argmax(day, where=where)
 
 
 def wall_clock(instant: TimestampValue, zone: str) -> TimestampValue:

@@ -1,7 +1,7 @@
 """The transaction log as customer-days: read once, accounted for to the last row.
 
-One scan of the source groups the lines by customer and calendar day, and the lines that are set
-aside by their reason; the account is read off the result. The larger the log, the more this one
+One scan of the source groups the lines by customer and calendar day, those that are set aside by
+customer and reason; the account is read off the result. The larger the log, the more this one
 grouping costs of all: it has no key and no aggregate more than it needs.
 """
 

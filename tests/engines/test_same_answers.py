@@ -77,6 +77,7 @@ def test_amounts_that_are_no_finite_number_are_set_aside(place, product):
     """Infinite, no number or missing; and a product that is too large to be one."""
     frame = logs.messy_log(customers=10).assign(margin=1.0, quantity=1.0)
     frame = frame.assign(customer=frame["customer"].fillna("someone"), value=frame["value"].abs())
+    frame.loc[:4, "customer"] = "someone"  # in one group, whose sum is none
     frame.loc[:4, "value"] = [float("inf"), -float("inf"), float("nan"), float("nan"), 5.0]
     frame.loc[4, "quantity"] = 1e308
     frame.loc[5:7, "margin"] = [float("inf"), -float("inf"), float("nan")]
