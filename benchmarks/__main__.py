@@ -75,13 +75,16 @@ def worker(step: str, engine: str, folder: Path) -> Iterator[Callable[[str], Out
 
 
 def measure(step: str, engines: list[str], folder: Path, repeats: int) -> dict[str, Outcome]:
-    """Let the engines take turns at one step, so that all meet the machine in the same moods."""
+    """Let the engines take turns at one step, so that all meet the machine in the same moods.
+
+    Every other turn runs backwards: memory and caches depend on who was there before.
+    """
     say(f"{TITLES[step]}: {', '.join(engines)}")
     found: dict[str, list[Outcome]] = {engine: [] for engine in engines}
     with contextlib.ExitStack() as stack:
         workers = {e: stack.enter_context(worker(step, e, folder)) for e in engines}
-        for word in [AGAIN] * (repeats - 1) + [LAST]:
-            for engine, repeat in workers.items():
+        for turn, word in enumerate([AGAIN] * (repeats - 1) + [LAST]):
+            for engine, repeat in list(workers.items())[:: -1 if turn % 2 else 1]:
                 if not any("failed" in outcome for outcome in found[engine]):
                     found[engine].append(repeat(word))
     return {engine: _together(engine, outcomes) for engine, outcomes in found.items()}
@@ -219,7 +222,7 @@ def main() -> None:
         default=1_000_000,
         help="10000 to 10000000 (default: 1000000, about 4 million transactions)",
     )
-    parser.add_argument("--repeats", type=int, default=5, help="of every step (default: 5)")
+    parser.add_argument("--repeats", type=int, default=6, help="of every step (default: 6)")
     parser.add_argument("--seed", type=int, default=20260101)
     parser.add_argument("--steps", nargs="+", choices=list(STEPS), default=list(STEPS))
     parser.add_argument(
