@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipelines.config import parse
 from pipelines.report import ReportInputs
+from pipelines.report.tables import records
 
 AS_OF = dt.date(2024, 12, 31)
 ORIGINS = ("2023-12-31", "2024-03-31", "2024-06-30", "2024-09-30")
@@ -356,3 +358,13 @@ def example_inputs(**changes: object) -> ReportInputs:
     names = ["model", "parameter", "estimate", "standard_error", "low", "high"]
     inputs.model["parameters"] = pd.DataFrame(inputs.model["parameters"], columns=names)
     return dataclasses.replace(inputs, **changes)
+
+
+def section(summary: dict[str, Any], name: str) -> dict[str, Any]:
+    """One section of a summarised report."""
+    return next(part for part in summary["sections"] if part["id"] == name)
+
+
+def rows(summary: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The rows of one of its tables."""
+    return records(summary["tables"][name])

@@ -7,24 +7,10 @@ import json
 
 import pandas as pd
 import pytest
-from report_example import example_inputs
+from report_example import example_inputs, section
 
 from pipelines.report import figures, render, summarize
 from pipelines.report.tables import records
-
-
-@pytest.fixture(scope="module")
-def inputs():
-    return example_inputs()
-
-
-@pytest.fixture(scope="module")
-def summary(inputs):
-    return summarize(inputs)
-
-
-def section(summary, name):
-    return next(part for part in summary["sections"] if part["id"] == name)
 
 
 def text(summary, name):

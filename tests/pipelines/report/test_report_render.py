@@ -35,11 +35,6 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def summary():
-    return summarize(example_inputs())
-
-
-@pytest.fixture(scope="module")
 def drawn(summary):
     return figures.draw_all(summary)
 

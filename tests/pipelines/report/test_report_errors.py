@@ -1,0 +1,135 @@
+"""What the report says of past errors, by cohort, month, model and customer."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from report_example import ORIGINS, example_inputs, rows, section
+
+from pipelines.report import accuracy, summarize, words
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+def slow_wape(cells: pd.DataFrame, model: str, quantity: str) -> float:
+    missed = actual = 0.0
+    for row in cells.to_dict("records"):
+        if row["model"] == model:
+            missed += abs(row[quantity] - row[f"actual_{quantity}"])
+            actual += row[f"actual_{quantity}"]
+    return missed / actual
+
+
+@pytest.mark.parametrize("quantity", ["revenue", "purchases"])
+def test_errors_are_pooled_over_all_cells(inputs, summary, quantity):
+    found = {row["label"]: row for row in rows(summary, f"errors_{quantity}")}
+    for model in ("clv", "bgnbd", "lifetimes", "last_months_average"):
+        expected = slow_wape(inputs.cells, model, quantity)
+        assert found[words.model_label(model)]["wape"] == pytest.approx(expected)
+    mine = slow_wape(inputs.cells, "clv", quantity)
+    theirs = slow_wape(inputs.cells, "lifetimes", quantity)
+    assert found["lifetimes"]["change"] == pytest.approx(mine / theirs - 1)
+    assert found["This forecast"]["change"] is None
+    assert summary["headline"]["accuracy"][quantity]["wape"] == pytest.approx(mine)
+
+
+def test_sentences_say_size_direction_and_baseline(summary):
+    text = " ".join(summary["headline"]["sentences"]).replace(NBSP, " ")
+    score = summary["headline"]["accuracy"]["revenue"]
+    assert f"off by {score['wape'] * 100:.0f} % on average per cohort-month" in text
+    assert f"{score['bias'] * 100:.0f} % too high in total" in text
+    better = -score["against"]["lifetimes"]["change"] * 100
+    assert f"{better:.0f} % smaller error than the lifetimes package" in text
+    assert "4 past dates (31 December 2023 to 30 September 2024)" in text
+
+
+def test_a_sample_of_customers_is_said_to_be_one(inputs, summary):
+    def said(summary):
+        note = summary["tables"]["errors_customer"]["note"]
+        return note, " ".join(section(summary, "calibration")["text"])
+
+    samples = pd.DataFrame(
+        {"origin": ORIGINS[:2], "customers": [90, 250_000], "sampled": [90, 100_100]}
+    )
+    some = said(summarize(example_inputs(samples=samples)))
+    for text, before in zip(some, said(summary), strict=True):
+        added = text.removeprefix(before)
+        assert added == f" On a sample of the customers: 100,100 of 250,000 at {ORIGINS[1]}."
+    everybody = samples.assign(sampled=samples["customers"])
+    assert said(summarize(example_inputs(samples=everybody))) == said(summary)
+
+
+def test_a_worse_forecast_is_called_worse(inputs):
+    cells = inputs.cells.copy()
+    mine = cells["model"] == "clv"
+    for quantity in ("revenue", "purchases"):
+        cells.loc[mine, quantity] = cells.loc[mine, f"actual_{quantity}"] * 0.4
+    text = " ".join(summarize(example_inputs(cells=cells))["headline"]["sentences"])
+    text = text.replace(NBSP, " ")
+    assert "off by 60 % on average" in text
+    assert "60 % too low in total" in text
+    assert "larger error than the lifetimes package" in text
+
+
+def test_a_baseline_that_lacks_cells_is_compared_on_the_shared_ones(inputs):
+    cells = inputs.cells[
+        (inputs.cells["model"] == "clv") | (inputs.cells["origin"] == pd.Timestamp(ORIGINS[0]))
+    ]
+    compared = accuracy.change_of_error(cells, "clv", "lifetimes", "revenue")
+    shared = cells[cells["origin"] == pd.Timestamp(ORIGINS[0])]
+    assert compared["origins"] == 1
+    assert compared["wape"] == pytest.approx(slow_wape(shared, "clv", "revenue"))
+
+
+def test_only_the_longest_horizon_of_an_origin_counts(inputs):
+    short = inputs.cells.assign(horizon_days=30, revenue=0.0)
+    both = pd.concat([inputs.cells, short])
+    pd.testing.assert_frame_equal(accuracy.longest_horizon(both), inputs.cells)
+
+
+def test_by_month_sums_cohorts_and_counts_the_actual_once(inputs):
+    months = accuracy.by_month(inputs.cells, "revenue").set_index(["origin", "period"])
+    clv = inputs.cells[inputs.cells["model"] == "clv"]
+    grouped = clv.groupby(["origin", "period"])
+    pd.testing.assert_series_equal(
+        months["actual"], grouped["actual_revenue"].sum(), check_names=False
+    )
+    pd.testing.assert_series_equal(months["clv"], grouped["revenue"].sum(), check_names=False)
+
+
+def test_a_model_without_a_month_has_no_total(inputs):
+    cells = inputs.cells
+    gap = (cells["model"] == "lifetimes") & (cells["period"] == pd.Timestamp("2024-12-01"))
+    totals = rows(summarize(example_inputs(cells=cells[~gap])), "totals_revenue")
+    assert all(row["lifetimes"] is None for row in totals)
+    assert all(row["clv"] is not None for row in totals)
+
+
+def test_heat_map_leaves_cells_without_sales_open(inputs):
+    cells = inputs.cells.copy()
+    cells.loc[cells["period"] == pd.Timestamp("2024-12-01"), "actual_revenue"] = 0.0
+    chart = summarize(example_inputs(cells=cells))["charts"]["error_heatmap"]
+    december = chart["periods"].index("2024-12-01")
+    assert all(row[december] is None for row in chart["error"])
+    assert all(row[december] for row in chart["asked"])
+    january = chart["periods"].index("2024-01-01")
+    asked = [row[january] for row in chart["asked"]]
+    assert asked.count(True) == 4  # only the first origin's four cohorts look at January
+
+
+@pytest.mark.parametrize(("shift", "closer"), [(-0.01, 4), (0.01, 0)])
+def test_the_classifier_is_told_when_it_loses(inputs, shift, closer):
+    brier = inputs.metrics["metric"] == "brier"
+    own = inputs.metrics.loc[brier & (inputs.metrics["model"] == "bgnbd"), "value"].iloc[0]
+    scores = inputs.metrics.copy()
+    scores.loc[brier & (scores["model"] == "churn"), "value"] = own + shift
+    said = " ".join(section(summarize(example_inputs(metrics=scores)), "churn")["text"])
+    assert f"(BG/NBD alone) at {closer} of 4 past dates." in said
+
+
+def test_a_missing_churn_model_says_why():
+    model = {"notes": ["No churn classifier: a churn horizon of 90 days needs more history."]}
+    part = section(
+        summarize(example_inputs(churn_reliability=pd.DataFrame(), model=model)), "churn"
+    )
+    assert "needs more history" in part["missing"]

@@ -1,0 +1,105 @@
+"""What the first screen says: totals, and the past forecast most like today's."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from report_example import example_inputs, rows, section
+
+from pipelines.report import accuracy, summarize, words
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+def test_totals_are_the_sums_of_the_forecast(inputs, summary):
+    cards = {card["quantity"]: card for card in summary["headline"]["forecast"]["totals"]}
+    for quantity in ("revenue", "purchases"):
+        for key, column in (("value", ""), ("low", "_low"), ("high", "_high")):
+            total = inputs.cohort_forecast[quantity + column].sum()
+            assert cards[quantity][key] == pytest.approx(total)
+    assert cards["clv"]["value"] == pytest.approx(inputs.tiers["clv"].sum())
+    assert cards["clv"]["interval_text"] is None
+    assert cards["revenue"]["unit"] == "GBP"
+    assert cards["revenue"]["text"].startswith("GBP 2")
+
+
+def test_given_totals_win(inputs):
+    totals = pd.DataFrame(
+        {
+            "quantity": ["revenue", "clv"],
+            "value": [1_234_567.0, 90.0],
+            "low": [1e6, 80.0],
+            "high": [2e6, 99.0],
+        }
+    )
+    cards = summarize(example_inputs(totals=totals))["headline"]["forecast"]["totals"]
+    revenue, _, clv = cards
+    assert revenue["text"] == "GBP 1.23 million"
+    assert revenue["interval_text"] == f"90{NBSP}% interval 1.00 million to 2.00 million"
+    assert clv["interval_text"] == f"90{NBSP}% interval 80 to 99"
+
+
+def test_intervals_of_months_win_over_sums_of_the_cohorts(inputs):
+    columns = [c for c in inputs.cohort_forecast if c not in ("cohort", "period")]
+    months = inputs.cohort_forecast.groupby("period", as_index=False)[columns].sum()
+    months["revenue_low"] = months["revenue"] * 0.95
+    summary = summarize(example_inputs(months=months))
+    found = rows(summary, "forecast_by_month")
+    assert [row["revenue_low"] for row in found] == pytest.approx(list(months["revenue_low"]))
+    low = summary["charts"]["headline_forecast"]["forecast"]["low"]
+    assert low == pytest.approx(list(months["revenue_low"]))
+    assert "cautious" not in section(summary, "forecast")["text"][0]
+    assert "cautious" in section(summarize(inputs), "forecast")["text"][0]
+
+
+def test_forecast_of_later_months_and_future_cohorts_is_left_out(inputs):
+    extra = inputs.cohort_forecast.head(2).copy()
+    extra["period"] = pd.Timestamp("2026-01-01")
+    future = inputs.cohort_forecast.head(1).copy()
+    future["cohort"] = pd.Timestamp("2025-01-01")
+    longer = pd.concat([inputs.cohort_forecast, extra, future])
+    assert (
+        summarize(example_inputs(cohort_forecast=longer))["headline"]
+        == summarize(inputs)["headline"]
+    )
+
+
+def test_a_month_cut_by_as_of_is_shown_whole(inputs):
+    forecast = inputs.cohort_forecast.copy()
+    december = forecast[forecast["period"] == pd.Timestamp("2025-01-01")].assign(
+        period=pd.Timestamp("2024-12-01")
+    )
+    chart = summarize(example_inputs(cohort_forecast=pd.concat([december, forecast])))["charts"][
+        "headline_forecast"
+    ]
+    history = inputs.cohort_months
+    known = history.loc[history["period"] == pd.Timestamp("2024-12-01"), "revenue"].sum()
+    assert chart["history"]["period"][-1] == "2024-11-01"
+    assert chart["forecast"]["period"][0] == "2024-12-01"
+    assert chart["forecast"]["revenue"][0] == pytest.approx(known + december["revenue"].sum())
+
+
+def test_the_first_screen_shows_the_past_forecast_most_like_todays():
+    reach = {"2020-05-31": 30, "2021-05-31": 14, "2022-05-31": 6}
+    cells = pd.DataFrame(
+        [(pd.Timestamp(o), 30 * n, month) for o, n in reach.items() for month in range(n)],
+        columns=["origin", "horizon_days", "period"],
+    )
+    for months, origin in ((12, "2021-05-31"), (24, "2020-05-31"), (6, "2022-05-31")):
+        assert accuracy.most_like(cells, months) == pd.Timestamp(origin)
+    assert accuracy.most_like(cells.head(0), 12) is None
+
+
+def test_pictures_of_a_past_forecast_show_the_same_one(inputs, summary):
+    origin = words.day(inputs.origin_like_today().date())
+    for name in ("headline_backtest", "calibration_deciles"):
+        assert origin in summary["charts"][name]["title"]
+
+
+def test_without_a_backtest_the_first_screen_says_so():
+    summary = summarize(example_inputs(cells=pd.DataFrame(), metrics=pd.DataFrame()))
+    assert "No past forecast could be tested" in summary["headline"]["sentences"][0]
+    assert {"accuracy", "months", "heatmap"} <= {
+        part["id"] for part in summary["sections"] if part["missing"]
+    }
+    assert summary["headline"]["charts"] == ["headline_forecast"]

@@ -1,0 +1,96 @@
+"""Names, numbers and comparisons as the report words them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.candidates import CANDIDATES
+from pipelines.report import words
+from pipelines.report.tables import plain
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (-0.40, "a 40 % smaller error than the lifetimes package"),
+        (0.08, "an 8 % larger error than the lifetimes package"),
+        (0.18, "an 18 % larger error than the lifetimes package"),
+        (-0.004, "about the same error as the lifetimes package"),
+        (None, "an error that cannot be compared with that of the lifetimes package"),
+    ],
+)
+def test_against_a_baseline(change, said):
+    assert words.against("lifetimes", change).replace(NBSP, " ") == said
+
+
+def test_every_model_of_the_backtest_has_a_label_and_a_line():
+    for name in CANDIDATES:
+        assert words.model_label(name) != name or name == "lifetimes"
+        assert words.model_line(name).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("BGNBD", "BG/NBD"), ("LifetimesGammaGamma", "Gamma-Gamma (lifetimes)"), ("Other", "Other")],
+)
+def test_model_names(kind, said):
+    assert words.model_name(kind) == said
+
+
+@pytest.mark.parametrize(
+    ("origin", "ended", "said"),
+    [
+        ("2024-04-30", 2, "2 full months"),
+        ("2024-02-29", 1, "1 full month"),
+        ("2024-04-20", 1, "the rest of Apr 2024"),
+        ("2024-04-20", 3, "the rest of Apr 2024 and 2 full months"),
+    ],
+)
+def test_how_far_a_forecast_has_come(origin, ended, said):
+    assert words.since(dt.date.fromisoformat(origin), ended) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd"), (30, "30th")],
+)
+def test_ordinals(number, said):
+    assert words.ordinal(number) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.093, "9 %"), (0.004, "0.4 %"), (0.0, "0 %"), (-0.0001, "0.0 %"), (None, "not known")],
+)
+def test_percent(share, said):
+    assert words.percent(share).replace(NBSP, " ") == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (1_234_567.0, "USD 1.23 million"),
+        (2.5e9, "USD 2.50 billion"),
+        (51_234.4, "USD 51,234"),
+        (12.345, "USD 12.35"),
+        (-3_000_000.0, "USD -3.00 million"),
+        (float("nan"), "not known"),
+    ],
+)
+def test_amount(value, said):
+    assert words.amount(value, "USD") == said
+
+
+def test_plain_values():
+    found = plain(
+        {"a": np.float64("nan"), "b": np.int64(3), "c": pd.Timestamp("2024-02-01"), "d": [np.inf]}
+    )
+    assert found == {"a": None, "b": 3, "c": "2024-02-01", "d": [None]}
+    assert plain(np.bool_(True)) is True
+    assert plain(pd.NaT) is None
