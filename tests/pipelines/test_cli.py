@@ -9,7 +9,7 @@ import re
 import openpyxl
 import pandas as pd
 import pytest
-from shop import LAST_DAY, TOML, TRAINED_AS_OF, clv_process, copy_shop, make_shop, run_clv
+from shop import LAST_DAY, TOML, TRAINED_AS_OF, clv_process, copy_shop, make_shop
 
 from clvmodels import schema
 from pipelines import cli, files
@@ -229,16 +229,6 @@ def test_report_without_results_says_what_to_run(copied):
     assert "run `clv train` or `clv backtest` first" in ran.err
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema_version": 1, "report": 3}'])
-def test_report_refuses_a_damaged_backtest_json(copied, content):
-    path = copied.reports / str(TRAINED_AS_OF) / "backtest.json"
-    path.write_text(content, encoding="utf-8")
-    before = copied.files()
-    ran = copied.clv("report")
-    assert_refused(ran, 1, "backtest.json")
-    assert copied.files() == before
-
-
 def test_check_accounts_for_every_row(copied):
     ran = copied.clv("check", "--json")
     assert ran.code == 0, ran.err
@@ -322,128 +312,6 @@ def test_a_model_of_an_earlier_day_does_not_replace_the_one_in_use(copied):
     listed = copied.clv("models", "list", "--json").json()
     assert listed["champion"] == f"{TRAINED_AS_OF}.1"
     assert "2022-07-31.1" in listed["versions"]
-
-
-# Refusals: one message, the exit code, nothing changed.
-
-
-def assert_refused(ran, code: int, *fragments: str) -> None:
-    assert ran.code == code
-    assert ran.out == ""
-    assert "Traceback" not in ran.err
-    assert ran.err.startswith("error: ")
-    assert ran.err.count("error: ") == 1
-    for fragment in fragments:
-        assert fragment in ran.err
-
-
-REFUSALS = [
-    (["forecast", "--version", "2020-01-01.1"], 1, ["no version '2020-01-01.1'", "2022-08-31.1"]),
-    (["forecast", "--version", "../../x"], 1, ["no version '../../x'"]),
-    (["models", "show", "nonsense"], 1, ["no version 'nonsense'"]),
-    (["models", "promote", "2022-08-31.2"], 1, ["no version '2022-08-31.2'"]),
-    (["forecast", "--as-of", "soon"], 2, ["--as-of must be a date such as", "'soon'"]),
-    (["forecast", "--as-of", "2022-02-30"], 2, ["'2022-02-30'"]),
-    (["refresh", "--as-of", "31.12.2022"], 2, ["'31.12.2022'"]),
-    (["train", "--as-of", ""], 2, ["--as-of"]),
-    (["forecast", "--as-of", "2020-12-31"], 1, ["no purchase is left", "later than the as-of"]),
-    (["refresh", "--as-of", "2020-12-31"], 1, ["no purchase is left"]),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("arguments", "code", "says"), REFUSALS)
-def test_a_wrong_argument_changes_nothing(trained, arguments, code, says):
-    before = trained.files()
-    assert_refused(trained.clv(*arguments), code, *says)
-    assert trained.files() == before
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["nonsense"], ["train"], ["train", "--confg", "x"], ["check", "--show", "-1"], ["models"]],
-)
-def test_wrong_usage_is_exit_code_2(arguments):
-    ran = run_clv(*arguments)
-    assert ran.code == 2
-    assert "Traceback" not in ran.err
-
-
-@pytest.mark.parametrize("command", ["train", "backtest", "forecast", "refresh", "report", "check"])
-def test_every_command_refuses_a_missing_configuration(command):
-    assert_refused(run_clv(command, "--config", "no/such.toml"), 2, "no configuration file")
-
-
-@pytest.mark.parametrize("command", ["forecast", "refresh"])
-def test_scoring_without_a_model_says_what_to_run(tmp_path, log, command):
-    shop = make_shop(tmp_path, log)
-    assert_refused(shop.clv(command), 1, "no model of 'shop' is in use", "clv train")
-    assert shop.files() == {}
-
-
-BREAKAGES = {
-    "no log": (lambda shop: shop.log.unlink(), 2, "log.csv"),
-    "empty log": (lambda shop: shop.log.write_text(""), 1, "log.csv"),
-    "header only": (lambda shop: shop.log.write_text("who,when,paid,land\n"), 1, "log.csv"),
-    "no column": (
-        lambda shop: shop.log.write_text(shop.log.read_text().replace("paid", "pied", 1)),
-        1, "paid",
-    ),
-    "text in amounts": (
-        lambda shop: pd.read_csv(shop.log).assign(paid="much").to_csv(shop.log, index=False),
-        1, "amount",
-    ),
-    "bad dates": (
-        lambda shop: pd.read_csv(shop.log).assign(when="32/13/2022").to_csv(shop.log, index=False),
-        1, "date",
-    ),
-    "unknown key": (
-        lambda shop: shop.file.write_text(shop.file.read_text() + 'report = "x"\n'),
-        2, "did you mean 'reports'?",
-    ),
-    "origins outside": (
-        lambda shop: shop.file.write_text(
-            shop.file.read_text().replace("[2022-03-31]", "[2019-03-31]")
-        ),
-        2, "origins must lie",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BREAKAGES)
-@pytest.mark.parametrize("command", ["refresh", "train"])
-def test_broken_input_leaves_the_last_good_state(copied, name, command):
-    change, code, says = BREAKAGES[name]
-    change(copied)
-    before = copied.files()
-    assert_refused(copied.clv(command, "--quiet"), code, says)
-    assert copied.files() == before
-
-
-def test_a_run_that_dies_in_the_middle_of_the_report_leaves_the_last_good_one(copied, monkeypatch):
-    from pipelines import workflow
-
-    before = copied.files()
-
-    def die(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(workflow, "_draw", die)
-    assert copied.clv("report", "--quiet").code != 0
-    assert copied.files() == before
-
-
-@pytest.mark.slow
-def test_a_first_run_that_dies_leaves_no_folders(log, tmp_path, monkeypatch):
-    from pipelines import workflow
-
-    shop = make_shop(tmp_path, log)
-
-    def die(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(workflow, "_draw", die)
-    assert shop.clv("backtest", "--as-of", str(TRAINED_AS_OF), "--quiet").code != 0
-    assert shop.files() == {}
 
 
 @pytest.mark.slow
