@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import re
 import zoneinfo
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_SECRET = re.compile(r"(?i)(password|passwd|secret|token|(access|secret)\.key)$|account\.key\.")
+"""Names of Spark's options that hold one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
@@ -62,6 +66,12 @@ class Source(Section):
             raise ValueError(f"kind = '{self.kind}' also needs {' and '.join(missing)}")
         if self.kind == "spark" and (self.path is None) == (self.table is None):
             raise ValueError("kind = 'spark' needs either path or table")
+        secret = [key for key in self.spark_options if _SECRET.search(key)]
+        if secret:
+            raise ValueError(
+                f"spark_options names {', '.join(secret)}; secrets belong in the environment or in "
+                "Spark's own spark-defaults.conf, never in this file"
+            )
         return self
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ibis
 from ibis import BaseBackend, _
-from ibis.expr.types import BooleanColumn, Column, Table
+from ibis.expr.types import BooleanColumn, Column, DateColumn, Table, Value
 
 from clvmodels.exceptions import ConfigError, MissingColumnError
 from pipelines import lines, sources
@@ -31,6 +31,28 @@ def granted(column: Column) -> BooleanColumn:
     return column.cast("string").strip().lower().isin(GRANTS).fill_null(False)
 
 
+def words(given: Column, day: DateColumn, as_of: dt.date | None) -> dict[str, Value]:
+    """Return the day of a grant and that of a withdrawal, each null where there was none.
+
+    Parameters
+    ----------
+    given : ibis Column
+        What was said; what is no grant withdraws.
+    day : ibis DateColumn
+        When. A withdrawal whose day is null counts as said last of all, such a grant as never said.
+    as_of : date or None
+        What was said later is not known yet; None knows all of it.
+    """
+    nothing = ibis.null("date")
+    known = day if as_of is None else ibis.ifelse(day <= ibis.literal(as_of), day, nothing)
+    last = ibis.literal(as_of or dt.date(9999, 12, 31))
+    yes = granted(given)
+    return {
+        "granted_on": ibis.ifelse(yes, known, nothing),
+        "withdrawn_on": ibis.ifelse(yes, nothing, ibis.ifelse(day.isnull(), last, known)),
+    }
+
+
 def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date | None) -> Table:
     """Set aside, or mark, the customer-days of customers who may not be profiled.
 
@@ -38,8 +60,8 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
     ----------
     connection : ibis backend
     days : ibis Table
-        Customer-days, and ``granted`` where consent is a column. Lines that are set aside have
-        their reason in the day's place (``lines.STAND_IN``).
+        Customer-days, and the last :func:`words` of each where consent is a column. Lines that are
+        set aside have their reason in the day's place (``lines.STAND_IN``); their words count.
     config : Config
     as_of : date or None
         Grants and withdrawals after it are not known yet; None knows all of them.
@@ -55,17 +77,19 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
     if mode == "ignore":
         return days
     if config.consent is not None:
-        words = _log(connection, config, config.consent, as_of)
-    elif "granted" in days.columns:
-        words = days.filter(lines.kept(days)).select("customer_id", "date", "granted")
+        said = _log(connection, config, config.consent, as_of)
+    elif "withdrawn_on" in days.columns:
+        said = days.filter(days.customer_id.notnull())
     else:
         raise ConfigError(
             f"governance.consent = '{mode}' needs columns.consent or a [consent] section"
         )
-    # 1 for a grant: engines differ in what they can do with booleans
-    daily = words.group_by("customer_id", "date").agg(grant=ibis.ifelse(_.granted, 1, 0).min())
-    last = daily.group_by("customer_id").agg(grant=_.grant.argmax(_.date))
-    willing = last.filter(_.grant == 1).select(willing_id=last.customer_id)
+    last = said.group_by("customer_id").agg(
+        granted_on=_.granted_on.max(), withdrawn_on=_.withdrawn_on.max()
+    )
+    never = ibis.literal(dt.date(1, 1, 1))
+    willing = last.filter(_.granted_on > _.withdrawn_on.fill_null(never))
+    willing = willing.select(willing_id=willing.customer_id)
     joined = days.left_join(willing, days.customer_id == willing.willing_id)
     unwilling = lines.kept(joined) & joined.willing_id.isnull()
     if mode == "aggregate_only":
@@ -75,7 +99,7 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
 
 
 def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.date | None) -> Table:
-    """Return customer_id, date and granted of every word known at the as-of date."""
+    """Return customer_id and :func:`words` of a log of grants and withdrawals."""
     if consent.path is not None:
         kind = "csv" if ".csv" in Path(consent.path).suffixes else "parquet"
         changed = {"kind": kind, "path": consent.path, "table": None}
@@ -98,15 +122,12 @@ def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.da
         raise MissingColumnError(
             f"{sources.describe(source)}, named in [consent],", missing, list(raw.columns)
         )
-    words = raw.select(
+    said = raw.select(
         customer_id=lines.customer_ids(raw[consent.customer_id]),
-        date=lines.local_dates(raw[consent.timestamp], config, connection.name),
-        granted=granted(raw[consent.granted]),
-    ).filter(_.customer_id.notnull())
-    # A word without a readable day is taken as said today when it withdraws, and as never said
-    # when it grants.
-    latest = ibis.literal(as_of or dt.date(9999, 12, 31))
-    words = words.mutate(
-        date=ibis.ifelse(words.date.isnull() & ~words.granted, latest, words.date)
-    ).filter(_.date.notnull())
-    return words if as_of is None else words.filter(_.date <= latest)
+        **words(
+            raw[consent.granted],
+            lines.local_dates(raw[consent.timestamp], config, connection.name),
+            as_of,
+        ),
+    )
+    return said.filter(said.customer_id.notnull())

@@ -44,7 +44,9 @@ LARGEST_FACTOR = math.sqrt(LARGEST)
 DIMENSIONS = ("channel", "product_category", "country")
 
 
-def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Table:
+def stage(
+    raw: Table, config: Config, as_of: dt.date | None, horizon: dt.date | None, engine: str
+) -> Table:
     """Type the mapped columns and give every row its reason.
 
     Parameters
@@ -55,6 +57,8 @@ def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Tab
         Column mapping, calendar and governance.
     as_of : date or None
         Rows after it are set aside; None keeps all.
+    horizon : date or None
+        Rows up to it are past retention.
     engine : str
         ``BaseBackend.name``.
 
@@ -62,8 +66,9 @@ def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Tab
     -------
     ibis Table
         customer_id, date (of lines set aside :data:`STAND_IN`), amount; where mapped margin,
-        channel, product_category, country; where duplicates are dropped copies, the number of
-        equal rows that this one stands for.
+        channel, product_category, country, consent and the day it was said_on (of lines set aside
+        too; null where unreadable); where duplicates are dropped copies, the number of equal rows
+        that this one stands for.
 
     Raises
     ------
@@ -78,10 +83,13 @@ def stage(raw: Table, config: Config, as_of: dt.date | None, engine: str) -> Tab
     typed = raw.select(*copies, **typed_fields(raw, config, engine))
     # The day and the reason in one: a second key to group by costs more. Which of the tests it was
     # is asked only where one applies.
-    asked = tests(typed, config, as_of)
+    asked = tests(typed, config, as_of, horizon)
     stand_ins = [(test, ibis.literal(STAND_IN[reason])) for reason, test in asked]
     aside = reduce(or_, (test for _, test in asked))
-    staged = typed.mutate(date=ibis.ifelse(aside, ibis.cases(*stand_ins), typed.date))
+    days = {"date": ibis.ifelse(aside, ibis.cases(*stand_ins), typed.date)}
+    if "consent" in typed.columns:
+        days["said_on"] = ibis.ifelse(readable(typed, config), typed.date, ibis.null("date"))
+    staged = typed.mutate(**days)
     return staged.drop("product_code") if "product_code" in staged.columns else staged
 
 
@@ -200,26 +208,31 @@ def amounts(raw: Table, config: Config) -> Column:
 
 
 def reason_codes(lines: Table, config: Config, as_of: dt.date | None) -> Column:
-    """Return the code of the first reason that applies to each typed row; 0 for rows kept."""
-    codes = [(test, REASONS.index(reason)) for reason, test in tests(lines, config, as_of)]
+    """Return the code of the first reason, retention aside, of each typed row; 0 for rows kept."""
+    codes = [(test, REASONS.index(reason)) for reason, test in tests(lines, config, as_of, None)]
     return ibis.cases(*codes, else_=0).cast("int8")
 
 
-def tests(lines: Table, config: Config, as_of: dt.date | None) -> list[tuple[str, BooleanValue]]:
+def readable(lines: Table, config: Config) -> BooleanValue:
+    """Return whether the day of a typed row lies in the calendar; null where there is none."""
+    latest = config.calendar.latest or dt.date.today() + dt.timedelta(days=1)
+    return lines.date.between(ibis.literal(config.calendar.earliest), ibis.literal(latest))
+
+
+def tests(
+    lines: Table, config: Config, as_of: dt.date | None, horizon: dt.date | None
+) -> list[tuple[str, BooleanValue]]:
     """Return what sets a typed row aside, in the order in which it is asked."""
-    governance, calendar = config.governance, config.calendar
-    latest = calendar.latest or dt.date.today() + dt.timedelta(days=1)
+    governance = config.governance
     found: dict[str, BooleanValue] = {
         "no_id": lines.customer_id.isnull(),
-        "bad_date": lines.date.isnull()
-        | ~lines.date.between(ibis.literal(calendar.earliest), ibis.literal(latest)),
+        "bad_date": lines.date.isnull() | ~readable(lines, config),
         "bad_amount": lines.amount.isnull() | ~finite(lines.amount),
     }
     if as_of is not None:
         found["after_as_of"] = lines.date > ibis.literal(as_of)
-        if governance.retention_days is not None:
-            horizon = as_of - dt.timedelta(days=governance.retention_days)
-            found["past_retention"] = lines.date <= ibis.literal(horizon)
+    if horizon is not None:
+        found["past_retention"] = lines.date <= ibis.literal(horizon)
     if "product_code" in lines.columns:
         codes = [code.strip().upper() for code in governance.non_product_codes]
         found["non_product_code"] = lines.product_code.isin(codes)

@@ -7,12 +7,14 @@ connection URIs, which may hold passwords, come from the environment only.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import ibis
 from ibis import BaseBackend
@@ -98,6 +100,11 @@ def _connect_uri(config: Config) -> Iterator[BaseBackend]:
             f"the environment variable {name}, named by source.uri_env, is not set; set it to the "
             "connection URI, e.g. postgres://user:password@host/database"
         )
+    if config.source.kind == "postgres" and set("/?#@") & set(_user_info(uri)):
+        raise ConfigError(
+            f"the connection URI in {name} has a user name or password with one of / ? # @ in it; "
+            "write these percent-encoded, e.g. %2F for /"
+        )
     try:
         connection = ibis.connect(uri)
         if connection.name == "postgres":
@@ -105,12 +112,26 @@ def _connect_uri(config: Config) -> Iterator[BaseBackend]:
                 "SELECT set_config('TimeZone', %s, false)", [config.calendar.local_zone_of_source]
             )
     except Exception as error:
-        reason = first_line(error).replace(uri, f"${name}")
+        reason = _without_secret(first_line(error), uri, f"${name}")
         raise ConfigError(f"cannot connect to the database that {name} names: {reason}") from None
     try:
         yield connection
     finally:
         connection.disconnect()
+
+
+def _without_secret(text: str, uri: str, name: str) -> str:
+    """Return a message without the URI, its password and parts of it that read like others."""
+    password = _user_info(uri).partition(":")[2]
+    parts = [part for part in re.split(r"[/?#@:]", password) if len(part) > 2]
+    for secret in (uri, password, unquote(password), *parts):
+        text = text.replace(secret, name) if secret else text
+    return text
+
+
+def _user_info(uri: str) -> str:
+    """Return user:password, all before the last @."""
+    return uri.partition("://")[2].rpartition("@")[0]
 
 
 def describe(source: Source) -> str:

@@ -100,11 +100,9 @@ def load(
     """
     with sources.connect(config) as connection:
         raw = sources.read(connection, config)
-        if as_of is None and config.governance.retention_days is not None:
-            staged = lines.stage(raw, config, None, connection.name)
-            as_of = _as_date(staged.filter(lines.kept(staged)).date.max().execute())
         with sources.reading(config.source):
-            days = _customer_days(connection, raw, config, as_of)
+            horizon = _retention_horizon(connection, raw, config, as_of)
+            days = _customer_days(connection, raw, config, as_of, horizon)
             if config.governance.consent != "ignore":
                 days = materialise(connection, consent.apply(connection, days, config, as_of))
         known = days.filter(lines.kept(days))
@@ -138,11 +136,27 @@ def load(
         )
 
 
-def _customer_days(
+def _retention_horizon(
     connection: BaseBackend, raw: Table, config: Config, as_of: dt.date | None
+) -> dt.date | None:
+    """Return the last day that is past retention, counted from as-of or else from the last day."""
+    if config.governance.retention_days is None:
+        return None
+    if as_of is None:
+        staged = lines.stage(raw, config, None, None, connection.name)
+        as_of = _as_date(staged.filter(lines.kept(staged)).date.max().execute())
+    return None if as_of is None else as_of - dt.timedelta(days=config.governance.retention_days)
+
+
+def _customer_days(
+    connection: BaseBackend,
+    raw: Table,
+    config: Config,
+    as_of: dt.date | None,
+    horizon: dt.date | None,
 ) -> Table:
     """Materialise one row per customer-day and, of lines set aside, per customer and reason."""
-    staged = lines.stage(raw, config, as_of, connection.name)
+    staged = lines.stage(raw, config, as_of, horizon, connection.name)
     several = staged.count() > 1  # one line has no order to sum in, and most days have one
     aggregates: dict[str, Any] = {
         "amount": ibis.ifelse(several, _.amount.sum().round(AMOUNT_DIGITS), _.amount.sum()),
@@ -157,7 +171,8 @@ def _customer_days(
         if name in staged.columns:
             aggregates[name] = staged[name].argmax(staged.amount)
     if "consent" in staged.columns:
-        aggregates["granted"] = ibis.ifelse(consent.granted(staged.consent), 1, 0).min() == 1
+        words = consent.words(staged.consent, staged.said_on, as_of)
+        aggregates |= {name: word.max() for name, word in words.items()}
     return materialise(connection, staged.group_by("customer_id", "date").agg(**aggregates))
 
 

@@ -83,6 +83,63 @@ def test_words_are_read_from_parquet_too(tmp_path):
     assert alone == {"later"}
 
 
+ASIDE = {
+    "a refund": ("-10,A", {"refunds": "drop"}),
+    "no value": ("0,A", {"zero_value": "drop"}),
+    "no product": ("10,POST", {"non_product_codes": ["POST"]}),
+    "no amount": ("much,A", {"max_bad_row_share": 1.0}),
+}
+
+
+@pytest.mark.parametrize("name", ASIDE)
+@pytest.mark.parametrize(("day", "willing"), [("2022-04-01", {"B"}), ("2022-01-01", {"A", "B"})])
+def test_a_withdrawal_on_a_line_set_aside_counts(tmp_path, name, day, willing):
+    line, governance = ASIDE[name]
+    (tmp_path / "log.csv").write_text(
+        "customer,day,value,code,ok\n"
+        f"A,2022-01-05,10,A,yes\nA,{day},{line},no\nB,2022-04-02,10,A,yes\n"
+    )
+    config = logs.config(
+        {"kind": "csv", "path": str(tmp_path / "log.csv")},
+        columns={"product_code": "code", "consent": "ok"},
+        governance={"consent": "exclude", **governance},
+    )
+    with transactions.load(config) as data:
+        assert set(data.summary.customer_id.execute()) == willing
+
+
+@pytest.mark.parametrize(("day", "willing"), [("soon", {"B"}), ("2999-01-01", {"B"})])
+def test_a_withdrawal_whose_day_cannot_be_read_counts(tmp_path, day, willing):
+    (tmp_path / "log.csv").write_text(
+        f"customer,day,value,ok\nA,2022-01-05,10,yes\nA,{day},10,no\nB,{day},10,yes\n"
+        "B,2022-04-02,10,yes\n"
+    )
+    config = logs.config(
+        {"kind": "csv", "path": str(tmp_path / "log.csv")},
+        columns={"consent": "ok"},
+        governance={"consent": "exclude", "max_bad_row_share": 1.0},
+    )
+    with transactions.load(config, dt.date(2022, 4, 30)) as data:
+        assert set(data.summary.customer_id.execute()) == willing
+
+
+def test_without_as_of_every_word_is_known_whatever_the_retention(tmp_path):
+    (tmp_path / "log.csv").write_text("customer,day,value\nA,2022-01-05,10\nB,2022-06-01,10\n")
+    (tmp_path / "consent.csv").write_text(
+        "customer_id,timestamp,granted\nA,2022-01-01,yes\nA,2022-09-01,no\nB,2022-01-01,yes\n"
+    )
+    for days in ({}, {"retention_days": 1000}):
+        config = logs.config(
+            {"kind": "csv", "path": str(tmp_path / "log.csv")},
+            governance={"consent": "exclude", **days},
+            consent={"path": str(tmp_path / "consent.csv")},
+        )
+        with transactions.load(config) as data:
+            assert set(data.summary.customer_id.execute()) == {"B"}
+        with transactions.load(config, dt.date(2022, 8, 31)) as data:
+            assert set(data.summary.customer_id.execute()) == {"A", "B"}
+
+
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

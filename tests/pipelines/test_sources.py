@@ -176,6 +176,35 @@ def test_the_connection_uri_is_never_shown(monkeypatch):
     assert "hunter2" not in sources.describe(settings.source)
 
 
+@pytest.mark.parametrize("secret", ["S3cr/etPW", "S3cr#etPW", "S3cr?etPW", "S3cr@etPW"])
+@pytest.mark.parametrize("kind", ["postgres", "uri"])
+def test_a_password_that_breaks_the_uri_is_never_shown(monkeypatch, secret, kind):
+    monkeypatch.setenv("CLV_SECRET_URI", f"postgres://clv:{secret}@127.0.0.1:1/none")
+    settings = logs.config({"kind": kind, "uri_env": "CLV_SECRET_URI", "table": "log"})
+    with pytest.raises(ConfigError) as caught, sources.connect(settings):
+        pass
+    assert "S3cr" not in str(caught.value)
+    assert "etPW" not in str(caught.value)
+    assert kind == "uri" or "%2F" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "spark.hadoop.fs.s3a.secret.key",
+        "spark.hadoop.fs.s3a.access.key",
+        "spark.hadoop.fs.azure.account.key.lake.dfs.core.windows.net",
+        "spark.ssl.keyStorePassword",
+    ],
+)
+def test_secrets_among_the_options_of_spark_are_refused(key):
+    with pytest.raises(ConfigError) as caught:
+        logs.config({"kind": "spark", "table": "log", "spark_options": {key: "TOPSECRET"}})
+    assert key in str(caught.value)
+    assert "spark-defaults.conf" in str(caught.value)
+    assert "TOPSECRET" not in str(caught.value)
+
+
 def test_memory_threads_and_spill_folder_are_the_engines(tmp_path):
     source = {"kind": "csv", "path": "log.csv", "memory_limit": "256MB", "threads": 1}
     settings = logs.config(source | {"temp_directory": str(tmp_path)})
