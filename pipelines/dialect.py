@@ -31,6 +31,10 @@ from clvmodels.exceptions import ConfigError
 
 UTC = dtypes.Timestamp("UTC")
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+COMMA_NUMBER = (
+    r"^[+-]?([0-9]+,?[0-9]*|[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+)
+"""With a decimal comma; dots stand between thousands or nowhere."""
 _ISO = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = (
     r"([T ]([0-9]{1,2}):([0-9]{2})(:([0-9]{2})(\.[0-9]+)?)? *(Z|([+-])([0-9]{2}):?([0-9]{2})?)?)?$"
@@ -51,6 +55,11 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 @ibis.udf.scalar.builtin(signature=(("string", "string"), dtypes.timestamp))
 def try_strptime(text, pattern):  # type: ignore[no-untyped-def]
     """Read a time by a format; null where it does not match (DuckDB)."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), UTC))
+def _try_strptime_zoned(text, pattern):  # type: ignore[no-untyped-def]
+    """Read a time by a format with an offset or a zone in it (DuckDB)."""
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), UTC))
@@ -125,10 +134,16 @@ def shift(clock: TimestampValue, source: str, target: str, engine: str) -> Times
     return _wall_clock(target, _in_zone(source, clock))
 
 
-def number_of(text: StringValue) -> NumericValue:
-    """Return the number that a text is, null where it is none (or infinite)."""
+def number_of(text: StringValue, decimal: str = ".") -> NumericValue:
+    """Return the number that a text is, null where it is none (or infinite).
+
+    With a decimal comma, dots may stand between groups of three digits and nowhere else.
+    """
     plain = text.strip()
-    safe = ibis.ifelse(plain.re_search(NUMBER), plain, ibis.null("string"))
+    known = COMMA_NUMBER if decimal == "," else NUMBER
+    safe = ibis.ifelse(plain.re_search(known), plain, ibis.null("string"))
+    if decimal == ",":
+        safe = safe.replace(".", "").replace(",", ".")
     return safe.cast("float64")
 
 
@@ -151,6 +166,8 @@ def day_of(
     """
     text = text.strip()
     if engine == "duckdb":
+        if pattern is not None and re.search("[zZ]", "".join(re.findall("%(.)", pattern))):
+            return wall_clock(_try_strptime_zoned(text, pattern), target).date()
         if pattern is not None:
             return shift(try_strptime(text, pattern), source, target, engine).date()
         # The session's zone, which DuckDB gives to times without an offset, is the source's.

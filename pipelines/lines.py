@@ -179,9 +179,7 @@ def number(column: Column, config: Config) -> Column:
     """Return a number; null where the text is none."""
     kind = column.type()
     if kind.is_string():
-        if config.source.decimal == ",":
-            column = column.replace(".", "").replace(",", ".")
-        return number_of(column)
+        return number_of(column, config.source.decimal)
     if not kind.is_numeric():
         raise DataError(
             f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, "

@@ -32,7 +32,7 @@ MEANING = {
 REMEDY = {
     "unreadable": "Check [source] delimiter and encoding",
     "bad_date": "For dates in another form set [columns] date_format, e.g. '%d/%m/%Y'",
-    "bad_amount": "For amounts such as 1.234,50 set [source] decimal = ','",
+    "bad_amount": "For amounts such as 1.234,50 set [source] decimal = ',', for 1234.50 '.'",
 }
 """The key of the configuration that most often mends a reason."""
 

@@ -161,6 +161,46 @@ def test_amounts_in_text_are_read_alike(place):
         assert data.account.revenue == 4.0
 
 
+def test_amounts_with_a_decimal_comma_are_read_alike(place):
+    read = {"5": 5.0, " -1,5 ": -1.5, "1.234,50": 1234.5, "1.234": 1234.0, "1.234.567": 1234567.0}
+    read |= {"+12.345,": 12345.0, ",5": 0.5, "1234,5e1": 12345.0}
+    bad = ["12.50", "1,234.50", "1.2.3,4", "0.500", "1.23", "1.2345", "1234.567", "1.234.", "."]
+    texts = [*read, *bad, "1,2,3", "1.234,5.6", "ten"]
+    frame = pd.DataFrame(
+        {"customer": [f"c{n}" for n in range(len(texts))], "day": "2022-01-01", "value": texts}
+    )
+    config = place(frame)
+    config = config.model_copy(update={"source": config.source.model_copy(update={"decimal": ","})})
+    with transactions.load(config) as data:
+        refund_alone = 1
+        assert data.account.set_aside == {
+            "bad_amount": len(texts) - len(read),
+            "refund_without_purchase": refund_alone,
+        }
+        found = data.purchases.execute().set_index("customer_id")["amount"].to_dict()
+    expected = {f"c{n}": value for n, value in enumerate(read.values()) if value > 0}
+    assert found == expected
+
+
+def test_an_offset_in_a_format_is_honoured_or_refused(place):
+    text = "2022-03-05 23:30:00+0000"
+    frame = pd.DataFrame({"customer": ["1"], "day": [text], "value": [1.0]})
+    config = place(
+        frame,
+        columns={"date_format": "%Y-%m-%d %H:%M:%S%z"},
+        calendar={"time_zone": "Europe/Berlin", "source_time_zone": "UTC"},
+    )
+    if config.source.kind == "duckdb":
+        with transactions.load(config) as data:
+            assert data.as_of == dt.date(2022, 3, 6)
+        return
+    with (
+        pytest.raises(ConfigError, match="%z can be read from files only"),
+        transactions.load(config),
+    ):
+        pass
+
+
 def test_clocks_move_from_the_source_to_the_business(place):
     """A naive 23:30 UTC is the next day in Berlin."""
     frame = pd.DataFrame(
