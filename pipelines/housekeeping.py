@@ -37,11 +37,13 @@ def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
     lines = [f"{count:>{width},}  {name:<24} {note}".rstrip() for name, count, note in rows]
     for reason, shown in account.examples.items():
         lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
+    days = account.stale_days
+    age = f", {days} day{'' if days == 1 else 's'} before the as-of date {account.as_of}"
     return [
         *lines,
         f"{account.customers:,} customers, {account.purchases:,} purchases (customer-days), "
         f"{account.revenue:,.2f} {config.economics.currency}, "
-        f"{account.first_date} to {account.last_date}",
+        f"{account.first_date} to {account.last_date}{age if days else ''}",
     ]
 
 

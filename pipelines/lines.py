@@ -76,11 +76,11 @@ def stage(
         If a mapped column is not in the table.
     """
     require_columns(raw, config)
-    copies = []
+    copies = {}
     if config.governance.duplicates == "drop":
-        raw = raw.group_by(raw.columns).agg(copies=ibis._.count())
-        copies = ["copies"]
-    typed = raw.select(*copies, **typed_fields(raw, config, engine))
+        raw = raw.group_by(raw.columns).agg(clv_copies=ibis._.count())
+        copies = {"copies": raw.clv_copies}
+    typed = raw.select(**copies, **typed_fields(raw, config, engine))
     # The day and the reason in one: a second key to group by costs more. Which of the tests it was
     # is asked only where one applies.
     asked = tests(typed, config, as_of, horizon)

@@ -11,23 +11,27 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import ibis
+import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
 from clvmodels.exceptions import ClvError, ConfigError, DataError
-from pipelines import spark
+from pipelines import csv_files, spark
 from pipelines.config import Config, Source
 from pipelines.csv_files import read_csv, read_lifetimes
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
 million customers faster in four parts than in two, also where two threads do the work."""
+
+_JAVA = r"(?m)^(?:Caused by)?: [\w.$]+: (.+)"
+_NO_CAUSE = ("Job aborted", "Exception thrown in awaitResult", "[FAILED_READ_FILE")
 
 EMBEDDED = ("lifetimes", "csv", "parquet", "duckdb")
 """Kinds that the embedded DuckDB reads."""
@@ -142,8 +146,10 @@ def describe(source: Source) -> str:
     return f"{place}, table {source.table}" if source.table else place
 
 
-def read(connection: BaseBackend, config: Config) -> Table:
+def read(connection: BaseBackend, config: Config, name: str = "log") -> Table:
     """Return the raw table, columns as the source names them.
+
+    Lines of CSV that are no rows are put aside under ``name``.
 
     Raises
     ------
@@ -157,17 +163,31 @@ def read(connection: BaseBackend, config: Config) -> Table:
         return read_lifetimes(connection, source)
     with reading(source):
         if source.kind == "csv":
-            return read_csv(connection, source, _files(source))
+            return read_csv(connection, source, _files(source), name)
         if source.kind == "parquet":
-            return connection.read_parquet(
-                [str(file) for file in _files(source)],
+            files = _files(source)
+            table = connection.read_parquet(
+                [escape(str(file)) for file in files],
                 hive_partitioning=source.hive_partitioning,
                 union_by_name=True,
             )
+            _require_distinct_columns(files[0])
+            return table
         if source.kind == "spark" and source.path is not None:
             return spark.read_path(connection, source)
         table = _table(connection, source)
         return spark.without_zones(connection, table) if source.kind == "spark" else table
+
+
+def _require_distinct_columns(file: Path) -> None:
+    """Raise DataError where a Parquet file names a column twice: engines rename the second."""
+    names = [name.casefold() for name in pq.read_schema(file).names]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"{file} names the column {', '.join(repeated)} twice (capitals aside); rename one of "
+            "them"
+        )
 
 
 def _table(connection: BaseBackend, source: Source) -> Table:
@@ -185,6 +205,13 @@ def _table(connection: BaseBackend, source: Source) -> Table:
             f"no table or view named '{source.table}' in {describe(source)}{hint}. "
             "Set [source] table to a name (schema.table where it is not in the default schema)."
         ) from None
+
+
+def rejected(connection: BaseBackend, source: Source, records: int) -> tuple[int, list[str]]:
+    """Return how many lines of text files were no rows, beside so many that were, and the first."""
+    if source.kind == "spark":
+        return spark.rejected(connection, source)
+    return csv_files.rejected(connection, source, records)
 
 
 @contextmanager
@@ -220,10 +247,14 @@ def _files(source: Source) -> list[Path]:
             "'spark', or mount the bucket"
         )
     if Path(pattern).is_dir():
-        suffix = "parquet" if source.kind == "parquet" else "csv*"
-        pattern = str(Path(pattern) / "**" / f"*.{suffix}")
-    found = [Path(name) for name in sorted(glob(pattern, recursive=True))]  # noqa: PTH207
-    files = [file for file in found if file.is_file()]
+        suffixes = (".parquet",) if source.kind == "parquet" else (".csv", ".csv.gz")
+        files = _files_below(Path(pattern), suffixes)
+        pattern = str(Path(pattern) / "**" / f"*{' or *'.join(suffixes)}")
+    elif Path(pattern).is_file():  # also where its name looks like a pattern
+        files = [Path(pattern)]
+    else:
+        found = [Path(name) for name in sorted(glob(pattern, recursive=True))]  # noqa: PTH207
+        files = [file for file in found if file.is_file()]
     if not files:
         raise ConfigError(
             f"no file at {pattern}; set [source] path (relative paths start at the folder of the "
@@ -235,7 +266,23 @@ def _files(source: Source) -> list[Path]:
     return files
 
 
+def _files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the data files in a folder, without what is hidden or being written (``_temporary``).
+
+    A folder ``_key=value`` is a partition.
+    """
+
+    def is_data(file: Path) -> bool:
+        parts = file.relative_to(folder).parts
+        aside = any(part[0] == "." or (part[0] == "_" and "=" not in part) for part in parts)
+        return file.name.endswith(suffixes) and not aside and file.is_file()
+
+    return sorted(filter(is_data, folder.rglob("*")), key=str)
+
+
 def first_line(error: Exception) -> str:
-    """Return the first line of an exception's text, without a full stop."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")
+    """Return the first line of an exception's text, without a full stop; of Java's, its cause."""
+    text = str(error).strip()
+    causes = [told for told in re.findall(_JAVA, text) if not told.startswith(_NO_CAUSE)]
+    lines = causes or text.splitlines() or [type(error).__name__]
+    return lines[0].rstrip(". ")

@@ -102,6 +102,7 @@ def data_account(inputs: ReportInputs) -> Section:
     if first and last:
         section.text.append(
             f"Transactions from {words.day(str(first)[:10])} to {words.day(str(last)[:10])}. "
+            f"{_freshness(account.get('stale_days'))}"
             "Every row read is kept or set aside for one reason."
         )
     section.tables["account"] = table(
@@ -115,6 +116,14 @@ def data_account(inputs: ReportInputs) -> Section:
         sheet="Data account",
     )
     return section
+
+
+def _freshness(days: int | None) -> str:
+    """Say how old the last transaction was at the as-of date."""
+    if days is None:
+        return ""
+    age = f"{days} days before" if days > 1 else "the day before" if days else "on"
+    return f"The last one is {age} the as-of date. "
 
 
 def assumptions(inputs: ReportInputs) -> Section:

@@ -321,6 +321,13 @@ FILES = [
         **PARQUET,
     ),
     Case(
+        "Parquet with a column twice",
+        "names the column value twice",
+        1,
+        log=parquet(Value=1.0),
+        **PARQUET,
+    ),
+    Case(
         "times as fractions",
         "column 'day' holds float64, expected dates",
         1,

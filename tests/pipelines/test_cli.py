@@ -238,6 +238,8 @@ def test_check_accounts_for_every_row(copied):
     assert str(rows) in ran.out
     assert copied.clv("check").code == 0
     assert copied.clv("check", "--show", "3").code == 0
+    later = copied.clv("check", "--as-of", str(LAST_DAY + dt.timedelta(days=42)))
+    assert "42 days before the as-of date" in later.out
 
 
 def test_check_names_the_data_as_the_saved_model_does(copied):

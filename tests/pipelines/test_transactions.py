@@ -196,6 +196,15 @@ def test_refunds_can_be_refused(tmp_path):
         transactions.load(settings_).__enter__()
 
 
+def test_a_log_may_have_a_column_named_like_the_count_of_equal_rows(tmp_path):
+    rows = ["a,2022-01-01,5,1", "a,2022-01-01,5,1", "a,2022-01-01,5,2"]
+    (tmp_path / "log.csv").write_text("\n".join(["customer,day,value,copies", *rows]) + "\n")
+    source = {"kind": "csv", "path": str(tmp_path / "log.csv")}
+    with transactions.load(logs.config(source, governance={"duplicates": "drop"})) as data:
+        assert data.account.set_aside == {"duplicate": 1}
+        assert data.account.revenue == 10.0
+
+
 def test_the_account_adds_up_and_names_what_it_set_aside(tmp_path):
     rows = ["a,2022-01-01,5", "a,2022-02-01,5", "a,2022-02-01,5", ",2022-01-01,5", "b,soon,5"]
     rows += [

@@ -297,6 +297,7 @@ def example_inputs(**changes: object) -> ReportInputs:
             "revenue": 663_524.0,
             "first_date": "2023-01-01",
             "last_date": "2024-12-31",
+            "stale_days": 0,
         },
         metrics=metrics(rng),
         cells=cells(history, rng),

@@ -43,6 +43,19 @@ def test_data_account_names_reasons_in_words(summary):
     assert not any("bad date" in item or "unreadable" in item for item in account)
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0, "The last one is on the as-of date."),
+        (1, "The last one is the day before the as-of date."),
+        (42, "The last one is 42 days before the as-of date."),
+    ],
+)
+def test_the_age_of_the_data_is_told(inputs, days, said):
+    made = summarize(example_inputs(account=inputs.account | {"stale_days": days}))
+    assert said in " ".join(section(made, "data")["text"])
+
+
 def test_assumptions_are_printed(summary):
     found = {row["name"]: row["value"].replace(NBSP, " ") for row in rows(summary, "assumptions")}
     assert found["Gross margin"] == "40.0 %"
