@@ -15,7 +15,7 @@ from ibis import BaseBackend, _
 from ibis.expr.types import BooleanColumn, Column, DateColumn, Table, Value
 
 from clvmodels.exceptions import ConfigError, MissingColumnError
-from pipelines import lines, sources
+from pipelines import csv_files, lines, sources
 from pipelines.config import Config, Consent
 
 GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
@@ -115,13 +115,15 @@ def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.da
         if config.source.kind == "spark":
             changed["path"] = None
     source = config.source.model_copy(update=changed)
-    raw = sources.read(connection, config.model_copy(update={"source": source}))
+    raw = sources.read(connection, config.model_copy(update={"source": source}), "consent")
     needed = [consent.customer_id, consent.timestamp, consent.granted]
     missing = [name for name in needed if name not in raw.columns]
     if missing:
         raise MissingColumnError(
             f"{sources.describe(source)}, named in [consent],", missing, list(raw.columns)
         )
+    if source.kind == "csv":
+        raw = csv_files.require_rows(connection, source, raw, "consent")
     said = raw.select(
         customer_id=lines.customer_ids(raw[consent.customer_id]),
         **words(

@@ -10,13 +10,17 @@ import codecs
 import csv
 import gzip
 import importlib.util
+import re
 import tempfile
 import zlib
+from dataclasses import dataclass
+from glob import escape
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
 from ibis import BaseBackend
-from ibis.expr.types import Table
+from ibis.expr.types import IntegerScalar, StringColumn, StringValue, Table
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines.config import Source
@@ -27,8 +31,25 @@ LIFETIMES_DATASETS = {
     "CDNOW_master": (1, ("customer_id", "date", "number_of_cds", "dollar_value")),
     "CDNOW_sample": (0, ("customer_id", "sample_id", "date", "number_of_cds", "dollar_value")),
 }
-_UTF8 = ("utf-8", "utf8", "utf-8-sig")
+_UTF8 = ("utf-8", "utf-8-sig")
 _DELIMITERS = ",;\t|"
+_BLOCK = 1 << 20
+_TEXTS = "clv_texts"
+SHOWN = 120
+"""Characters shown of a line that is no row."""
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What :func:`read_csv` knows of the files behind a table, kept with the connection."""
+
+    files: list[Path]  # as the engine reads them: UTF-8
+    lines: int  # after the headers, blank ones included
+    delimiter: str
+    view: str
+
+
+REMEDY = "Set [source] encoding to the file's own (often cp1252 or utf-16)."
 
 
 def read_lifetimes(connection: BaseBackend, source: Source) -> Table:
@@ -46,11 +67,13 @@ def read_lifetimes(connection: BaseBackend, source: Source) -> Table:
     return table.mutate(date=try_strptime(table.date, "%Y%m%d").date())
 
 
-def read_csv(connection: BaseBackend, source: Source, files: list[Path]) -> Table:
+def read_csv(
+    connection: BaseBackend, source: Source, files: list[Path], name: str = "log"
+) -> Table:
     """Return CSV files as one table of text columns, named by their header.
 
     Lines that are no row (wrong number of fields, an open quote, bytes that are no text) are put
-    aside by the engine; :func:`rejected` counts them.
+    aside by the engine under ``name``; :func:`rejected` counts them.
 
     Raises
     ------
@@ -59,7 +82,7 @@ def read_csv(connection: BaseBackend, source: Source, files: list[Path]) -> Tabl
     ConfigError
         If the encoding is unknown.
     """
-    encoding = source.encoding.lower()
+    encoding = _codec(source)
     for file in files:
         _require_whole(file)
     headers = {file: _csv_header(file, source) for file in files}
@@ -70,11 +93,14 @@ def read_csv(connection: BaseBackend, source: Source, files: list[Path]) -> Tabl
                 f"{file} has the header {', '.join(found)}, but {files[0]} has {', '.join(names)}; "
                 "files read together need the same columns in the same order"
             )
-    broken = False
-    if encoding in _UTF8:
-        broken = any(not _is_utf8(file) for file in files)
-    else:
-        files = [_as_utf8(connection, file, source.encoding) for file in files]
+    broken, lines, read = False, 0, []
+    for file in files:
+        utf8 = file if encoding in _UTF8 else _as_utf8(connection, file, encoding)
+        contents = _scan(utf8)
+        broken |= not contents.is_utf8
+        lines += contents.lines - 1
+        # DuckDB reads files of mixed line ends only where it also lets open quotes pass.
+        read.append(utf8 if contents.even else _as_utf8(connection, utf8, "utf-8", newline=None))
     options: dict[str, Any] = {
         "columns": dict.fromkeys(names, "VARCHAR"),
         "auto_detect": False,
@@ -85,59 +111,174 @@ def read_csv(connection: BaseBackend, source: Source, files: list[Path]) -> Tabl
         "nullstr": list(source.null_values),
         "store_rejects": True,
         "rejects_limit": 0,
+        "rejects_table": f"clv_{name}_rejects",
+        "rejects_scan": f"clv_{name}_scans",
     }
-    table = connection.read_csv([str(file) for file in files], **options)
+    table = connection.read_csv([escape(str(file)) for file in read], **options)
+    texts = {
+        **getattr(connection, _TEXTS, {}),
+        name: _Text(read, lines, delimiter, table.get_name()),
+    }
+    setattr(connection, _TEXTS, texts)
     # DuckDB 1.5 fails on a line whose bytes are no text unless every column is read.
     return materialise(connection, table) if broken else table
 
 
-def rejected(connection: BaseBackend, source: Source) -> tuple[int, list[str]]:
-    """Return how many lines of a CSV were no rows at the last full scan, and the first three."""
+def rejected(
+    connection: BaseBackend, source: Source, records: int, name: str = "log"
+) -> tuple[int, list[str]]:
+    """Return how many lines of a CSV were no rows at the last full scan, and the first three.
+
+    Lines that an open quote swallowed are among them: those that are in none of the ``records``
+    read, and those inside a quoted value that have as many fields as the header.
+    """
     if source.kind != "csv":
         return 0, []
-    errors = connection.table("reject_errors")
+    errors = connection.table(f"clv_{name}_rejects")
     last = errors.filter(errors.scan_id == errors.scan_id.max())
     lines = last.group_by("file_id", "line").agg(
         text=last.csv_line.min(), problem=last.error_message.min()
     )
     first = lines.order_by("file_id", "line").limit(3).execute()
-    shown = [f"line {row.line} {row.text!r} ({row.problem})" for row in first.itertuples()]
-    return int(lines.count().execute()), shown
+    shown = [f"line {row.line} {_short(row.text)} ({row.problem})" for row in first.itertuples()]
+    count = int(lines.count().execute())
+    swallowed = _swallowed(connection, getattr(connection, _TEXTS)[name], records + count)
+    if swallowed:
+        shown.append(f"{swallowed} lines inside quoted values (a quote was left open before them)")
+    return count + swallowed, shown
 
 
-def _open_text(file: Path, encoding: str, errors: str = "strict") -> IO[str]:
+def require_rows(connection: BaseBackend, source: Source, table: Table, name: str) -> Table:
+    """Return a table of CSV that is read as a whole, every line of it a row.
+
+    Raises
+    ------
+    DataError
+        If a line is none, and so what it says of somebody would be missed.
+    """
+    kept = materialise(connection, table)
+    lines, shown = rejected(connection, source, int(kept.count().execute()), name)
+    if lines:
+        raise DataError(
+            f"{source.path} holds {lines} lines that cannot be read: {'; '.join(shown)}. What they "
+            f"say must not be missed: mend these lines of the {name} file"
+        )
+    return kept
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}..."
+
+
+def _swallowed(connection: BaseBackend, text: _Text, records: int) -> int:
+    """Count the lines that are neither a record, nor blank, nor text within a quoted value.
+
+    The files and the table are read again only where lines are missing.
+    """
+    if text.lines <= records:
+        return 0
+    missing = sum(_filled_lines(file) - 1 for file in text.files) - records
+    if missing <= 0:
+        return 0
+    table = connection.table(text.view)
+    delimiters = len(table.columns) - 1
+    within: dict[str, IntegerScalar] = {
+        f"column{position}": _lines_of_text(table[column], text.delimiter, delimiters)
+        for position, column in enumerate(table.columns)
+    }
+    return max(0, missing - int(table.agg(**within).execute().iloc[0].sum()))
+
+
+def _lines_of_text(column: StringColumn, delimiter: str, delimiters: int) -> IntegerScalar:
+    """Count the lines after the first of values, but blank ones and those that look like a row."""
+
+    def is_text(line: StringValue) -> Any:
+        found = line.length() - line.replace(delimiter, "").length()
+        return ~line.isin(["", "\r"]) & (found != delimiters * len(delimiter))
+
+    later = (column + '"').split("\n")[1:].filter(is_text)  # the closing quote is on the last line
+    return later.length().sum(where=column.contains("\n")).fill_null(0)
+
+
+def _filled_lines(file: Path) -> int:
+    with _open_bytes(file) as content:
+        return sum(1 for line in content if line.strip(b"\r\n"))
+
+
+def _codec(source: Source) -> str:
+    """Return Python's own name of the encoding."""
+    try:
+        return codecs.lookup(source.encoding).name
+    except LookupError:
+        raise unknown_encoding(source) from None
+
+
+def _open_bytes(file: Path) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
+
+
+def unknown_encoding(source: Source) -> ConfigError:
+    """Return the error of an encoding that nobody knows."""
+    return ConfigError(
+        f"source.encoding: Python knows no encoding '{source.encoding}'; "
+        "common ones are utf-8, cp1252, latin-1 and utf-16"
+    )
+
+
+def _open_text(
+    file: Path, encoding: str, errors: str = "strict", newline: str | None = ""
+) -> IO[str]:
     if file.suffix == ".gz":
-        return gzip.open(file, "rt", encoding=encoding, errors=errors, newline="")
-    return file.open(encoding=encoding, errors=errors, newline="")
+        return gzip.open(file, "rt", encoding=encoding, errors=errors, newline=newline)
+    return file.open(encoding=encoding, errors=errors, newline=newline)
 
 
 def _csv_header(file: Path, source: Source) -> tuple[list[str], str]:
     """Return the names in the header and the delimiter."""
-    encoding = "utf-8-sig" if source.encoding.lower() in _UTF8 else source.encoding
-    remedy = "Set [source] encoding to the file's own (often cp1252 or utf-16)."
+    encoding = _codec(source)
+    encoding = "utf-8-sig" if encoding in _UTF8 else encoding
     try:
         with _open_text(file, encoding, errors="replace") as text:
             line = text.readline()
     except LookupError:
-        raise ConfigError(
-            f"source.encoding: Python knows no encoding '{source.encoding}'; "
-            "common ones are utf-8, cp1252, latin-1 and utf-16"
-        ) from None
+        raise unknown_encoding(source) from None
     except (UnicodeError, OSError, EOFError) as error:
         raise DataError(
-            f"cannot read {file} as {source.encoding} text: {error}. {remedy}"
+            f"cannot read {file} as {source.encoding} text: {error}. {REMEDY}"
         ) from None
+    return header_names(line, str(file), source)
+
+
+def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]:
+    """Return the names in a header and the delimiter.
+
+    Raises
+    ------
+    DataError
+        If the line is no text, is blank, or names a column twice.
+    """
     if "\ufffd" in line or "\x00" in line:
         raise DataError(
-            f"cannot read {file} as {source.encoding} text: its header is {line[:40]!r}. {remedy}"
+            f"cannot read {place} as {source.encoding} text: its header is {line[:40]!r}. {REMEDY}"
+        )
+    if re.fullmatch(r"sep=.", line.strip("\r\n"), re.IGNORECASE):
+        raise DataError(
+            f"{place} begins with the line {line.strip()!r}, which only Excel knows; remove it, "
+            "the header tells the delimiter"
         )
     delimiter = source.delimiter or max(_DELIMITERS, key=line.count)
-    names = next(csv.reader([line], delimiter=delimiter), [])
+    single = "\x1f" if len(delimiter) > 1 else delimiter  # all that Python's reader takes
+    names = next(csv.reader([line.replace(delimiter, single)], delimiter=single), [])
     if not any(name.strip() for name in names):
-        raise DataError(f"{file} begins with a blank line; expected the names of the columns")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+        raise DataError(f"{place} begins with a blank line; expected the names of the columns")
+    names = [name if name.strip() else f"unnamed {n}" for n, name in enumerate(names, 1)]
+    lowered = [name.lower() for name in names]  # the engine's names know no case
+    repeated = sorted({name for name in names if lowered.count(name.lower()) > 1})
     if repeated:
-        raise DataError(f"{file} names the column {', '.join(repeated)} twice; rename one of them")
+        raise DataError(
+            f"{place} names the column {', '.join(repeated)} twice; rename one of them "
+            "(by more than upper and lower case)"
+        )
     return names, delimiter
 
 
@@ -156,29 +297,52 @@ def _require_whole(file: Path) -> None:
         ) from None
 
 
-def _is_utf8(file: Path) -> bool:
-    """Whether every byte of a file is UTF-8 text, read a block at a time."""
+@dataclass(frozen=True)
+class _Contents:
+    """What one look at every byte of a file tells."""
+
+    is_utf8: bool
+    lines: int
+    even: bool  # all line ends are of one kind
+
+
+def _scan(file: Path) -> _Contents:
+    """Look at every byte of a file, a block of whole lines at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as content:
-        try:
-            while block := content.read(1 << 20):
+    is_utf8, feeds, returns, both, last = True, 0, 0, 0, b"\n"
+    with _open_bytes(file) as content:
+        while block := content.read(_BLOCK):
+            block += content.readline(_BLOCK)  # so that no \r\n is cut
+            feeds += block.count(b"\n")
+            if b"\r" in block:
+                returns += block.count(b"\r")
+                both += block.count(b"\r\n")
+            last = block[-1:]
+            try:
                 decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
+            except UnicodeDecodeError:
+                is_utf8 = False
+                decoder.reset()
+    is_utf8 &= not decoder.getstate()[0]
+    even = returns == 0 or feeds == 0 or feeds == returns == both
+    return _Contents(is_utf8, feeds + (last != b"\n"), even)
 
 
-def _as_utf8(connection: BaseBackend, file: Path, encoding: str) -> Path:
-    """Copy a file into the connection's scratch folder as UTF-8, a block at a time."""
+def _as_utf8(connection: BaseBackend, file: Path, encoding: str, newline: str | None = "") -> Path:
+    """Copy a file into the connection's scratch folder as UTF-8, a block at a time.
+
+    ``newline=None`` makes all line ends alike.
+    """
     folder = connection.settings["temp_directory"]
     Path(folder).mkdir(parents=True, exist_ok=True)
+    # Bytes that are no UTF-8 go through as they are: the engine puts their lines aside.
+    errors = "surrogateescape" if encoding == "utf-8" else "strict"
     handle = tempfile.NamedTemporaryFile(  # noqa: SIM115
-        "w", suffix=".csv", dir=folder, encoding="utf-8", newline="", delete=False
+        "w", suffix=".csv", dir=folder, encoding="utf-8", errors=errors, newline="", delete=False
     )
     try:
-        with handle, _open_text(file, encoding) as text:
-            while block := text.read(1 << 20):
+        with handle, _open_text(file, encoding, errors, newline) as text:
+            while block := text.read(_BLOCK):
                 handle.write(block)
     except (UnicodeError, OSError, EOFError) as error:
         raise DataError(

@@ -21,7 +21,6 @@ from ibis.expr.types import BooleanColumn, Table, Value
 from clvmodels.exceptions import DataError
 from pipelines import consent, lines, quality, sources, summaries
 from pipelines.config import Config
-from pipelines.csv_files import rejected
 from pipelines.dialect import fingerprint, materialise
 from pipelines.preview import examples
 from pipelines.quality import DataQualityAccount
@@ -260,7 +259,7 @@ def _account(
         aside["duplicate"] = counts["copies"] - counts["lines"]
     if orphans:
         aside["refund_without_purchase"] = orphans
-    unreadable, shown = rejected(connection, config.source)
+    unreadable, shown = sources.rejected(connection, config.source, kept + sum(aside.values()))
     if unreadable:
         aside["unreadable"] = unreadable
     return DataQualityAccount(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import duckdb
 import example_logs as logs
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shop import dataset_of
 
+from clvmodels.exceptions import CheckFailedError, DataError
 from pipelines import backtest, features, transactions
 
 WORDS = """customer_id,timestamp,granted
@@ -199,3 +201,51 @@ def test_a_backtest_foresees_alone_only_the_willing(willing, log, config, quiet,
     sold = later.loc[later["who"].isin(known["who"]), "paid"].sum()
     cells = made.cells[made.cells["model"] == "clv"]
     assert cells["actual_revenue"].sum() == pytest.approx(sold)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("003,2022-06-01,no,by mail", "1 lines that cannot be read: line 3 '003,2022-06-01,no,by"),
+        ("003,2022-06-01", "1 lines that cannot be read: line 3 '003,2022-06-01'"),
+        ('003,2022-06-01,"no\n004,2022-06-01,no\n005,2022-06-01,no', "holds 3 lines"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "duckdb"])
+def test_a_word_that_cannot_be_read_ends_the_run(tmp_path, line, found, kind):
+    """Also beside an engine that has no rejects of its own."""
+    (tmp_path / "log.csv").write_text("customer,day,value\n003,2022-01-10,5\n")
+    source = {"kind": "csv", "path": str(tmp_path / "log.csv")}
+    if kind == "duckdb":
+        source = {"kind": kind, "path": str(tmp_path / "log.duckdb"), "table": "log"}
+        with duckdb.connect(source["path"]) as connection:
+            connection.execute(f"CREATE TABLE log AS FROM '{tmp_path}/log.csv'")
+    (tmp_path / "consent.csv").write_text(
+        f"customer_id,timestamp,granted\n003,2022-01-01,yes\n{line}\n"
+    )
+    config = logs.config(
+        source,
+        governance={"consent": "exclude"},
+        consent={"path": str(tmp_path / "consent.csv")},
+    )
+    with pytest.raises(DataError) as caught, transactions.load(config):
+        pass
+    assert found in str(caught.value)
+    assert "consent.csv" in str(caught.value)
+
+
+def test_the_lines_of_the_log_that_are_no_rows_stay_its_own(tmp_path):
+    """However few words the consent file holds, the log's limit sees the log's lines."""
+    (tmp_path / "log.csv").write_text(
+        "customer,day,value\n" + "x,2022-01-10,5\n" * 40 + "1,2,3,4\n" * 100
+    )
+    (tmp_path / "consent.csv").write_text("customer_id,timestamp,granted\nx,2022-01-01,yes\n")
+    config = logs.config(
+        {"kind": "csv", "path": str(tmp_path / "log.csv")},
+        governance={"consent": "exclude", "max_bad_row_share": 0.05},
+        consent={"path": str(tmp_path / "consent.csv")},
+    )
+    with transactions.load(config, enforce=False) as data:
+        assert (data.account.read, data.account.set_aside) == (140, {"unreadable": 100})
+    with pytest.raises(CheckFailedError, match="cannot be read"), transactions.load(config):
+        pass
