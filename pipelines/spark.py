@@ -6,6 +6,7 @@ asks for it. A session that is already running (spark-submit, a notebook) is use
 
 from __future__ import annotations
 
+import codecs
 import importlib.util
 import os
 import pickle
@@ -23,11 +24,17 @@ import pyarrow as pa
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
-from clvmodels.exceptions import ConfigError
+from clvmodels.exceptions import ConfigError, DataError
 from pipelines.config import Config, Source
+from pipelines.csv_files import header_names, unknown_encoding
 
 _ZONE = "spark.sql.session.timeZone"
 _ARROW = "spark.sql.execution.arrow.pyspark.enabled"
+_READING = {
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",  # store=007 is not 7
+    "spark.sql.legacy.javaCharsets": "true",  # else Spark reads seven encodings only
+}
+_UNREADABLE = "clv_unreadable"
 
 
 @contextmanager
@@ -54,12 +61,15 @@ def connect(config: Config) -> Iterator[BaseBackend]:
         with _java():
             session = builder.getOrCreate()
         session.sparkContext.setLogLevel("ERROR")
-    before = {key: session.conf.get(key) for key in (_ZONE, _ARROW)}
+    before = {key: session.conf.get(key) for key in (_ZONE, _ARROW, *_READING)}
     connection = ibis.pyspark.connect(session)
     # Ibis sets the session to UTC; times without an offset are the source's local clock.
     session.conf.set(_ZONE, config.calendar.local_zone_of_source)
     session.conf.set(_ARROW, "true")
+    for key, value in _READING.items():
+        session.conf.set(key, value)
     connection.clv_persisted = []  # what dialect.materialise keeps on the executors
+    connection.clv_rejected = {}  # by path: lines of CSV that were no rows
     try:
         yield connection
     finally:
@@ -109,17 +119,82 @@ exec {java} "$@"
 
 def read_path(connection: BaseBackend, source: Source) -> Table:
     """Return files that Spark reads, of ``source.format`` (parquet, orc, delta, csv, ...)."""
-    reader = connection._session.read.format(source.format)
-    if source.format == "csv":
-        reader = reader.option("header", True).option("sep", source.delimiter or ",")
-        reader = reader.option("encoding", source.encoding)
     try:
-        frame = reader.load(str(source.path))
+        if source.format == "csv":
+            frame = _csv(connection, source)
+        else:
+            frame = connection._session.read.format(source.format).load(str(source.path))
     except Exception as error:
         if "PATH_NOT_FOUND" in str(error):
             raise ConfigError(f"no file at {source.path}; set [source] path") from None
         raise
     return _register(connection, frame)
+
+
+def _csv(connection: BaseBackend, source: Source):  # type: ignore[no-untyped-def]
+    """Read CSV as the embedded DuckDB does: text columns, and lines that are no row put aside.
+
+    Those are looked for here, in a scan of their own, which compares the headers of all files.
+    """
+    from pyspark.sql import functions as fn
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    path = str(source.path)
+    try:
+        encoding = codecs.lookup(source.encoding.removesuffix("-sig")).name
+    except LookupError:
+        raise unknown_encoding(source) from None
+    # Line breaks within quotes are no ends of lines; a file is then read by one executor.
+    reader = connection._session.read.options(encoding=encoding, multiLine=True)
+    whole = reader.schema("line string").options(sep="\x01", quote="").csv(path)
+    first = whole.select("line").head()
+    if first is None:
+        raise DataError(f"{path} is empty; expected a table with a header and rows")
+    names, delimiter = header_names(first.line, path, source)
+    given = [StructField(name, StringType()) for name in (*names, _UNREADABLE)]
+    frame = reader.schema(StructType(given)).options(
+        header=True,
+        sep=delimiter,
+        quote='"',
+        escape='"',
+        unescapedQuoteHandling="SKIP_VALUE",
+        mode="PERMISSIVE",
+        columnNameOfCorruptRecord=_UNREADABLE,
+        columnPruning=False,  # else the fields of a line are not counted
+        enforceSchema=False,  # compare each header with the names
+    )
+    frame = frame.csv(path)
+    columns = {name: frame["`" + name.replace("`", "``") + "`"] for name in frame.columns}
+    wrong = columns.pop(_UNREADABLE)
+    # A quote that is never closed makes the lines after it part of the last field.
+    last = fn.regexp_extract(columns[names[-1]], r"\n([^\n]*)\n?$", 1)
+    swallowed = fn.size(fn.split(last, re.escape(delimiter))) == len(names)
+    bad_bytes = fn.concat_ws("", *columns.values()).contains("\ufffd")
+    unreadable = wrong.isNotNull() | fn.coalesce(swallowed, fn.lit(False)) | bad_bytes
+    lost = frame.filter(unreadable)
+    try:
+        count = lost.count()
+    except Exception as error:
+        other = re.search(r"CSV header.*?\nCSV file: (\S+)", str(error), re.DOTALL)
+        if other is None:
+            raise
+        raise DataError(
+            f"{other[1]} has another header than {', '.join(names)}, which another file of {path} "
+            "has; files read together need the same columns in the same order"
+        ) from None
+    shown = lost.select(fn.coalesce(wrong, fn.concat_ws(delimiter, *columns.values()))).head(3)
+    connection.clv_rejected[path] = count, [f"line {text!r}" for (text,) in shown]
+    known = {
+        name: fn.when(~column.isin(*source.null_values), column).alias(name)
+        for name, column in columns.items()
+    }
+    return frame.filter(~unreadable).select(*known.values())
+
+
+def rejected(connection: BaseBackend, source: Source) -> tuple[int, list[str]]:
+    """Return how many lines of the CSV at the source's path were no rows, and the first three."""
+    found: tuple[int, list[str]] = connection.clv_rejected.get(source.path, (0, []))
+    return found
 
 
 def without_zones(connection: BaseBackend, table: Table) -> Table:

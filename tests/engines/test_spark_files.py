@@ -1,0 +1,120 @@
+"""Spark reads text files as the embedded DuckDB does, and says what it cannot read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import example_logs as logs
+import pytest
+
+from clvmodels.exceptions import ConfigError, DataError
+from pipelines import sources, transactions
+from pipelines.config import Config
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.usefixtures("spark_session"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+HEADER = "customer,day,value\n"
+ROWS = """007,2022-01-01,5
+too-many,2022-01-01,5,50
+too-few,2022-01-01
+"x ""q"" y",2022-01-01,5
+"two
+lines",2022-01-02,6
+a"quote,2022-01-03,6
+NULL,2022-01-01,7
+
+NaN,2022-01-02,7
+"",2022-01-02,7
+ padded ,2022-01-02,2.5e1
+"""
+
+
+def on_spark(path: Path, **source: object) -> Config:
+    return logs.config({"kind": "spark", "format": "csv", "path": str(path)} | source)
+
+
+def read(config: Config) -> tuple[list[dict[str, str | None]], int]:
+    """Return the rows of the table, and how many lines were none."""
+    with sources.connect(config) as connection, sources.reading(config.source):
+        rows = sources.read(connection, config).to_pyarrow().to_pylist()
+        return rows, sources.rejected(connection, config.source, len(rows))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        (HEADER + ROWS, {}),
+        (HEADER + ROWS, {"null_values": ["007", ""]}),
+        ((HEADER + ROWS).replace(",", ";"), {}),
+        (HEADER + "é,2022-01-01,5\n", {"encoding": "cp1252"}),
+        (HEADER + "é,2022-01-01,5\n", {"encoding": "utf-8-sig"}),
+        (HEADER + "é,2022-01-01,5\n", {"encoding": "utf-16"}),
+        ("customer;day;value\na;2022-01-01;1.234,5\n", {"decimal": ",", "delimiter": ";"}),
+        # a quote that is never closed takes in the lines after it
+        (HEADER + 'a,2022-01-01,5\n"b,2022-01-01,5\nc,2022-01-01,5\n', {}),
+        ('day,value,customer\n2022-01-01,5,a\n2022-01-01,5,"b\n2022-01-01,5,c\n', {}),
+    ],
+)
+def test_csv_is_read_as_the_embedded_engine_reads_it(tmp_path, text, source):
+    file = tmp_path / "a log.csv"
+    file.write_text(text, encoding=str(source.get("encoding", "utf-8")))
+    embedded = logs.config({"kind": "csv", "path": str(file)} | source)
+    assert read(on_spark(file, **source)) == read(embedded)
+
+
+def test_lines_that_are_no_row_are_shown(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_bytes((HEADER + ROWS).encode() + b"Andr\xe9,2022-01-01,5\n")
+    with transactions.load(on_spark(file)) as data:
+        assert data.account.set_aside == {"unreadable": 3, "no_id": 3}
+        shown = " ".join(data.account.examples["unreadable"])
+    for text in ("too-many,2022-01-01,5,50", "too-few,2022-01-01", "Andr\ufffd"):
+        assert text in shown
+
+
+def test_text_beside_quotes_is_never_an_id(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text(HEADER + 'a,2022-01-01,5\n"b"c,2022-01-01,5\n')
+    rows, _ = read(on_spark(file))
+    assert [row["customer"] for row in rows] == ["a", None]
+
+
+def test_files_with_another_header_are_refused_by_name(tmp_path):
+    (tmp_path / "first.csv").write_text(HEADER + "a,2022-01-01,5\nb,2022-01-01,5\n")
+    (tmp_path / "other.csv").write_text("customer,value,day\nb,5,2022-01-01\n")
+    config = on_spark(tmp_path)
+    with pytest.raises(DataError, match=r"other\.csv has another header than customer, day, value"):
+        read(config)
+
+
+def test_folders_named_by_a_value_keep_its_zeros(tmp_path):
+    for store in ("007", "12"):
+        folder = tmp_path / f"store={store}"
+        folder.mkdir()
+        (folder / "log.csv").write_text(HEADER + "a,2022-01-01,5\n")
+    rows, _ = read(on_spark(tmp_path))
+    assert sorted(str(row["store"]) for row in rows) == ["007", "12"]
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "error", "message"),
+    [
+        ("parquet", "customer,day\n", DataError, "is not a Parquet file"),
+        ("nosuch", "customer,day\n", DataError, "Failed to find the data source: nosuch"),
+        ("csv", "", DataError, "is empty"),
+        ("csv", "a,b,a\n", DataError, "names the column a twice"),
+        ("parquet", None, ConfigError, "no file at"),
+    ],
+)
+def test_what_spark_cannot_read_is_said(tmp_path, form, content, error, message):
+    file = tmp_path / "log.data"
+    if content is not None:
+        file.write_text(content)
+    config = on_spark(file, format=form)
+    with pytest.raises(error, match=message), sources.connect(config) as connection:
+        sources.read(connection, config)
