@@ -124,6 +124,8 @@ def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.da
         )
     if source.kind == "csv":
         raw = csv_files.require_rows(connection, source, raw, "consent")
+    elif source.kind == "spark":
+        csv_files.refuse_lost_lines(source, "consent", *sources.rejected(connection, source, 0))
     said = raw.select(
         customer_id=lines.customer_ids(raw[consent.customer_id]),
         **words(

@@ -19,6 +19,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from ibis import BaseBackend
 from ibis.expr.types import IntegerScalar, StringColumn, StringValue, Table
 
@@ -140,7 +141,7 @@ def rejected(
         text=last.csv_line.min(), problem=last.error_message.min()
     )
     first = lines.order_by("file_id", "line").limit(3).execute()
-    shown = [f"line {row.line} {_short(row.text)} ({row.problem})" for row in first.itertuples()]
+    shown = [f"line {row.line} {short(row.text)} ({row.problem})" for row in first.itertuples()]
     count = int(lines.count().execute())
     swallowed = _swallowed(connection, getattr(connection, _TEXTS)[name], records + count)
     if swallowed:
@@ -157,16 +158,23 @@ def require_rows(connection: BaseBackend, source: Source, table: Table, name: st
         If a line is none, and so what it says of somebody would be missed.
     """
     kept = materialise(connection, table)
-    lines, shown = rejected(connection, source, int(kept.count().execute()), name)
+    refuse_lost_lines(
+        source, name, *rejected(connection, source, int(kept.count().execute()), name)
+    )
+    return kept
+
+
+def refuse_lost_lines(source: Source, name: str, lines: int, shown: list[str]) -> None:
+    """Raise DataError where lines of a file were no rows."""
     if lines:
         raise DataError(
             f"{source.path} holds {lines} lines that cannot be read: {'; '.join(shown)}. What they "
             f"say must not be missed: mend these lines of the {name} file"
         )
-    return kept
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return the beginning of a line, for messages."""
     return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}..."
 
 
@@ -307,17 +315,18 @@ class _Contents:
 
 
 def _scan(file: Path) -> _Contents:
-    """Look at every byte of a file, a block of whole lines at a time."""
+    """Look at every byte of a file, a block at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8, feeds, returns, both, last = True, 0, 0, 0, b"\n"
     with _open_bytes(file) as content:
         while block := content.read(_BLOCK):
-            block += content.readline(_BLOCK)  # so that no \r\n is cut
-            feeds += block.count(b"\n")
-            if b"\r" in block:
+            feeds += int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n")))
+            if b"\r" in block or last == b"\r":
                 returns += block.count(b"\r")
-                both += block.count(b"\r\n")
+                both += block.count(b"\r\n") + (last == b"\r" and block[:1] == b"\n")
             last = block[-1:]
+            if block.isascii() and not decoder.getstate()[0]:
+                continue
             try:
                 decoder.decode(block)
             except UnicodeDecodeError:

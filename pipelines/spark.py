@@ -26,7 +26,7 @@ from ibis.expr.types import Table
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines.config import Config, Source
-from pipelines.csv_files import header_names, unknown_encoding
+from pipelines.csv_files import header_names, short, unknown_encoding
 
 _ZONE = "spark.sql.session.timeZone"
 _ARROW = "spark.sql.execution.arrow.pyspark.enabled"
@@ -171,9 +171,11 @@ def _csv(connection: BaseBackend, source: Source):  # type: ignore[no-untyped-de
     swallowed = fn.size(fn.split(last, re.escape(delimiter))) == len(names)
     bad_bytes = fn.concat_ws("", *columns.values()).contains("\ufffd")
     unreadable = wrong.isNotNull() | fn.coalesce(swallowed, fn.lit(False)) | bad_bytes
+    text = fn.coalesce(wrong, fn.concat_ws(delimiter, *columns.values()))
+    lines = fn.filter(fn.split(text, r"[\r\n]+"), lambda line: line != "")
     lost = frame.filter(unreadable)
     try:
-        count = lost.count()
+        count = lost.agg(fn.coalesce(fn.sum(fn.size(lines)), fn.lit(0))).head()[0]
     except Exception as error:
         other = re.search(r"CSV header.*?\nCSV file: (\S+)", str(error), re.DOTALL)
         if other is None:
@@ -182,8 +184,8 @@ def _csv(connection: BaseBackend, source: Source):  # type: ignore[no-untyped-de
             f"{other[1]} has another header than {', '.join(names)}, which another file of {path} "
             "has; files read together need the same columns in the same order"
         ) from None
-    shown = lost.select(fn.coalesce(wrong, fn.concat_ws(delimiter, *columns.values()))).head(3)
-    connection.clv_rejected[path] = count, [f"line {text!r}" for (text,) in shown]
+    shown = lost.select(text).head(3) if count else []
+    connection.clv_rejected[path] = count, [f"line {short(found)}" for (found,) in shown]
     known = {
         name: fn.when(~column.isin(*source.null_values), column).alias(name)
         for name, column in columns.items()

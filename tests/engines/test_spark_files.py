@@ -9,7 +9,7 @@ import pytest
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines import sources, transactions
-from pipelines.config import Config
+from pipelines.config import Config, Consent
 
 pytestmark = [
     pytest.mark.engines,
@@ -118,3 +118,14 @@ def test_what_spark_cannot_read_is_said(tmp_path, form, content, error, message)
     config = on_spark(file, format=form)
     with pytest.raises(error, match=message), sources.connect(config) as connection:
         sources.read(connection, config)
+
+
+def test_a_line_of_the_consent_log_that_is_no_row_ends_the_run(tmp_path):
+    (tmp_path / "log.csv").write_text(HEADER + "a,2022-01-01,5\n")
+    words = tmp_path / "consent.csv"
+    words.write_text("customer_id,timestamp,granted\na,2022-01-01,yes\na,2022-01-02,no,really\n")
+    config = on_spark(tmp_path / "log.csv")
+    governance = config.governance.model_copy(update={"consent": "exclude"})
+    told = config.model_copy(update={"consent": Consent(path=str(words)), "governance": governance})
+    with pytest.raises(DataError, match="1 lines that cannot be read"), transactions.load(told):
+        pass
