@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import importlib.util
 import re
-import tempfile
-import zlib
 from dataclasses import dataclass
 from glob import escape
-from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
 from ibis import BaseBackend
 from ibis.expr.types import IntegerScalar, StringColumn, StringValue, Table
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines.config import Source
 from pipelines.dialect import materialise, try_strptime
+from pipelines.text_files import as_utf8, filled_lines, open_text, require_whole, scan
 
 LIFETIMES_DATASETS = {
     # file name -> (lines before the data, columns)
@@ -34,7 +30,6 @@ LIFETIMES_DATASETS = {
 }
 _UTF8 = ("utf-8", "utf-8-sig")
 _DELIMITERS = ",;\t|"
-_BLOCK = 1 << 20
 _TEXTS = "clv_texts"
 SHOWN = 120
 """Characters shown of a line that is no row."""
@@ -85,7 +80,7 @@ def read_csv(
     """
     encoding = _codec(source)
     for file in files:
-        _require_whole(file)
+        require_whole(file)
     headers = {file: _csv_header(file, source) for file in files}
     names, delimiter = headers[files[0]]
     for file, (found, _) in headers.items():
@@ -96,12 +91,12 @@ def read_csv(
             )
     broken, lines, read = False, 0, []
     for file in files:
-        utf8 = file if encoding in _UTF8 else _as_utf8(connection, file, encoding)
-        contents = _scan(utf8)
+        utf8 = file if encoding in _UTF8 else as_utf8(connection, file, encoding)
+        contents = scan(utf8)
         broken |= not contents.is_utf8
         lines += contents.lines - 1
         # DuckDB reads files of mixed line ends only where it also lets open quotes pass.
-        read.append(utf8 if contents.even else _as_utf8(connection, utf8, "utf-8", newline=None))
+        read.append(utf8 if contents.even else as_utf8(connection, utf8, "utf-8", newline=None))
     options: dict[str, Any] = {
         "columns": dict.fromkeys(names, "VARCHAR"),
         "auto_detect": False,
@@ -185,7 +180,7 @@ def _swallowed(connection: BaseBackend, text: _Text, records: int) -> int:
     """
     if text.lines <= records:
         return 0
-    missing = sum(_filled_lines(file) - 1 for file in text.files) - records
+    missing = sum(filled_lines(file) - 1 for file in text.files) - records
     if missing <= 0:
         return 0
     table = connection.table(text.view)
@@ -208,21 +203,12 @@ def _lines_of_text(column: StringColumn, delimiter: str, delimiters: int) -> Int
     return later.length().sum(where=column.contains("\n")).fill_null(0)
 
 
-def _filled_lines(file: Path) -> int:
-    with _open_bytes(file) as content:
-        return sum(1 for line in content if line.strip(b"\r\n"))
-
-
 def _codec(source: Source) -> str:
     """Return Python's own name of the encoding."""
     try:
         return codecs.lookup(source.encoding).name
     except LookupError:
         raise unknown_encoding(source) from None
-
-
-def _open_bytes(file: Path) -> gzip.GzipFile | BufferedReader:
-    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
 
 
 def unknown_encoding(source: Source) -> ConfigError:
@@ -233,20 +219,12 @@ def unknown_encoding(source: Source) -> ConfigError:
     )
 
 
-def _open_text(
-    file: Path, encoding: str, errors: str = "strict", newline: str | None = ""
-) -> IO[str]:
-    if file.suffix == ".gz":
-        return gzip.open(file, "rt", encoding=encoding, errors=errors, newline=newline)
-    return file.open(encoding=encoding, errors=errors, newline=newline)
-
-
 def _csv_header(file: Path, source: Source) -> tuple[list[str], str]:
     """Return the names in the header and the delimiter."""
     encoding = _codec(source)
     encoding = "utf-8-sig" if encoding in _UTF8 else encoding
     try:
-        with _open_text(file, encoding, errors="replace") as text:
+        with open_text(file, encoding, errors="replace") as text:
             line = text.readline()
     except LookupError:
         raise unknown_encoding(source) from None
@@ -288,74 +266,3 @@ def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]
             "(by more than upper and lower case)"
         )
     return names, delimiter
-
-
-def _require_whole(file: Path) -> None:
-    """Read a gzip file to its checksum, since the engine takes a truncated one for its end."""
-    if file.suffix != ".gz":
-        return
-    try:
-        with gzip.open(file) as content:
-            while content.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"cannot read {file}: {error}. The download or copy may have ended early; get the "
-            "file again."
-        ) from None
-
-
-@dataclass(frozen=True)
-class _Contents:
-    """What one look at every byte of a file tells."""
-
-    is_utf8: bool
-    lines: int
-    even: bool  # all line ends are of one kind
-
-
-def _scan(file: Path) -> _Contents:
-    """Look at every byte of a file, a block at a time."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    is_utf8, feeds, returns, both, last = True, 0, 0, 0, b"\n"
-    with _open_bytes(file) as content:
-        while block := content.read(_BLOCK):
-            feeds += int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n")))
-            if b"\r" in block or last == b"\r":
-                returns += block.count(b"\r")
-                both += block.count(b"\r\n") + (last == b"\r" and block[:1] == b"\n")
-            last = block[-1:]
-            if block.isascii() and not decoder.getstate()[0]:
-                continue
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError:
-                is_utf8 = False
-                decoder.reset()
-    is_utf8 &= not decoder.getstate()[0]
-    even = returns == 0 or feeds == 0 or feeds == returns == both
-    return _Contents(is_utf8, feeds + (last != b"\n"), even)
-
-
-def _as_utf8(connection: BaseBackend, file: Path, encoding: str, newline: str | None = "") -> Path:
-    """Copy a file into the connection's scratch folder as UTF-8, a block at a time.
-
-    ``newline=None`` makes all line ends alike.
-    """
-    folder = connection.settings["temp_directory"]
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    # Bytes that are no UTF-8 go through as they are: the engine puts their lines aside.
-    errors = "surrogateescape" if encoding == "utf-8" else "strict"
-    handle = tempfile.NamedTemporaryFile(  # noqa: SIM115
-        "w", suffix=".csv", dir=folder, encoding="utf-8", errors=errors, newline="", delete=False
-    )
-    try:
-        with handle, _open_text(file, encoding, errors, newline) as text:
-            while block := text.read(_BLOCK):
-                handle.write(block)
-    except (UnicodeError, OSError, EOFError) as error:
-        raise DataError(
-            f"cannot read {file} as {encoding} text: {error}. "
-            "Set [source] encoding to the file's own."
-        ) from None
-    return Path(handle.name)
