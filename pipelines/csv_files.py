@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ibis import BaseBackend
-from ibis.expr.types import IntegerScalar, StringColumn, StringValue, Table
+from ibis.expr.types import StringColumn, StringValue, Table, Value
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines.config import Source
@@ -95,7 +95,7 @@ def read_csv(
         contents = scan(utf8)
         broken |= not contents.is_utf8
         lines += contents.lines - 1
-        # DuckDB reads files of mixed line ends only where it also lets open quotes pass.
+        # DuckDB reads mixed line ends only where it also lets open quotes pass.
         read.append(utf8 if contents.even else as_utf8(connection, utf8, "utf-8", newline=None))
     options: dict[str, Any] = {
         "columns": dict.fromkeys(names, "VARCHAR"),
@@ -138,9 +138,10 @@ def rejected(
     first = lines.order_by("file_id", "line").limit(3).execute()
     shown = [f"line {row.line} {short(row.text)} ({row.problem})" for row in first.itertuples()]
     count = int(lines.count().execute())
-    swallowed = _swallowed(connection, getattr(connection, _TEXTS)[name], records + count)
+    swallowed, example = _swallowed(connection, getattr(connection, _TEXTS)[name], records + count)
     if swallowed:
-        shown.append(f"{swallowed} lines inside quoted values (a quote was left open before them)")
+        first = f", one of them {short(example)}" if example else ""
+        shown.append(f"{swallowed} lines after a quote that was left open{first}")
     return count + swallowed, shown
 
 
@@ -173,34 +174,37 @@ def short(text: str) -> str:
     return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}..."
 
 
-def _swallowed(connection: BaseBackend, text: _Text, records: int) -> int:
+def _swallowed(connection: BaseBackend, text: _Text, records: int) -> tuple[int, str | None]:
     """Count the lines that are neither a record, nor blank, nor text within a quoted value.
 
-    The files and the table are read again only where lines are missing.
+    The files and the table are read again only where lines are missing. One of the lines is
+    returned where it is within a value.
     """
     if text.lines <= records:
-        return 0
+        return 0, None
     missing = sum(filled_lines(file) - 1 for file in text.files) - records
     if missing <= 0:
-        return 0
+        return 0, None
     table = connection.table(text.view)
     delimiters = len(table.columns) - 1
-    within: dict[str, IntegerScalar] = {
-        f"column{position}": _lines_of_text(table[column], text.delimiter, delimiters)
-        for position, column in enumerate(table.columns)
-    }
-    return max(0, missing - int(table.agg(**within).execute().iloc[0].sum()))
 
+    def is_row(line: StringValue) -> Any:
+        found = line.length() - line.replace(text.delimiter, "").length()
+        return found == delimiters * len(text.delimiter)
 
-def _lines_of_text(column: StringColumn, delimiter: str, delimiters: int) -> IntegerScalar:
-    """Count the lines after the first of values, but blank ones and those that look like a row."""
-
-    def is_text(line: StringValue) -> Any:
-        found = line.length() - line.replace(delimiter, "").length()
-        return ~line.isin(["", "\r"]) & (found != delimiters * len(delimiter))
-
-    later = (column + '"').split("\n")[1:].filter(is_text)  # the closing quote is on the last line
-    return later.length().sum(where=column.contains("\n")).fill_null(0)
+    wanted: dict[str, Value] = {}
+    for position, column in enumerate(table.columns):
+        value: StringColumn = table[column]
+        # The closing quote makes the last line of a value one that is not blank.
+        later = (value + '"').split("\n")[1:].filter(lambda line: ~line.isin(["", "\r"]))
+        rows = later.filter(is_row)
+        within = later.length() - rows.length()
+        wanted[f"within{position}"] = within.sum(where=value.contains("\n")).fill_null(0)
+        wanted[f"row{position}"] = rows[0].min()
+    found = table.agg(**wanted).execute().iloc[0]
+    swallowed = missing - int(found.filter(like="within").sum())
+    examples = found.filter(like="row").dropna()
+    return max(0, swallowed), None if examples.empty else str(examples.iloc[0])
 
 
 def _codec(source: Source) -> str:
@@ -247,7 +251,7 @@ def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]
         raise DataError(
             f"cannot read {place} as {source.encoding} text: its header is {line[:40]!r}. {REMEDY}"
         )
-    if re.fullmatch(r"sep=.", line.strip("\r\n"), re.IGNORECASE):
+    if re.fullmatch(r'"?sep=."?', line.strip("\r\n"), re.IGNORECASE):
         raise DataError(
             f"{place} begins with the line {line.strip()!r}, which only Excel knows; remove it, "
             "the header tells the delimiter"

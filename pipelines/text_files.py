@@ -49,7 +49,7 @@ def require_whole(file: Path) -> None:
 
 @dataclass(frozen=True)
 class Contents:
-    """What one look at every byte of a file tells.
+    r"""What one look at every byte of a file tells.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Contents:
     lines : int
         Ends of lines, whatever quotes say; a last line needs none.
     even : bool
-        All ends of lines are of one kind.
+        All ends of lines are ``\n``, or all are ``\r\n``.
     """
 
     is_utf8: bool
@@ -84,8 +84,9 @@ def scan(file: Path) -> Contents:
                 is_utf8 = False
                 decoder.reset()
     is_utf8 &= not decoder.getstate()[0]
-    even = returns == 0 or feeds == 0 or feeds == returns == both
-    return Contents(is_utf8, feeds + (last != b"\n"), even)
+    even = returns == 0 or feeds == returns == both
+    lines = feeds + returns - both + (last not in b"\r\n")
+    return Contents(is_utf8, lines, even)
 
 
 def as_utf8(connection: BaseBackend, file: Path, encoding: str, newline: str | None = "") -> Path:

@@ -31,7 +31,7 @@ def opened(*changed: tuple[int, str]) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(
     ("lines", "kept"),
     [
@@ -44,7 +44,8 @@ def test_lines_that_an_open_quote_swallows_are_unreadable(tmp_path, lines, kept,
     account = account_of(tmp_path, lines, end=end)
     assert (account.read, account.kept) == (400, kept)
     assert account.set_aside == {"unreadable": 400 - kept}
-    assert any("a quote was left open" in shown for shown in account.examples["unreadable"])
+    assert any("a quote that was left open" in shown for shown in account.examples["unreadable"])
+    assert any("101,2022-01-18,5,t101" in shown for shown in account.examples["unreadable"])
     assert all(len(shown) < 300 for shown in account.examples["unreadable"])
     with pytest.raises(CheckFailedError, match="cannot be read"):
         account_of(tmp_path, lines, end=end, limit=0.05)
