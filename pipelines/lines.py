@@ -38,6 +38,9 @@ REASONS = (
 STAND_IN = {reason: dt.date(1, 1, code) for code, reason in enumerate(REASONS) if code}
 """The day that lines set aside are grouped by: its day of the month is the reason."""
 
+AROUND_IDS = " \t\n\r"
+"""White space around an id is no part of it; any other, a no-break space too, is."""
+
 LARGEST = sys.float_info.max
 LARGEST_FACTOR = math.sqrt(LARGEST)
 
@@ -140,18 +143,24 @@ def mapped_columns(config: Config) -> dict[str, str]:
 
 
 def customer_ids(column: Column) -> Column:
-    """Return ids as text, spaces around them removed, null where there is none.
+    """Return ids as text, :data:`AROUND_IDS` removed around them, null where there is none.
 
     Leading zeros stay. Whole numbers that a file keeps as floats (13085.0, what pandas makes of
-    an integer column with gaps) become whole numbers again.
+    an integer column with gaps) become whole numbers again; a float that is none, or too large
+    to tell it from the next, is no id, since rounding it would name another customer.
     """
-    if column.type().is_floating():
-        return column.nullif(math.nan).cast("int64").cast("string")
+    kind = column.type()
+    if kind.is_floating():
+        exact = 2.0**24 if kind.is_float32() else 2.0**53
+        whole = column.between(1 - exact, exact - 1) & (column == column.floor())
+        return ibis.ifelse(whole, column, ibis.null(kind)).cast("int64").cast("string")
     text = column.cast("string")
     # Tests that are seldom met: stripping every id costs more than reading it. A text that is
     # empty or begins with a space, a tab or the like has a first code of at most 32.
-    padded = (text.ascii_str() <= 32) | text.endswith(" ")
-    return ibis.ifelse(padded, text.strip().nullif(""), text)
+    padded = reduce(or_, (text.endswith(space) for space in AROUND_IDS), text.ascii_str() <= 32)
+    # Not strip(): what it takes for a space is not the same on every engine.
+    stripped = text.re_replace(f"^[{AROUND_IDS}]+|[{AROUND_IDS}]+$", "")
+    return ibis.ifelse(padded, stripped.nullif(""), text)
 
 
 def local_dates(column: Column, config: Config, engine: str) -> Column:

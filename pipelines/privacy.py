@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clvmodels.exceptions import ConfigError, DataError
+from pipelines import lines
 from pipelines.config import Config
 
 MINIMUM_KEY = 16
@@ -70,6 +71,11 @@ class Erasure:
     rows: int
 
 
+def plain_id(text: str) -> str:
+    """Return an id as :func:`pipelines.lines.customer_ids` reads it from text."""
+    return text.strip(lines.AROUND_IDS)
+
+
 def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
     """Remove customers from every saved output of the business, under id and pseudonym.
 
@@ -94,7 +100,7 @@ def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
         If an id is empty, if nothing is saved where the configuration says, or if a Parquet file
         cannot be read, since it may hold the person.
     """
-    names = {str(customer_id).strip() for customer_id in customer_ids}
+    names = {plain_id(str(customer_id)) for customer_id in customer_ids}
     if "" in names:
         raise DataError("an empty customer id was given; name the customer to erase")
     folders = [Path(top) / config.name for top in (config.output.reports, config.output.models)]

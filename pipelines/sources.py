@@ -176,6 +176,8 @@ def read(connection: BaseBackend, config: Config, name: str = "log") -> Table:
         if source.kind == "spark" and source.path is not None:
             return spark.read_path(connection, source)
         table = _table(connection, source)
+        if connection.name == "postgres":
+            table = _words_as_text(table)
         return spark.without_zones(connection, table) if source.kind == "spark" else table
 
 
@@ -188,6 +190,13 @@ def _require_distinct_columns(file: Path) -> None:
             f"{file} names the column {', '.join(repeated)} twice (capitals aside); rename one of "
             "them"
         )
+
+
+def _words_as_text(table: Table) -> Table:
+    """Cast columns that Ibis takes for text: an enumeration is none, and has no functions of it."""
+    words = [name for name, kind in table.schema().items() if kind.is_string()]
+    # Ibis leaves out a cast to the type that it believes a column to have.
+    return table.mutate(**{name: table[name].cast("!string").cast("string") for name in words})
 
 
 def _table(connection: BaseBackend, source: Source) -> Table:

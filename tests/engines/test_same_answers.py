@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 
 import example_logs as logs
+import ibis
 import log_checks
 import log_oracle as oracle
 import pandas as pd
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 
 from clvmodels.exceptions import CheckFailedError, ConfigError
-from pipelines import batches, checks, features, training_data, transactions
+from pipelines import batches, checks, features, privacy, training_data, transactions
 from pipelines.config import Consent
 
 pytestmark = [
@@ -96,11 +97,45 @@ def test_amounts_that_are_no_finite_number_are_set_aside(place, product):
 
 
 def test_spaces_around_ids_are_no_part_of_them(place):
-    padded = ["007", " 007", "007  ", "\t007", "\n007 ", " ", "", "\t"]
-    frame = pd.DataFrame({"customer": padded, "day": "2022-03-05", "value": 1.0})
+    padded = ["007", " 007", "007  ", "\t007", "\n007 ", "007\t", "007\n", "\r007 \r", "\r007"]
+    nothing = [" ", "", "\t", "\r\n"]
+    others = ["0 07", "007\u00a0", "\u00a0007", "\v007", "\u2003007"]
+    frame = pd.DataFrame({"customer": padded + nothing + others, "day": "2022-03-05", "value": 1.0})
     with transactions.load(place(frame)) as data:
-        assert data.account.set_aside == {"no_id": 3}
-        assert data.purchases.execute()["customer_id"].tolist() == ["007"]
+        assert data.account.set_aside == {"no_id": len(nothing)}
+        found = data.purchases.execute()["customer_id"]
+    assert sorted(found) == sorted(["007", *others])
+    assert {privacy.plain_id(name) for name in padded} == {"007"}
+    assert [privacy.plain_id(name) for name in others] == others
+
+
+def test_a_number_that_is_not_whole_is_no_id(place):
+    ids = [13085.0, 13085.5, 13085.6, 13086.0, -3.0, 3.5, None, float("inf"), 2.0**60]
+    frame = pd.DataFrame({"customer": ids, "day": "2022-03-05", "value": 1.0})
+    with transactions.load(place(frame)) as data:
+        assert data.account.set_aside == {"no_id": 6}
+        found = data.purchases.execute()["customer_id"]
+    assert sorted(found) == ["-3", "13085", "13086"]
+
+
+def test_an_enumeration_of_postgresql_is_text(postgres_uri, monkeypatch):
+    monkeypatch.setenv("CLV_TEST_POSTGRES", postgres_uri)
+    columns = {"product_code": "code", "country": "code"}
+    config = logs.config(
+        {"kind": "postgres", "uri_env": "CLV_TEST_POSTGRES", "table": "chosen"}, columns=columns
+    )
+    connection = ibis.connect(postgres_uri)
+    for statement in (
+        "CREATE TYPE choice AS ENUM ('a', 'b')",
+        "CREATE TABLE chosen (customer choice, day date, value float, code choice)",
+        "INSERT INTO chosen VALUES ('a', '2022-03-05', 1, 'a'), ('b', '2022-03-05', 1, 'b')",
+    ):
+        connection.raw_sql(statement)
+    connection.con.commit()
+    connection.disconnect()
+    with transactions.load(config) as data:
+        found = data.purchases.execute()
+    assert sorted(found["customer_id"]) == sorted(found["country"]) == ["a", "b"]
 
 
 TEXTS = {

@@ -72,6 +72,15 @@ def test_no_key_no_pseudonyms(tmp_path):
     assert privacy.pseudonyms(settings_for(tmp_path)) is None
 
 
+def test_an_id_to_erase_is_read_as_the_log_reads_it(tmp_path):
+    """What white space is no part of an id in the log is none here, and no other."""
+    file = save(tmp_path, ["a", "a\u00a0", "\va"])
+    privacy.erase(settings_for(tmp_path), ["a\u00a0"])
+    assert pd.read_parquet(file)["customer_id"].tolist() == ["a", "\va"]
+    privacy.erase(settings_for(tmp_path), ["\r\na \t"])
+    assert pd.read_parquet(file)["customer_id"].tolist() == ["\va"]
+
+
 def test_erasure_removes_the_person_everywhere_and_nobody_else(tmp_path):
     files = [save(tmp_path, ["1", "2", "3", "2"]), save(tmp_path, ["2", "4"], "2024-02-29")]
     other = save(tmp_path, ["1", "5"], "2024-03-31")
