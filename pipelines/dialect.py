@@ -37,7 +37,8 @@ COMMA_NUMBER = (
 """With a decimal comma; dots stand between thousands or nowhere."""
 _ISO = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = (
-    r"([T ]([0-9]{1,2}):([0-9]{2})(:([0-9]{2})(\.[0-9]+)?)? *(Z|([+-])([0-9]{2}):?([0-9]{2})?)?)?$"
+    r"([T ]([0-9]{1,2}):([0-9]{1,2})(:([0-9]{1,2})(\.[0-9]+)?)?"
+    r" *(Z|UTC|([+-])([0-9]{2}):?([0-9]{2})?)?)?$"
 )
 _DIRECTIVES = {
     "Y": "([0-9]{4})",
@@ -171,7 +172,11 @@ def day_of(
         if pattern is not None:
             return shift(try_strptime(text, pattern), source, target, engine).date()
         # The session's zone, which DuckDB gives to times without an offset, is the source's.
-        zoned = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string")).try_cast(UTC)
+        iso = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string"))
+        # Asked only where the conversion failed: it wants an offset to follow seconds, at once.
+        close = iso.re_replace(" +(Z|UTC|[+-])", r"\1").replace("UTC", "Z")
+        whole = close.re_replace("([T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-])", r"\1:00\2")
+        zoned = ibis.coalesce(iso.try_cast(UTC), whole.try_cast(UTC))
         return wall_clock(zoned, target).date()
     if pattern is not None:
         return _day_by_pattern(text, pattern, source, target, engine)
