@@ -42,8 +42,10 @@ def examples(
     coded = typed.mutate(reason=lines.reason_codes(typed, config, as_of))
     found = {}
     for reason in wanted:
-        rows = coded.filter(coded.reason == lines.REASONS.index(reason)).limit(EXAMPLES).execute()
         text = f"clv_{_SHOWN[reason]}"
+        those = coded.filter(coded.reason == lines.REASONS.index(reason))
+        # Not the date: one before year 1 or after 9999 is none in Python.
+        rows = those.select("clv_row", text).limit(EXAMPLES).execute()
         found[reason] = [
             (f"row {line.clv_row} " if numbered else "") + _shown(getattr(line, text))
             for line in rows.sort_values("clv_row").itertuples()
@@ -78,9 +80,9 @@ def preview(config: Config, rows: int = 20) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The mapped columns as the source holds them (``source: <name>``), then customer_id, date,
-        amount, and the other fields as they are read, and ``reason``: ``kept`` or why the row is
-        set aside.
+        The mapped columns as the source holds them (``source: <name>``), then customer_id, date
+        (as text, whatever its year), amount, and the other fields as they are read, and
+        ``reason``: ``kept`` or why the row is set aside.
     """
     with sources.connect(config) as connection, sources.reading(config.source):
         raw = sources.read(connection, config)
@@ -93,5 +95,5 @@ def preview(config: Config, rows: int = 20) -> pd.DataFrame:
         )
         coded = typed.mutate(reason=lines.reason_codes(typed, config, None))
         hidden = [name for name in ("product_code", "consent") if name in coded.columns]
-        frame = coded.drop(*hidden).execute()
+        frame = coded.drop(*hidden).mutate(date=coded.date.cast("string")).execute()
     return frame.assign(reason=[lines.REASONS[code] for code in frame["reason"]])

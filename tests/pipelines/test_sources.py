@@ -247,6 +247,37 @@ def test_the_preview_shows_how_rows_are_read(tmp_path):
     assert len(preview.preview(settings, rows=2)) == 2
 
 
+@pytest.mark.parametrize(
+    ("day", "zone"),
+    [("0001-01-01T00:00:00Z", "America/New_York"), ("9999-12-31T23:59:59Z", "Europe/Berlin")],
+)
+def test_days_that_python_cannot_hold_are_set_aside(tmp_path, day, zone):
+    (tmp_path / "log.csv").write_text(text(rows=[("1", "2022-01-05", "5"), ("2", day, "5")]))
+    source = {"kind": "csv", "path": str(tmp_path / "log.csv")}
+    loose = {"max_bad_row_share": 0.5}
+    settings = logs.config(source, calendar={"time_zone": zone}, governance=loose)
+    with transactions.load(settings) as data:
+        assert data.account.set_aside == {"bad_date": 1}
+        assert data.account.examples == {"bad_date": [f"row 2 '{day}'"]}
+    assert preview.preview(settings)["reason"].tolist() == ["kept", "bad_date"]
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_endless_and_ancient_days_of_a_database_are_set_aside(tmp_path, kind):
+    days = ["2022-01-05", "infinity", "-infinity", "0044-03-15 (BC)", "12022-03-05"]
+    with duckdb.connect(str(tmp_path / "log.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE log (customer TEXT, day {kind}, value DOUBLE)")
+        connection.executemany("INSERT INTO log VALUES ('1', ?, 5.0)", [[day] for day in days])
+    source = {"kind": "duckdb", "path": str(tmp_path / "log.duckdb"), "table": "log"}
+    calendar = {"time_zone": "Europe/Berlin", "source_time_zone": "UTC"}
+    loose = {"max_bad_row_share": 0.9}
+    settings = logs.config(source, calendar=calendar, governance=loose)
+    with transactions.load(settings) as data:
+        assert data.account.set_aside == {"bad_date": 4}
+        assert data.as_of == dt.date(2022, 1, 5)
+    assert preview.preview(settings)["reason"].tolist() == ["kept"] + ["bad_date"] * 4
+
+
 def test_batches_are_bounded_and_complete(tmp_path):
     frame = logs.messy_log(customers=50)
     frame.to_parquet(tmp_path / "log.parquet")
