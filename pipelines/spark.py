@@ -151,7 +151,10 @@ def _csv(connection: BaseBackend, source: Source):  # type: ignore[no-untyped-de
     if first is None:
         raise DataError(f"{path} is empty; expected a table with a header and rows")
     names, delimiter = header_names(first.line, path, source)
-    given = [StructField(name, StringType()) for name in (*names, _UNREADABLE)]
+    written = ["" if name == f"unnamed {n}" else name for n, name in enumerate(names, 1)]
+    if written.count("") > 1:
+        raise DataError(f"{path} has several columns without a name; name them")
+    given = [StructField(name, StringType()) for name in (*written, _UNREADABLE)]
     frame = reader.schema(StructType(given)).options(
         header=True,
         sep=delimiter,
@@ -164,6 +167,7 @@ def _csv(connection: BaseBackend, source: Source):  # type: ignore[no-untyped-de
         enforceSchema=False,  # compare each header with the names
     )
     frame = frame.csv(path)
+    frame = frame.toDF(*names, *frame.columns[len(names) :])
     columns = {name: frame["`" + name.replace("`", "``") + "`"] for name in frame.columns}
     wrong = columns.pop(_UNREADABLE)
     # A quote that is never closed makes the lines after it part of the last field.
@@ -177,7 +181,7 @@ def _csv(connection: BaseBackend, source: Source):  # type: ignore[no-untyped-de
     try:
         count = lost.agg(fn.coalesce(fn.sum(fn.size(lines)), fn.lit(0))).head()[0]
     except Exception as error:
-        other = re.search(r"CSV header.*?\nCSV file: (\S+)", str(error), re.DOTALL)
+        other = re.search(r"CSV header.*?\nCSV file: ([^\n]+)", str(error), re.DOTALL)
         if other is None:
             raise
         raise DataError(

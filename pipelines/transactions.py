@@ -104,8 +104,8 @@ def load(
             days = _customer_days(connection, raw, config, as_of, horizon)
             if config.governance.consent != "ignore":
                 days = materialise(connection, consent.apply(connection, days, config, as_of))
-        known = days.filter(lines.kept(days))
-        counts, facts = _totals(known)
+            known = days.filter(lines.kept(days))
+            counts, facts = _totals(known)  # where Spark begins to read
         purchases, orphans = _with_refunds(connection, known, counts["refunds"])
         if counts["refunds"]:
             _, facts = _totals(purchases)

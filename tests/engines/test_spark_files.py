@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import example_logs as logs
+import pandas as pd
 import pytest
 
 from clvmodels.exceptions import ConfigError, DataError
@@ -55,6 +56,8 @@ def read(config: Config) -> tuple[list[dict[str, str | None]], int]:
         (HEADER + "é,2022-01-01,5\n", {"encoding": "utf-8-sig"}),
         (HEADER + "é,2022-01-01,5\n", {"encoding": "utf-16"}),
         ("customer;day;value\na;2022-01-01;1.234,5\n", {"decimal": ",", "delimiter": ";"}),
+        ("customer,day,value,\na,2022-01-01,5,\nb,2022-01-01,5,\n", {}),
+        ("customer::day::value\na::2022-01-01::5\n", {"delimiter": "::"}),
         # a quote that is never closed takes in the lines after it
         (HEADER + 'a,2022-01-01,5\n"b,2022-01-01,5\nc,2022-01-01,5\n', {}),
         ('day,value,customer\n2022-01-01,5,a\n2022-01-01,5,"b\n2022-01-01,5,c\n', {}),
@@ -118,6 +121,18 @@ def test_what_spark_cannot_read_is_said(tmp_path, form, content, error, message)
     config = on_spark(file, format=form)
     with pytest.raises(error, match=message), sources.connect(config) as connection:
         sources.read(connection, config)
+
+
+def test_a_damaged_file_among_others_is_named(tmp_path):
+    frame = pd.DataFrame({"customer": ["a"], "day": ["2022-01-01"], "value": [5.0]})
+    for name in ("a", "b"):
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    damaged = tmp_path / "b.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-4] + b"oops")
+    config = on_spark(tmp_path, format="parquet")
+    told = pytest.raises(DataError, match=r"b\.parquet is not a Parquet file")
+    with told, transactions.load(config):
+        pass
 
 
 def test_a_line_of_the_consent_log_that_is_no_row_ends_the_run(tmp_path):
