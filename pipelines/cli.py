@@ -188,9 +188,15 @@ def _date(text: str | None) -> dt.date | None:
     if text is None:
         return None
     try:
-        return dt.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"--as-of must be a date such as 1998-06-30; found '{text}'") from None
+    if not configuration.EARLIEST <= day <= configuration.LATEST:
+        raise ConfigError(
+            f"--as-of must be a date from {configuration.EARLIEST} to {configuration.LATEST}; "
+            f"found '{text}'"
+        )
+    return day
 
 
 def _tell(outcome: Outcome, as_json: bool) -> None:

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from clvmodels.exceptions import ConfigError
 from pipelines.config_sections import (
+    EARLIEST,
+    LATEST,
     Backtest,
     Calendar,
     Columns,
@@ -33,6 +35,8 @@ from pipelines.config_sections import (
 )
 
 __all__ = [
+    "EARLIEST",
+    "LATEST",
     "Backtest",
     "Calendar",
     "Columns",

@@ -16,6 +16,10 @@ _SECRET = re.compile(r"(?i)(password|passwd|secret|token|(access|secret)\.key)$|
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
+EARLIEST = dt.date(1700, 1, 1)
+LATEST = dt.date(2200, 12, 31)
+"""Days that a configuration or a command may name; arithmetic a century around them is safe."""
+
 
 class Section(BaseModel):
     """A part of the configuration: frozen, and closed to keys it does not know."""
@@ -161,8 +165,12 @@ class Calendar(Section):
     source_time_zone: str | None = Field(
         None, description="of timestamps without a zone; None: they are local already"
     )
-    earliest: dt.date = Field(dt.date(1970, 1, 1), description="a date before it is a bad date")
-    latest: dt.date | None = Field(None, description="a date after it is bad; None: tomorrow")
+    earliest: dt.date = Field(
+        dt.date(1970, 1, 1), ge=EARLIEST, description="a date before it is a bad date"
+    )
+    latest: dt.date | None = Field(
+        None, le=LATEST, description="a date after it is bad; None: tomorrow"
+    )
 
     @property
     def local_zone_of_source(self) -> str:
@@ -202,7 +210,7 @@ class Governance(Section):
     consent: Literal["ignore", "exclude", "aggregate_only"] = Field(
         "ignore", description="what becomes of customers who did not consent"
     )
-    retention_days: int | None = Field(None, ge=1, description="older rows are not used")
+    retention_days: int | None = Field(None, ge=1, le=36525, description="older rows are not used")
     pseudonym_key_env: str | None = Field(
         None, description="environment variable with the key of pseudonyms for ids in outputs"
     )

@@ -79,20 +79,30 @@ def embedded(config: Config) -> Iterator[BaseBackend]:
         try:
             connection = ibis.duckdb.connect(database, **settings)
         except Exception as error:
-            raise ConfigError(
-                f"cannot open {describe(source)} with DuckDB: {first_line(error)}"
-            ) from None
+            raise _cannot_open(source, error) from None
         try:
-            working = int(connection.settings["threads"])
-            if working < LEAST_PARTS:
-                connection.settings["threads"] = LEAST_PARTS
-                # Threads that it counts and does not start; the one that asks is such a one.
-                connection.settings["external_threads"] = 1 + LEAST_PARTS - working
-            # Times in text without an offset are read in the session's zone.
-            connection.settings["TimeZone"] = config.calendar.local_zone_of_source
+            try:
+                _settle(connection, config)
+            except Exception as error:  # so little memory that not even a setting can be read
+                raise _cannot_open(source, error) from None
             yield connection
         finally:
             connection.disconnect()
+
+
+def _settle(connection: BaseBackend, config: Config) -> None:
+    working = int(connection.settings["threads"])
+    if working < LEAST_PARTS:
+        connection.settings["threads"] = LEAST_PARTS
+        # Threads that it counts and does not start; the one that asks is such a one.
+        connection.settings["external_threads"] = 1 + LEAST_PARTS - working
+    # Times in text without an offset are read in the session's zone.
+    connection.settings["TimeZone"] = config.calendar.local_zone_of_source
+
+
+def _cannot_open(source: Source, error: Exception) -> ConfigError:
+    remedy = ". Raise source.memory_limit" if "OutOfMemory" in type(error).__name__ else ""
+    return ConfigError(f"cannot open {describe(source)} with DuckDB: {first_line(error)}{remedy}")
 
 
 @contextmanager

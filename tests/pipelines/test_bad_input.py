@@ -34,6 +34,11 @@ def parquet(**columns: object) -> bytes:
     return buffer.getvalue()
 
 
+def damaged(content: bytes) -> bytes:
+    """Return a file whose beginning is of its kind, and whose first page is not."""
+    return content[:4] + b"\xff" * 400 + content[404:]
+
+
 def duckdb_file() -> bytes:
     """Return a DuckDB file with the good log as table log."""
     with tempfile.TemporaryDirectory() as folder:
@@ -217,6 +222,30 @@ CONFIGURATIONS = [
         others={"d.csv": b"period,spending\n2022-01,3\n"},
     ),
     Case(
+        "as-of in a year far away",
+        "--as-of must be a date from 1700-01-01 to 2200-12-31; found '9999-12-31'",
+        2,
+        log=csv(),
+        arguments=("--as-of", "9999-12-31"),
+    ),
+    Case(
+        "as-of in the year 1",
+        "--as-of must be a date from",
+        2,
+        log=csv(),
+        arguments=("--as-of", "0001-01-01"),
+        more="[governance]\nretention_days = 400",
+    ),
+    Case("a calendar without end", "calendar.latest", 2, more='[calendar]\nlatest = "9999-12-31"'),
+    Case("retention for ever", "retention_days", 2, more="[governance]\nretention_days = 9000000"),
+    Case(
+        "no memory",
+        ("cannot open log.csv with DuckDB", "Raise source.memory_limit"),
+        2,
+        log=csv(),
+        source='kind="csv"\npath="log.csv"\nmemory_limit="0MB"',
+    ),
+    Case(
         "as-of that is no date",
         "--as-of must be a date",
         2,
@@ -307,6 +336,14 @@ FILES = [
         source='kind = "csv"\npath = "log*.csv"',
     ),
     Case("a truncated Parquet", ("cannot read", "log.parquet"), 1, log=parquet()[:-200], **PARQUET),
+    Case(
+        "a damaged page of Parquet, and retention",
+        ("cannot read", "log.parquet"),
+        1,
+        log=damaged(parquet()),
+        more="[governance]\nretention_days = 400",
+        **PARQUET,
+    ),
     Case("a CSV named Parquet", "cannot read", 1, log=csv(), **PARQUET),
     Case(
         "Parquet without rows",
