@@ -100,7 +100,8 @@ def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
         If an id is empty, if nothing is saved where the configuration says, or if a Parquet file
         cannot be read, since it may hold the person.
     """
-    names = {plain_id(str(customer_id)) for customer_id in customer_ids}
+    given = {str(customer_id) for customer_id in customer_ids}
+    names = {plain_id(name) for name in given}
     if "" in names:
         raise DataError("an empty customer id was given; name the customer to erase")
     folders = [Path(top) / config.name for top in (config.output.reports, config.output.models)]
@@ -112,7 +113,7 @@ def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
         )
     keyed = pseudonyms(config)
     if keyed is not None:
-        names |= set(keyed.of_all(names))
+        names |= set(keyed.of_all(names | given))
     found = []
     for folder in folders:
         for file in sorted(folder.rglob("*.parquet")):
@@ -154,4 +155,6 @@ def _erase_from(file: Path, names: set[str]) -> int:
 
 
 def _matches(table: pa.Table, wanted: pa.Array) -> pa.ChunkedArray:
-    return pc.is_in(table["customer_id"].cast(pa.string()), value_set=wanted)
+    stored = table["customer_id"].cast(pa.string())
+    # Earlier versions left some white space at the ends of ids.
+    return pc.is_in(pc.utf8_trim(stored, characters=lines.AROUND_IDS), value_set=wanted)

@@ -74,9 +74,9 @@ def test_no_key_no_pseudonyms(tmp_path):
 
 def test_an_id_to_erase_is_read_as_the_log_reads_it(tmp_path):
     """What white space is no part of an id in the log is none here, and no other."""
-    file = save(tmp_path, ["a", "a\u00a0", "\va"])
+    file = save(tmp_path, ["a", "a\u00a0", "\va", "a\t"])
     privacy.erase(settings_for(tmp_path), ["a\u00a0"])
-    assert pd.read_parquet(file)["customer_id"].tolist() == ["a", "\va"]
+    assert pd.read_parquet(file)["customer_id"].tolist() == ["a", "\va", "a\t"]
     privacy.erase(settings_for(tmp_path), ["\r\na \t"])
     assert pd.read_parquet(file)["customer_id"].tolist() == ["\va"]
 
