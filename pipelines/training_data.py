@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
 
+from clvmodels.exceptions import DataError
 from clvmodels.months import last_month_end
 from pipelines import drivers, features
 from pipelines.config import Config
@@ -170,6 +171,32 @@ def extract(
         trial=tried,
         churn=churn,
         drivers=told,
+    )
+
+
+def require_repeats(known: TrainingData) -> None:
+    """Hold the log to what every model learns from: somebody who came back.
+
+    Raises
+    ------
+    DataError
+        If nobody was observed for a day after the first purchase, or nobody bought again.
+    """
+    if known.summary["frequency"].max() > 0:
+        return
+    if known.as_of <= known.first_date:
+        found = (
+            "no customer has been observed for a day after the first purchase: the log begins on "
+            f"{known.first_date}, and nothing after {known.as_of} is known"
+        )
+    else:
+        found = (
+            f"no customer bought on a second day from {known.first_date} to {known.as_of}: there "
+            "are no repeat purchases to learn from"
+        )
+    raise DataError(
+        f"{found}. Forecasts are learned from customers who come back; a log of several months is "
+        "needed. If yours is one, check [columns] customer_id, timestamp and date_format."
     )
 
 

@@ -87,6 +87,7 @@ def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData
         known = training_data.extract(
             data.purchases, data.first_date, data.as_of, config, data.summary
         )
+        training_data.require_repeats(known)
     with progress.step("fit the models"):
         return known, train.estimate(known, config)
 

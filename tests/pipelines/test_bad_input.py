@@ -502,6 +502,25 @@ ROWS_OF_FILES = [
         more="[governance]\nmax_stale_days = 30",
     ),
     Case(
+        "one purchase and nothing else",
+        ("no customer has been observed for a day", "a log of several months is needed"),
+        1,
+        log=csv("001,2022-01-05,5", good=0),
+    ),
+    Case(
+        "everybody on one day",
+        ("no customer has been observed for a day", "the log begins on 2022-01-05"),
+        1,
+        log=csv(*(f"{n:03d},2022-01-05,{n + 1}" for n in range(50)), good=0),
+    ),
+    Case(
+        "nobody who came back",
+        "no customer bought on a second day from 2022-01-01 to 2022-03-01",
+        1,
+        log=csv(*(f"{n:03d},2022-01-{n + 1:02d},5" for n in range(30)), good=0),
+        arguments=("--as-of", "2022-03-01"),
+    ),
+    Case(
         "nobody consented",
         "the customer did not consent",
         1,
