@@ -203,6 +203,8 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
     typer.echo(
         files.to_json(outcome.facts) if as_json else "\n".join(outcome.lines), nl=not as_json
     )
+    if outcome.error is not None:
+        raise outcome.error
 
 
 def main() -> None:

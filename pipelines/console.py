@@ -10,15 +10,21 @@ from typing import Any
 
 from rich.console import Console
 
+from clvmodels.exceptions import ClvError
+
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job leaves behind, for people (``lines``) and for programs (``facts``)."""
+    """What a job leaves behind, for people (``lines``) and for programs (``facts``).
+
+    ``error`` is what ended the job after it had something to show; the command line raises it.
+    """
 
     lines: list[str]
     facts: dict[str, Any]
+    error: ClvError | None = None
 
 
 class Progress:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from typing import Any
 
+from clvmodels.exceptions import DataError
 from pipelines import checks, drivers, preview, privacy, quality, registry, transactions
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
@@ -14,19 +16,30 @@ from pipelines.quality import DataQualityAccount
 def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: int = 0) -> Outcome:
     """Read the source, account for every row, and show how the first rows are read."""
     with progress.step("read and check the transactions"):
-        with transactions.load(config, as_of, enforce=False) as data:
-            account, fingerprint = data.account, data.fingerprint
-            checks.validate(data.purchases, config, data.as_of)
-            told = drivers.read(data.summary, data.first_date, data.as_of, config)
-        first = preview.preview(config, show) if show else None
+        try:
+            with transactions.load(config, as_of, enforce=False) as data:
+                account, fingerprint = data.account, data.fingerprint
+                checks.validate(data.purchases, config, data.as_of)
+                told = drivers.read(data.summary, data.first_date, data.as_of, config)
+        except DataError as error:
+            if not show:
+                raise
+            return Outcome(*_first_rows(config, show), error=error)
+        shown, rows = _first_rows(config, show) if show else ([], {})
     broken = account.broken_limits(config.governance)
-    facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken}
+    facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken, **rows}
     lines = [*account_lines(account, config), *drivers.described(told)]
-    if first is not None:
-        lines += ["", first.to_string(index=False, na_rep="")]
-        facts["first_rows"] = json.loads(first.to_json(orient="records", date_format="iso"))
+    if show:
+        lines += ["", *shown]
     lines += [f"failed: {sentence}" for sentence in broken] or ["every limit is kept"]
     return Outcome(lines, facts)
+
+
+def _first_rows(config: Config, show: int) -> tuple[list[str], dict[str, Any]]:
+    """Return how the first rows are read, for people and for programs."""
+    first = preview.preview(config, show)
+    records = json.loads(first.to_json(orient="records", date_format="iso"))
+    return [first.to_string(index=False, na_rep="")], {"first_rows": records}
 
 
 def account_lines(account: DataQualityAccount, config: Config) -> list[str]:

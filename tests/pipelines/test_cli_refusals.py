@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 from shop import TRAINED_AS_OF, make_shop, run_clv
@@ -134,3 +136,21 @@ def test_a_first_run_that_dies_leaves_no_folders(log, tmp_path, monkeypatch):
     monkeypatch.setattr(workflow, "_draw", die)
     assert shop.clv("backtest", "--as-of", str(TRAINED_AS_OF), "--quiet").code != 0
     assert shop.files() == {}
+
+
+def test_check_shows_the_first_rows_also_where_none_can_be_used(tmp_path):
+    (tmp_path / "log.csv").write_text("customer,day,value\n007,1/2/22,5\n008,1/3/22,5\n")
+    config = tmp_path / "shop.toml"
+    config.write_text(
+        f'name = "shop"\n[source]\nkind = "csv"\npath = "{tmp_path}/log.csv"\n'
+        '[columns]\ncustomer_id = "customer"\ntimestamp = "day"\namount = "value"\n'
+    )
+    alone = run_clv("check", "--quiet", "--config", str(config))
+    assert_refused(alone, 1, "no purchase is left of the 2 rows")
+    shown = run_clv("check", "--show", "20", "--quiet", "--config", str(config))
+    assert (shown.code, shown.err) == (alone.code, alone.err)
+    assert "1/2/22" in shown.out
+    assert shown.out.count("bad_date") == 2
+    told = run_clv("check", "--show", "20", "--json", "--quiet", "--config", str(config))
+    assert (told.code, told.err) == (alone.code, alone.err)
+    assert [row["reason"] for row in json.loads(told.out)["first_rows"]] == ["bad_date"] * 2
