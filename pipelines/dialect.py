@@ -172,12 +172,14 @@ def day_of(
         if pattern is not None:
             return shift(try_strptime(text, pattern), source, target, engine).date()
         # The session's zone, which DuckDB gives to times without an offset, is the source's.
-        iso = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string"))
-        # Asked only where the conversion failed: it wants an offset to follow seconds, at once.
-        close = iso.re_replace(" +(Z|UTC|[+-])", r"\1").replace("UTC", "Z")
+        usual = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string")).try_cast(UTC)
+        # Asked only where that failed: it wants an offset to follow seconds, at once. The days are
+        # what is put together, since times cost more to copy.
+        close = text.re_replace(" +(Z|UTC|[+-])", r"\1").replace("UTC", "Z")
         whole = close.re_replace("([T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-])", r"\1:00\2")
-        zoned = ibis.coalesce(iso.try_cast(UTC), whole.try_cast(UTC))
-        return wall_clock(zoned, target).date()
+        zoned = text.re_search(_ISO + ".*(Z|UTC|[+-])")
+        again = ibis.ifelse(zoned, whole, ibis.null("string")).try_cast(UTC)
+        return ibis.coalesce(wall_clock(usual, target).date(), wall_clock(again, target).date())
     if pattern is not None:
         return _day_by_pattern(text, pattern, source, target, engine)
     iso = _ISO + _CLOCK
