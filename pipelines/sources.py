@@ -48,6 +48,8 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     ------
     ConfigError
         If the engine cannot be reached or refuses the settings.
+    DataError
+        If it runs out of the memory that it may use, whatever it was asked.
     """
     kind = config.source.kind
     if kind in EMBEDDED:
@@ -57,7 +59,12 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     else:
         opened = _connect_uri(config)
     with opened as connection:
-        yield connection
+        try:
+            yield connection
+        except Exception as error:
+            if _lacks_memory(error):
+                raise _too_large(config.source, error) from error
+            raise
 
 
 @contextmanager
@@ -101,7 +108,7 @@ def _settle(connection: BaseBackend, config: Config) -> None:
 
 
 def _cannot_open(source: Source, error: Exception) -> ConfigError:
-    remedy = ". Raise source.memory_limit" if "OutOfMemory" in type(error).__name__ else ""
+    remedy = ". Raise source.memory_limit" if _lacks_memory(error) else ""
     return ConfigError(f"cannot open {describe(source)} with DuckDB: {first_line(error)}{remedy}")
 
 
@@ -247,15 +254,23 @@ def reading(source: Source) -> Iterator[None]:
     except (ClvError, KeyboardInterrupt):
         raise
     except Exception as error:
-        name = type(error).__name__
-        if "OutOfMemory" in name:
-            remedy = "Raise source.memory_limit, or give source.temp_directory more disk."
-        else:
-            remedy = (
-                "Check that the file is complete and of the kind, delimiter and encoding that "
-                "[source] says."
-            )
-        raise DataError(f"cannot read {describe(source)}: {first_line(error)}. {remedy}") from error
+        if _lacks_memory(error):
+            raise _too_large(source, error) from error
+        raise DataError(
+            f"cannot read {describe(source)}: {first_line(error)}. Check that the file is complete "
+            "and of the kind, delimiter and encoding that [source] says."
+        ) from error
+
+
+def _lacks_memory(error: Exception) -> bool:
+    return "OutOfMemory" in type(error).__name__
+
+
+def _too_large(source: Source, error: Exception) -> DataError:
+    return DataError(
+        f"too little memory for {describe(source)}: {first_line(error)}. Raise "
+        "source.memory_limit, or give source.temp_directory more disk."
+    )
 
 
 def _files(source: Source) -> list[Path]:

@@ -205,6 +205,17 @@ def test_secrets_among_the_options_of_spark_are_refused(key):
     assert "TOPSECRET" not in str(caught.value)
 
 
+def test_an_engine_out_of_memory_says_what_to_raise_whatever_it_was_asked():
+    def work():
+        settings = logs.config({"kind": "csv", "path": "log.csv", "memory_limit": "50MB"})
+        with sources.connect(settings) as connection:
+            connection.settings["max_temp_directory_size"] = "0KB"
+            connection.raw_sql("CREATE TABLE t AS SELECT md5(i::VARCHAR) FROM range(9000000) r(i)")
+
+    with pytest.raises(DataError, match=r"too little memory for log\.csv.*source\.memory_limit"):
+        work()
+
+
 def test_memory_threads_and_spill_folder_are_the_engines(tmp_path):
     source = {"kind": "csv", "path": "log.csv", "memory_limit": "256MB", "threads": 1}
     settings = logs.config(source | {"temp_directory": str(tmp_path)})
