@@ -135,13 +135,13 @@ def rejected(
     lines = last.group_by("file_id", "line").agg(
         text=last.csv_line.min(), problem=last.error_message.min()
     )
-    first = lines.order_by("file_id", "line").limit(3).execute()
-    shown = [f"line {row.line} {short(row.text)} ({row.problem})" for row in first.itertuples()]
+    rows = lines.order_by("file_id", "line").limit(3).execute()
+    shown = [f"line {row.line} {short(row.text)} ({row.problem})" for row in rows.itertuples()]
     count = int(lines.count().execute())
     swallowed, example = _swallowed(connection, getattr(connection, _TEXTS)[name], records + count)
     if swallowed:
-        first = f", one of them {short(example)}" if example else ""
-        shown.append(f"{swallowed} lines after a quote that was left open{first}")
+        one = f", one of them {short(example)}" if example else ""
+        shown.append(f"{swallowed} lines after a quote that was left open{one}")
     return count + swallowed, shown
 
 
@@ -262,11 +262,16 @@ def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]
     if not any(name.strip() for name in names):
         raise DataError(f"{place} begins with a blank line; expected the names of the columns")
     names = [name if name.strip() else f"unnamed {n}" for n, name in enumerate(names, 1)]
-    lowered = [name.lower() for name in names]  # the engine's names know no case
-    repeated = sorted({name for name in names if lowered.count(name.lower()) > 1})
+    repeated = repeated_names(names)
     if repeated:
         raise DataError(
             f"{place} names the column {', '.join(repeated)} twice; rename one of them "
             "(by more than upper and lower case)"
         )
     return names, delimiter
+
+
+def repeated_names(names: list[str]) -> list[str]:
+    """Return the names that stand more than once for an engine, whose names know no case."""
+    lowered = [name.lower() for name in names]
+    return sorted({name for name in names if lowered.count(name.lower()) > 1})

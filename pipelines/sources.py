@@ -24,7 +24,7 @@ from ibis.expr.types import Table
 from clvmodels.exceptions import ClvError, ConfigError, DataError
 from pipelines import csv_files, spark
 from pipelines.config import Config, Source
-from pipelines.csv_files import read_csv, read_lifetimes
+from pipelines.csv_files import read_csv, read_lifetimes, repeated_names
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
@@ -200,8 +200,7 @@ def read(connection: BaseBackend, config: Config, name: str = "log") -> Table:
 
 def _require_distinct_columns(file: Path) -> None:
     """Raise DataError where a Parquet file names a column twice: engines rename the second."""
-    names = [name.casefold() for name in pq.read_schema(file).names]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted({name.lower() for name in repeated_names(pq.read_schema(file).names)})
     if repeated:
         raise DataError(
             f"{file} names the column {', '.join(repeated)} twice (capitals aside); rename one of "

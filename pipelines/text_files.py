@@ -37,8 +37,8 @@ def require_whole(file: Path) -> None:
     if file.suffix != ".gz":
         return
     try:
-        with gzip.open(file) as content:
-            while content.read(1 << 20):
+        with _open_bytes(file) as content:
+            while content.read(_BLOCK):
                 pass
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
