@@ -30,7 +30,7 @@ class Section(BaseModel):
 class Source(Section):
     """Where the transactions are."""
 
-    kind: Literal["lifetimes", "csv", "parquet", "duckdb", "postgres", "spark", "uri"]
+    kind: Literal["lifetimes", "csv", "excel", "parquet", "duckdb", "postgres", "spark", "uri"]
     dataset: Literal["CDNOW_master", "CDNOW_sample"] | None = Field(
         None, description="of the lifetimes package"
     )
@@ -43,7 +43,11 @@ class Source(Section):
     encoding: str = Field("utf-8", description="of CSV; any name that Python knows")
     decimal: Literal[".", ","] = Field(".", description="decimal mark of amounts kept as text")
     null_values: tuple[str, ...] = Field(
-        ("", "NULL", "null", "NaN", "nan", "None"), description="texts of CSV that mean no value"
+        ("", "NULL", "null", "NaN", "nan", "None"),
+        description="texts of CSV and workbooks that mean no value",
+    )
+    sheets: tuple[str, ...] = Field(
+        (), description="of workbooks; by default those that are visible"
     )
     hive_partitioning: bool = Field(False, description="folders named key=value are columns")
     memory_limit: str | None = Field(
@@ -59,6 +63,7 @@ class Source(Section):
         needs = {
             "lifetimes": ("dataset",),
             "csv": ("path",),
+            "excel": ("path",),
             "parquet": ("path",),
             "duckdb": ("path", "table"),
             "postgres": ("uri_env", "table"),
@@ -109,7 +114,9 @@ class Columns(Section):
 class Consent(Section):
     """A log of grants and withdrawals, where consent is not a column of the transactions."""
 
-    path: str | None = Field(None, description="CSV or Parquet, for sources that are files")
+    path: str | None = Field(
+        None, description="CSV, workbook or Parquet, for sources that are files"
+    )
     table: str | None = Field(None, description="for sources that are databases")
     customer_id: str = "customer_id"
     timestamp: str = "timestamp"
@@ -126,7 +133,8 @@ class Covariates(Section):
     """Drivers of purchases that the log does not hold, and dimensions that tell cohorts apart."""
 
     path: str | None = Field(
-        None, description="CSV or Parquet, one row a month: the log's, and planned ones after it"
+        None,
+        description="CSV, workbook or Parquet, one row a month, planned ones too",
     )
     period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
     columns: tuple[str, ...] = Field((), description="columns of numbers: the drivers by month")
@@ -153,7 +161,7 @@ class Covariates(Section):
 class Plan(Section):
     """New customers that the business plans to win, for the budget view."""
 
-    path: str = Field(description="CSV or Parquet, one row a month")
+    path: str = Field(description="CSV, workbook or Parquet, one row a month")
     period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
     new_customers: str = Field("new_customers", description="column of their number")
 

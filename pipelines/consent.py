@@ -8,7 +8,6 @@ has not consented.
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import ibis
 from ibis import BaseBackend, _
@@ -101,8 +100,10 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
 def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.date | None) -> Table:
     """Return customer_id and :func:`words` of a log of grants and withdrawals."""
     if consent.path is not None:
-        kind = "csv" if ".csv" in Path(consent.path).suffixes else "parquet"
+        kind = sources.kind_of_file(consent.path)
         changed = {"kind": kind, "path": consent.path, "table": None}
+        if config.source.kind == "spark" and kind == "excel":
+            raise ConfigError("consent.path: Spark reads no workbooks; save the file as CSV")
         if config.source.kind == "spark":
             changed |= {"kind": "spark", "format": kind}
         elif config.source.kind not in sources.EMBEDDED:
@@ -115,7 +116,11 @@ def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.da
         if config.source.kind == "spark":
             changed["path"] = None
     source = config.source.model_copy(update=changed)
-    raw = sources.read(connection, config.model_copy(update={"source": source}), "consent")
+    columns = config.columns.model_copy(
+        update={"customer_id": consent.customer_id, "timestamp": consent.timestamp}
+    )
+    reading = config.model_copy(update={"source": source, "columns": columns})
+    raw = sources.read(connection, reading, "consent")
     needed = [consent.customer_id, consent.timestamp, consent.granted]
     missing = [name for name in needed if name not in raw.columns]
     if missing:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from python_calamine import CalamineError
 
 from clvmodels.exceptions import ConfigError, DataError, MissingColumnError
+from pipelines.excel_files import SUFFIXES
 
 DELIMITERS = ",;\t|"
 MONTH = r"\d{4}-\d{2}(?:-\d{2})?(?:[ T]00:00(?::00(?:\.0+)?)?)?"
@@ -23,7 +25,8 @@ def read_months(path: str, period: str, columns: Sequence[str], section: str) ->
     Parameters
     ----------
     path : str
-        A CSV file (comma, semicolon, tab or bar; also gzip), or a Parquet file.
+        A CSV file (comma, semicolon, tab or bar; also gzip), the first sheet of a workbook, or a
+        Parquet file.
     period : str
         The column of months: text such as 2021-03 or 2021-03-01, or dates.
     columns : sequence of str
@@ -93,12 +96,14 @@ def _read(file: Path, where: str, section: str) -> pd.DataFrame:
     try:
         if ".csv" in file.suffixes or file.suffix in (".txt", ".tsv"):
             return pd.read_csv(file, sep=_delimiter(file), dtype=str, encoding="utf-8-sig")
+        if file.suffix.lower() in SUFFIXES:
+            return pd.read_excel(file, engine="calamine")
         return pd.read_parquet(file)
-    # pandas' and pyarrow's errors are ValueErrors; damaged gzip has errors of its own
-    except (OSError, ValueError, EOFError, zlib.error) as error:
+    # pandas' and pyarrow's errors are ValueErrors; damaged gzip and workbooks have their own
+    except (OSError, ValueError, EOFError, zlib.error, CalamineError) as error:
         raise DataError(
-            f"cannot read {where} as CSV (.csv, .csv.gz, .txt, .tsv) or Parquet: {error}. Give it "
-            "a header and one row a month."
+            f"cannot read {where} as CSV (.csv, .csv.gz, .txt, .tsv), workbook or Parquet: {error}."
+            " Give it a header and one row a month."
         ) from None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape, glob
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import ibis
@@ -25,6 +25,7 @@ from clvmodels.exceptions import ClvError, ConfigError, DataError
 from pipelines import csv_files, spark
 from pipelines.config import Config, Source
 from pipelines.csv_files import read_csv, read_lifetimes, repeated_names
+from pipelines.excel_files import SUFFIXES, read_excel
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
@@ -33,7 +34,7 @@ million customers faster in four parts than in two, also where two threads do th
 _JAVA = r"(?m)^(?:Caused by)?: [\w.$]+: (.+)"
 _NO_CAUSE = ("Job aborted", "Exception thrown in awaitResult", "[FAILED_READ_FILE")
 
-EMBEDDED = ("lifetimes", "csv", "parquet", "duckdb")
+EMBEDDED = ("lifetimes", "csv", "parquet", "excel", "duckdb")
 """Kinds that the embedded DuckDB reads."""
 
 
@@ -81,8 +82,7 @@ def embedded(config: Config) -> Iterator[BaseBackend]:
             raise ConfigError(f"no DuckDB file at {source.path}; set [source] path")
         settings["read_only"] = True
     database = str(source.path) if source.kind == "duckdb" else ":memory:"
-    with tempfile.TemporaryDirectory(prefix="clv-") as scratch:
-        settings["temp_directory"] = source.temp_directory or scratch
+    with _scratch(source) as settings["temp_directory"]:
         try:
             connection = ibis.duckdb.connect(database, **settings)
         except Exception as error:
@@ -95,6 +95,20 @@ def embedded(config: Config) -> Iterator[BaseBackend]:
             yield connection
         finally:
             connection.disconnect()
+
+
+@contextmanager
+def _scratch(source: Source) -> Iterator[str]:
+    """Make a folder for copies and spilled data, and remove it with all that it holds."""
+    parent = source.temp_directory
+    try:
+        if parent is not None:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix="clv-", dir=parent)
+    except OSError as error:
+        raise ConfigError(f"source.temp_directory: {error.strerror}: {parent}") from None
+    with folder as name:
+        yield name
 
 
 def _settle(connection: BaseBackend, config: Config) -> None:
@@ -181,6 +195,8 @@ def read(connection: BaseBackend, config: Config, name: str = "log") -> Table:
     with reading(source):
         if source.kind == "csv":
             return read_csv(connection, source, _files(source), name)
+        if source.kind == "excel":
+            return read_excel(connection, source, _files(source), config.columns)
         if source.kind == "parquet":
             files = _files(source)
             table = connection.read_parquet(
@@ -272,6 +288,13 @@ def _too_large(source: Source, error: Exception) -> DataError:
     )
 
 
+def kind_of_file(path: str) -> Literal["csv", "excel", "parquet"]:
+    """Return the kind of source that reads a file, by its name."""
+    if ".csv" in Path(path).suffixes or path.endswith((".txt", ".tsv")):
+        return "csv"
+    return "excel" if path.lower().endswith(SUFFIXES) else "parquet"
+
+
 def _files(source: Source) -> list[Path]:
     pattern = str(source.path)
     if "://" in pattern:
@@ -280,7 +303,9 @@ def _files(source: Source) -> list[Path]:
             "'spark', or mount the bucket"
         )
     if Path(pattern).is_dir():
-        suffixes = (".parquet",) if source.kind == "parquet" else (".csv", ".csv.gz")
+        suffixes = {"parquet": (".parquet",), "excel": SUFFIXES}.get(
+            source.kind, (".csv", ".csv.gz")
+        )
         files = _files_below(Path(pattern), suffixes)
         pattern = str(Path(pattern) / "**" / f"*{' or *'.join(suffixes)}")
     elif Path(pattern).is_file():  # also where its name looks like a pattern
@@ -296,6 +321,9 @@ def _files(source: Source) -> list[Path]:
     for file in files:
         if file.stat().st_size == 0:
             raise DataError(f"{file} is empty; expected a table with a header and rows")
+        kind = kind_of_file(str(file))
+        if kind != source.kind and "excel" in (kind, source.kind):
+            raise ConfigError(f"{file} is not of source.kind '{source.kind}'; set it to '{kind}'")
     return files
 
 

@@ -103,7 +103,7 @@ CONFIGURATIONS = [
     ),
     Case("unknown refund rule", "governance.refunds", 2, more='[governance]\nrefunds="ignore"'),
     Case("csv without a path", "kind = 'csv' also needs path", 2, source='kind = "csv"'),
-    Case("unknown kind", "source.kind", 2, source='kind = "excel"\npath = "log.xlsx"'),
+    Case("unknown kind", "source.kind", 2, source='kind = "word"\npath = "log.docx"'),
     Case(
         "two amounts",
         "either amount or price, not both",

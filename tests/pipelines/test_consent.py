@@ -78,10 +78,14 @@ def test_a_word_without_a_readable_day_withdraws_and_never_grants(tmp_path):
     assert alone == set()
 
 
-def test_words_are_read_from_parquet_too(tmp_path):
+@pytest.mark.parametrize("kind", ["parquet", "xlsx"])
+def test_words_are_read_from_other_files_too(tmp_path, kind):
     frame = pd.DataFrame({"customer_id": ["later"], "timestamp": ["2022-01-01"], "granted": [True]})
-    frame.to_parquet(tmp_path / "consent.parquet")
-    alone, _, _ = people(tmp_path, None, kind="parquet")
+    if kind == "parquet":
+        frame.to_parquet(tmp_path / "consent.parquet")
+    else:
+        frame.to_excel(tmp_path / "consent.xlsx", index=False, engine="xlsxwriter")
+    alone, _, _ = people(tmp_path, None, kind=kind)
     assert alone == {"later"}
 
 

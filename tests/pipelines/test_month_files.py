@@ -40,7 +40,7 @@ def test_the_delimiter_is_that_of_the_header(folder, delimiter):
     pd.testing.assert_frame_equal(read(folder, GOOD.replace(",", delimiter)), expected)
 
 
-@pytest.mark.parametrize("kind", ["datetime", "date", "text", "gzip", "bom"])
+@pytest.mark.parametrize("kind", ["datetime", "date", "text", "gzip", "bom", "workbook"])
 def test_every_kind_of_file_gives_the_same_table(folder, kind):
     expected = read(folder, GOOD)
     frame = pd.DataFrame({"month": expected["period"], "spend": expected["spend"]})
@@ -50,6 +50,9 @@ def test_every_kind_of_file_gives_the_same_table(folder, kind):
     elif kind == "bom":
         path = folder / "bom.csv"
         path.write_text(GOOD, encoding="utf-8-sig")
+    elif kind == "workbook":
+        path = folder / "drivers.xlsx"
+        frame.to_excel(path, index=False, engine="xlsxwriter")
     else:
         path = folder / f"{kind}.parquet"
         changed = {"date": lambda d: d.dt.date, "text": lambda d: d.dt.strftime("%Y-%m-%d")}
