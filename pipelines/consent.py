@@ -16,6 +16,7 @@ from ibis.expr.types import BooleanColumn, Column, DateColumn, Table, Value
 from clvmodels.exceptions import ConfigError, MissingColumnError
 from pipelines import csv_files, lines, sources
 from pipelines.config import Config, Consent
+from pipelines.paths import kind_of_file
 
 GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
 """Texts that are a grant, case ignored; every other text is none."""
@@ -100,7 +101,7 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
 def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.date | None) -> Table:
     """Return customer_id and :func:`words` of a log of grants and withdrawals."""
     if consent.path is not None:
-        kind = sources.kind_of_file(consent.path)
+        kind = kind_of_file(consent.path)
         changed = {"kind": kind, "path": consent.path, "table": None}
         if config.source.kind == "spark" and kind == "excel":
             raise ConfigError("consent.path: Spark reads no workbooks; save the file as CSV")

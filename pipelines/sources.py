@@ -11,9 +11,9 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import escape, glob
+from glob import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote
 
 import ibis
@@ -25,7 +25,8 @@ from clvmodels.exceptions import ClvError, ConfigError, DataError
 from pipelines import csv_files, spark
 from pipelines.config import Config, Source
 from pipelines.csv_files import read_csv, read_lifetimes, repeated_names
-from pipelines.excel_files import SUFFIXES, read_excel
+from pipelines.excel_files import read_excel
+from pipelines.paths import files_of
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
@@ -194,11 +195,11 @@ def read(connection: BaseBackend, config: Config, name: str = "log") -> Table:
         return read_lifetimes(connection, source)
     with reading(source):
         if source.kind == "csv":
-            return read_csv(connection, source, _files(source), name)
+            return read_csv(connection, source, files_of(source), name)
         if source.kind == "excel":
-            return read_excel(connection, source, _files(source), config.columns)
+            return read_excel(connection, source, files_of(source), config.columns)
         if source.kind == "parquet":
-            files = _files(source)
+            files = files_of(source)
             table = connection.read_parquet(
                 [escape(str(file)) for file in files],
                 hive_partitioning=source.hive_partitioning,
@@ -286,59 +287,6 @@ def _too_large(source: Source, error: Exception) -> DataError:
         f"too little memory for {describe(source)}: {first_line(error)}. Raise "
         "source.memory_limit, or give source.temp_directory more disk."
     )
-
-
-def kind_of_file(path: str) -> Literal["csv", "excel", "parquet"]:
-    """Return the kind of source that reads a file, by its name."""
-    if ".csv" in Path(path).suffixes or path.endswith((".txt", ".tsv")):
-        return "csv"
-    return "excel" if path.lower().endswith(SUFFIXES) else "parquet"
-
-
-def _files(source: Source) -> list[Path]:
-    pattern = str(source.path)
-    if "://" in pattern:
-        raise ConfigError(
-            f"source.path {pattern}: files are read from folders; for object stores use kind = "
-            "'spark', or mount the bucket"
-        )
-    if Path(pattern).is_dir():
-        suffixes = {"parquet": (".parquet",), "excel": SUFFIXES}.get(
-            source.kind, (".csv", ".csv.gz")
-        )
-        files = _files_below(Path(pattern), suffixes)
-        pattern = str(Path(pattern) / "**" / f"*{' or *'.join(suffixes)}")
-    elif Path(pattern).is_file():  # also where its name looks like a pattern
-        files = [Path(pattern)]
-    else:
-        found = [Path(name) for name in sorted(glob(pattern, recursive=True))]  # noqa: PTH207
-        files = [file for file in found if file.is_file()]
-    if not files:
-        raise ConfigError(
-            f"no file at {pattern}; set [source] path (relative paths start at the folder of the "
-            "configuration file)"
-        )
-    for file in files:
-        if file.stat().st_size == 0:
-            raise DataError(f"{file} is empty; expected a table with a header and rows")
-        kind = kind_of_file(str(file))
-        if kind != source.kind and "excel" in (kind, source.kind):
-            raise ConfigError(f"{file} is not of source.kind '{source.kind}'; set it to '{kind}'")
-    return files
-
-
-def _files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the data files in a folder, without what is hidden or being written (``_temporary``).
-
-    A folder ``_key=value`` is a partition.
-    """
-
-    def is_data(file: Path) -> bool:
-        parts = file.relative_to(folder).parts
-        aside = any(part[0] == "." or (part[0] == "_" and "=" not in part) for part in parts)
-        return file.name.endswith(suffixes) and not aside and file.is_file()
-
-    return sorted(filter(is_data, folder.rglob("*")), key=str)
 
 
 def first_line(error: Exception) -> str:

@@ -117,7 +117,7 @@ def test_sheets_are_chosen_by_name(tmp_path):
 def test_a_folder_of_workbooks_is_read_together(tmp_path):
     for name in ("a", "b"):
         workbook(tmp_path / f"{name}.xlsx", log=[HEADER, (name, DAY, 1)])
-    (tmp_path / "~notes.txt").write_text("no workbook")
+    (tmp_path / "~$a.xlsx").write_text("open in Excel")
     assert {day[0] for day in read(settings_of(tmp_path))[0]} == {"a", "b"}
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import checks, features, sources, transactions
+from pipelines import checks, features, transactions
 from pipelines.config import load
+from pipelines.paths import kind_of_file
 
 LOG = os.environ.get("CLV_RETAILER_LOG", "")
 
@@ -22,7 +23,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def data():
     config = load(Path(__file__).parents[2] / "configs" / "online_retail.toml")
-    source = config.source.model_copy(update={"path": LOG, "kind": sources.kind_of_file(LOG)})
+    source = config.source.model_copy(update={"path": LOG, "kind": kind_of_file(LOG)})
     config = config.model_copy(update={"source": source})
     with transactions.load(config) as loaded:
         checks.validate(loaded.purchases, config, loaded.as_of)
