@@ -22,17 +22,9 @@ import pyarrow.parquet as pq
 
 import clvmodels
 from benchmarks.log import write_log
-from benchmarks.steps import (
-    DUCKDB,
-    LIFETIMES,
-    LOG,
-    OWN,
-    PARAMETERS,
-    STEPS,
-    SUMMARY,
-    TITLES,
-    read_own,
-)
+from benchmarks.steps import STEPS, TITLES
+from benchmarks.steps.common import DUCKDB, LIFETIMES, LOG, OWN, PARAMETERS, SUMMARY
+from benchmarks.steps.reading import read_own
 from benchmarks.worker import AGAIN, LAST
 
 RESULTS = Path(__file__).parent / "results"

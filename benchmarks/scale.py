@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks import steps
 from benchmarks.log import AS_OF, write_log
+from benchmarks.steps import common as steps
 from benchmarks.worker import peak_megabytes
 from pipelines import deliver, forecast, train, training_data, transactions
 from pipelines.config import Config

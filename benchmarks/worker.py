@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.steps import STEPS, judged
+from benchmarks.steps import STEPS
+from benchmarks.steps.fits import judged
 
 AGAIN, LAST = "again", "last"
 

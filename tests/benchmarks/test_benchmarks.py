@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.__main__ import agreement, ratio, show
 from benchmarks.log import write_log
-from benchmarks.steps import LIFETIMES, OWN
+from benchmarks.steps.common import LIFETIMES, OWN
 
 
 def test_log_is_seeded_and_as_large_as_asked(tmp_path):
