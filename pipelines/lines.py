@@ -18,8 +18,9 @@ from ibis.expr.types import BooleanValue, Column, Table
 
 from clvmodels.exceptions import DataError, MissingColumnError
 from pipelines.config import Config
-from pipelines.dialect import day_of, number_of, shift, wall_clock
+from pipelines.dialect import shift, wall_clock
 from pipelines.sources import describe
+from pipelines.text_values import day_of, number_of
 
 REASONS = (
     "kept",
