@@ -17,7 +17,7 @@ import pandas as pd
 from clvmodels.churn import one_thread
 from clvmodels.cohort_table import Cells, CohortTable, future_cells, month_dates, read_cohort_months
 from clvmodels.exceptions import DataError
-from clvmodels.months import MonthGrid
+from clvmodels.months import MonthGrid, month_end
 
 Array = npt.NDArray[np.float64]
 Baseline = Callable[[pd.DataFrame, dt.date, dt.date], pd.DataFrame]
@@ -44,6 +44,12 @@ class _Square:
             grid[row, column] = numbers
             grids.append(grid)
         return cls(table, grids[0], (grids[1], grids[2]))
+
+    @property
+    def complete(self) -> int:
+        """How many of the months are known to their end."""
+        as_of = self.table.as_of
+        return self.table.months.size - int(as_of != month_end(as_of))
 
     def cells(self, until: dt.date) -> Cells:
         return future_cells(self.table.cohorts, self.table.customers, self.table.as_of, until)
@@ -100,16 +106,16 @@ def arpu_over_churn(cohort_months: pd.DataFrame, as_of: dt.date, until: dt.date)
     """
     square = _Square.of(cohort_months, as_of)
     cells = square.cells(until)
-    counts, days = square.values[0], square.exposure
+    counts, days = (grid[:, : square.complete] for grid in (square.values[0], square.exposure))
     # From the first full month of a cohort on, each month as if it had the days of the one before.
-    older = square.table.cohorts[:, None] < square.table.months[None, :-1]
+    older = square.table.cohorts[:, None] < square.table.months[None, : days.shape[1] - 1]
     scale = np.divide(
         days[:, :-1], days[:, 1:], out=np.zeros_like(days[:, 1:]), where=days[:, 1:] > 0
     )
     before, after = (counts[:, :-1] * older).sum(), (counts[:, 1:] * scale * older).sum()
     kept = float(np.clip(after / before, 0.0, 1.0)) if before > 0 else 1.0
     ahead = cells.period - square.table.months[-1]
-    recent = days[:, -RECENT_MONTHS:].sum()
+    recent = square.exposure[:, -RECENT_MONTHS:].sum()
     out = []
     for grid in square.values:
         arpu = grid[:, -RECENT_MONTHS:].sum() / max(recent, 1.0)
@@ -126,23 +132,19 @@ def chain_ladder(cohort_months: pd.DataFrame, as_of: dt.date, until: dt.date) ->
     """
     square = _Square.of(cohort_months, as_of)
     table, cells = square.table, square.cells(until)
-    ages = table.months[-1] - table.cohorts
+    # The month under way is no step of the triangle: only a cohort that began in it has no other.
+    ages = np.maximum(square.complete - 1 - (table.cohorts - table.months[0]), 0)
     firsts = _first_by_cohort(cohort_months, table)
     row = np.searchsorted(table.cohorts, cells.cohort)
+    upto = int(cells.period.max() - table.cohorts[0])
     out = []
     for grid, first in zip(square.values, firsts, strict=True):
         cumulative = _by_age(grid, table, first)
-        factors = _development(cumulative, ages, int(cells.period.max() - table.cohorts[0]))
-        levels = np.cumprod(np.concatenate([[1.0], factors]))
-        now = cumulative[np.arange(ages.size), ages]
-        age = cells.period - cells.cohort
-        reached = now[row] / levels[ages[row]]
-        # A month under way is known in part: its forecast days are grown like the next age.
-        step = np.maximum(age, ages[row] + 1)
-        growth = (
-            levels[np.minimum(step, levels.size - 1)]
-            - levels[np.minimum(step, levels.size - 1) - 1]
-        )
+        levels = np.cumprod(np.concatenate([[1.0], _development(cumulative, ages, upto)]))
+        reached = (cumulative[np.arange(ages.size), ages] / levels[ages])[row]
+        # What is left of a cohort's first month is grown like its next one.
+        age = np.maximum(cells.period - cells.cohort, 1)
+        growth = levels[age] - levels[age - 1]
         whole = np.array([day.days_in_month for day in month_dates(cells.period)], dtype=float)
         share = cells.exposure / (whole * np.maximum(table.customers[row], 1.0))
         out.append(reached * growth * share)

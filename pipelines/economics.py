@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 
@@ -20,14 +22,19 @@ Row = tuple[str, float | None, str, str]
 
 
 def unit_economics(
-    cohort_months: pd.DataFrame, clv_per_customer: float, config: Config
+    cohort_months: pd.DataFrame, as_of: dt.date, clv_per_customer: float, config: Config
 ) -> pd.DataFrame:
     """Facts for planning, one row each.
+
+    ARPU is per day, so that the month under way counts by its days; churn and LTV to date compare
+    whole months and leave it out.
 
     Parameters
     ----------
     cohort_months : DataFrame
         schema.COHORT_MONTHS.
+    as_of : date
+        Last day known.
     clv_per_customer : float
         Mean forecast CLV, in currency.
 
@@ -42,7 +49,8 @@ def unit_economics(
     window = cohort_months[cohort_months["period"].isin(recent)]
     months = window["customer_days"].sum() / DAYS_PER_MONTH
     arpu = float(window["revenue"].sum() / months) if months else 0.0
-    churn = monthly_churn(cohort_months)
+    whole = complete_months(cohort_months, as_of)
+    churn = monthly_churn(whole)
     rows: list[Row] = [
         (
             "ARPU",
@@ -73,8 +81,14 @@ def unit_economics(
         ),
     ]
     if economics.acquisition_cost:
-        rows += _against_cost(cohort_months, economics.acquisition_cost, config)
+        rows += _against_cost(whole, economics.acquisition_cost, config)
     return pd.DataFrame(rows, columns=["measure", "value", "unit", "meaning"])
+
+
+def complete_months(cohort_months: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    """Leave out the month under way, unless the log holds no other."""
+    ended = cohort_months["period"] + pd.offsets.MonthEnd(0) <= pd.Timestamp(as_of)
+    return cohort_months[ended] if ended.any() else cohort_months
 
 
 def monthly_churn(cohort_months: pd.DataFrame) -> float:
@@ -113,14 +127,14 @@ def _against_cost(cohort_months: pd.DataFrame, cost: float, config: Config) -> l
             "LTV to date, gross margin",
             float(margin[age]),
             money,
-            f"per customer at {age} months, first purchase included, of the cohorts that have "
-            "come so far",
+            f"per customer to the end of month {age} after that of the first purchase, which is "
+            "included, of the cohorts that have come so far",
         ),
         (
             "LTV / CAC",
             ltv_to_cac(float(margin[age]), cost),
             "ratio",
-            f"gross margin at {age} months over CAC",
+            f"gross margin to the end of month {age} over CAC",
         ),
         (
             "Payback",

@@ -86,7 +86,7 @@ def gather(
         company=budget.with_actuals(result.company, known.cohort_months),
         effects=effects.table(fitted),
         selection=selection(fitted),
-        unit_economics=unit_economics(known.cohort_months, made.mean_clv, config),
+        unit_economics=unit_economics(known.cohort_months, known.as_of, made.mean_clv, config),
     )
 
 

@@ -100,6 +100,24 @@ def test_chain_ladder_follows_a_curve_of_age_that_averages_miss():
     assert abs(average["purchases"] / expected["purchases"] - 1) > 0.15
 
 
+@pytest.mark.parametrize("day", [1, 5, 15, 29])
+@pytest.mark.parametrize("baseline", [chain_ladder, arpu_over_churn])
+def test_a_month_under_way_is_no_whole_month(baseline, day):
+    """As of any day of July the forecast of August is near that made at the end of June."""
+    frame = table(lambda age, month: 0.01)
+    as_of = dt.date(2021, 7, day)
+    known = frame[frame["period"] <= pd.Timestamp(as_of)].copy()
+    begun = known["period"] == pd.Timestamp("2021-07-01")
+    known.loc[begun, ["customer_days", "purchases", "revenue"]] *= day / 31
+    known = known[known["cohort"] < pd.Timestamp("2021-07-01")]
+    (july, *later), (_, *expected) = (
+        made.groupby("period")["purchases"].sum()
+        for made in (baseline(known, as_of, UNTIL), baseline(frame, AS_OF, UNTIL))
+    )
+    np.testing.assert_allclose(later, expected)
+    np.testing.assert_allclose(july, 0.01 * 100 * (31 - day) * 18, rtol=0.05)
+
+
 def test_gradient_boosting_learns_from_earlier_origins():
     rng = np.random.default_rng(0)
 

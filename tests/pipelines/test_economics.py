@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +12,13 @@ from clvmodels.exceptions import DataError
 from pipelines import config as configuration
 from pipelines import transactions
 from pipelines.config import Config
-from pipelines.economics import ltv_by_age, monthly_churn, unit_economics
+from pipelines.economics import complete_months, ltv_by_age, monthly_churn, unit_economics
 from pipelines.workflow import with_observed_margin
 
 BASE = {"name": "shop", "source": {"kind": "lifetimes", "dataset": "CDNOW_sample"}}
+
+
+AS_OF = dt.date(2023, 4, 30)
 
 
 def table() -> pd.DataFrame:
@@ -53,11 +57,28 @@ def test_ltv_by_age_counts_only_the_cohorts_that_have_come_so_far() -> None:
     assert ltv[3] == pytest.approx(ltv[2] + 30 * 10 / 10)  # the older cohort alone
 
 
+def test_a_month_under_way_is_no_whole_month() -> None:
+    """Four days of May are neither a fall of purchases nor a month of revenue."""
+    costly = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 12.0}})
+    april = table()
+    begun = april[april["period"] == "2023-04-01"].assign(period=pd.Timestamp("2023-05-01"))
+    begun[["customer_days", "purchases", "revenue"]] *= 4 / 30
+    may = pd.concat([april, begun])
+    kept = ["Churn", "LTV to date, gross margin", "LTV / CAC", "Payback"]
+    before, after = (
+        unit_economics(known, as_of, 5.0, costly).set_index("measure").loc[kept]
+        for known, as_of in ((april, AS_OF), (may, dt.date(2023, 5, 4)))
+    )
+    pd.testing.assert_frame_equal(before, after)
+    alone = table().query("period == '2023-01-01'")
+    assert complete_months(alone, dt.date(2023, 1, 20)) is alone
+
+
 def test_ltv_against_cac_needs_a_cac() -> None:
     plain = configuration.parse(BASE)
-    assert "CAC" not in set(unit_economics(table(), 5.0, plain)["measure"])
+    assert "CAC" not in set(unit_economics(table(), AS_OF, 5.0, plain)["measure"])
     costly = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 12.0}})
-    facts = unit_economics(table(), 5.0, costly).set_index("measure")["value"]
+    facts = unit_economics(table(), AS_OF, 5.0, costly).set_index("measure")["value"]
     arpu = table()["revenue"].sum() / (table()["customer_days"].sum() / (365.25 / 12))
     assert facts["ARPU"] == pytest.approx(arpu)
     assert facts["Historical LTV, gross margin"] == pytest.approx(arpu * 0.5 / 0.5)
@@ -70,7 +91,7 @@ def test_what_has_no_value_is_empty() -> None:
     never = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 1e9}})
     growing = table()
     growing["purchases"] = range(1, len(growing) + 1)
-    facts = unit_economics(growing, 5.0, never).set_index("measure")["value"]
+    facts = unit_economics(growing, AS_OF, 5.0, never).set_index("measure")["value"]
     assert pd.isna(facts["Payback"])
     assert pd.isna(facts["Historical LTV, gross margin"])
 
