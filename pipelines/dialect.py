@@ -18,7 +18,10 @@ from ibis.expr.types import (
     BooleanValue,
     Column,
     DateValue,
+    NumericColumn,
     NumericValue,
+    StringColumn,
+    StringValue,
     Table,
     TimestampValue,
 )
@@ -94,6 +97,12 @@ def latest(value: Column, day: Column, where: BooleanValue | None = None) -> Num
     return value.argmax(day, where=where)
 
 
+def of_largest(label: StringColumn, amount: NumericColumn) -> StringValue:
+    """Aggregate to the label of the largest amount; among equal amounts always to the same one."""
+    digest = md5(label.fill_null(""))  # sorts alike whatever the engine's collation
+    return label.argmax(ibis.struct({"amount": amount, "label": digest}))
+
+
 def wall_clock(instant: TimestampValue, zone: str) -> TimestampValue:
     """Return the clock of a zone at an instant that knows its own zone."""
     return _wall_clock(zone, instant)
@@ -162,11 +171,16 @@ def held(table: Table) -> Iterator[Table]:
 
 
 def fingerprint(purchases: Table, engine: str) -> str:
-    """Return a digest of a set of customer-days, whatever their order.
+    """Return a digest of a set of customer-days with their labels, whatever their order.
 
     Equal for equal data on one version of one engine, whose name it begins with.
     """
-    columns = [purchases.customer_id, purchases.date, purchases.amount]
+    usual = ("customer_id", "date", "amount", "purchase", "refund_of_first")
+    labels = [purchases[name] for name in purchases.columns if name not in usual]
+    who = ibis.literal("|").join(
+        [purchases.customer_id, *(label.cast("string").fill_null("") for label in labels)]
+    )
+    columns = [who if labels else purchases.customer_id, purchases.date, purchases.amount]
     if engine == "duckdb":
         mixed = _hash(*columns).bit_xor()
     else:

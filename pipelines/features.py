@@ -15,7 +15,7 @@ import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
-from ibis.expr.types import DateColumn, StringValue, Table
+from ibis.expr.types import DateColumn, NumericValue, StringValue, Table
 
 from clvmodels.exceptions import InvalidValueError
 from pipelines.churn_features import churn_features, with_gaps
@@ -138,13 +138,14 @@ def customer_months(purchases: Table, origin: dt.date, until: dt.date) -> Table:
     Returns
     -------
     ibis Table
-        customer_id, period (first day of the month), purchases, revenue (net of refunds); rows
-        exist only where something happened in (origin, until].
+        customer_id, period (first day of the month), purchases, revenue (net of refunds, but for
+        those of first purchases, as in :func:`cohort_months`); rows exist only where something
+        happened in (origin, until].
     """
     known = _first_purchases(purchases, origin)
     later = _between(purchases, origin, until).join(known, "customer_id")
     return later.group_by("customer_id", period=month_start(later.date)).agg(
-        purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS)
+        purchases=_.purchase.sum(), revenue=_repeat_revenue(later)
     )
 
 
@@ -163,7 +164,7 @@ def customer_outcomes(purchases: Table, after: dt.date, until: dt.date) -> Table
     """Return customer_id, purchases and revenue in (after, until], of new customers as well."""
     later = _between(purchases, after, until)
     return later.group_by("customer_id").agg(
-        purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS)
+        purchases=_.purchase.sum(), revenue=_repeat_revenue(later)
     )
 
 
@@ -175,9 +176,9 @@ def cohort_actuals(
     Returns
     -------
     DataFrame
-        cohort, period, purchases, revenue (net of refunds), sorted; every cohort known at the
-        origin has a row in every month that (origin, until] touches, zero where nothing
-        happened.
+        cohort, period, purchases, revenue (as in :func:`customer_months`), sorted; every cohort
+        known at the origin has a row in every month that (origin, until] touches, zero where
+        nothing happened.
     """
     known = _first_purchases(purchases, origin)
     later = _between(purchases, origin, until).join(known, "customer_id")
@@ -185,7 +186,7 @@ def cohort_actuals(
         later.group_by(
             cohort=_truncate(later.first_purchase, cohort), period=month_start(later.date)
         )
-        .agg(purchases=_.purchase.sum(), revenue=_.amount.sum().round(VALUE_DIGITS))
+        .agg(purchases=_.purchase.sum(), revenue=_repeat_revenue(later))
         .execute()
     )
     cohorts = known.select(cohort=_truncate(known.first_purchase, cohort)).distinct().execute()
@@ -285,6 +286,15 @@ def _between(purchases: Table, after: dt.date, until: dt.date) -> Table:
     return purchases.filter(
         purchases.date > ibis.literal(after), purchases.date <= ibis.literal(until)
     )
+
+
+def _repeat_revenue(later: Table) -> NumericValue:
+    """Sum what repeat purchases brought, net of their refunds.
+
+    A first purchase that is sent back after an origin takes back what was known there.
+    """
+    ours = later.amount.sum(where=~later.refund_of_first)
+    return ours.fill_null(0.0).round(VALUE_DIGITS)
 
 
 def _truncate(day: DateColumn, cohort: Cohort) -> DateColumn:

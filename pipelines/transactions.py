@@ -21,7 +21,7 @@ from ibis.expr.types import BooleanColumn, Table, Value
 from clvmodels.exceptions import DataError
 from pipelines import consent, lines, quality, sources, summaries
 from pipelines.config import Config
-from pipelines.dialect import fingerprint, materialise
+from pipelines.dialect import fingerprint, materialise, of_largest
 from pipelines.preview import examples
 from pipelines.quality import DataQualityAccount
 
@@ -168,7 +168,7 @@ def _customer_days(
         aggregates["margin"] = _.margin.sum().round(AMOUNT_DIGITS)
     for name in lines.DIMENSIONS:
         if name in staged.columns:
-            aggregates[name] = staged[name].argmax(staged.amount)
+            aggregates[name] = of_largest(staged[name], staged.amount)
     if "consent" in staged.columns:
         words = consent.words(staged.consent, staged.said_on, as_of)
         aggregates |= {name: word.max() for name, word in words.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 import example_logs as logs
 import log_checks
@@ -53,3 +54,25 @@ def test_the_mix_of_cohorts_is_the_same_on_every_engine(place):
     assert list(mix.columns) == [f"channel = {c}" for c in top]
     for c in top:
         np.testing.assert_allclose(mix[f"channel = {c}"], share[c])
+
+
+def test_equal_amounts_give_a_day_one_label(place):
+    """The same label on every engine, whatever the order of the lines and the collation."""
+    labels = ["web", "Store", "app", "Über", None]
+    rows = [
+        (str(customer), dt.datetime(2022, 1, 1), 5.0, labels[(customer + n) % 5])
+        for customer in range(40)
+        for n in range(1 + customer % 4)
+    ]
+    frame = pd.DataFrame(rows, columns=["customer", "day", "value", "channel"])
+
+    def digest(label: str | None) -> str:
+        return hashlib.md5((label or "").encode()).hexdigest()
+
+    expected = {
+        name: max((None if pd.isna(label) else label for label in those), key=digest)
+        for name, those in frame.groupby("customer")["channel"].agg(list).items()
+    }
+    with transactions.load(place(frame, columns={"channel": "channel"})) as data:
+        found = data.purchases.select("customer_id", "channel").to_pyarrow().to_pylist()
+    assert {row["customer_id"]: row["channel"] for row in found} == expected

@@ -9,6 +9,7 @@ from pathlib import Path
 import example_logs as logs
 import log_checks
 import log_oracle as oracle
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -243,6 +244,35 @@ def test_the_fingerprint_is_of_the_data_not_of_their_order(tmp_path):
         with transactions.load(logs.config(source)) as data:
             prints.append(data.fingerprint)
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_lines_of_equal_amounts_give_a_day_the_same_labels_whatever_their_order(tmp_path):
+    """Price lists and baskets tie often; the label decides features, segments and mixes."""
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "customer": rng.integers(0, 300, 4000).astype(str),
+            "day": pd.Timestamp("2022-01-01")
+            + pd.to_timedelta(rng.integers(0, 20, 4000), unit="D"),
+            "value": rng.choice([5.0, 10.0], 4000),
+            "channel": rng.choice(["web", "Store", "app", None], 4000),
+        }
+    )
+    relabelled = frame.assign(channel=frame["channel"].replace("app", "App"))
+    found, prints = [], []
+    for made in (frame, frame.sample(frac=1, random_state=1), relabelled):
+        made.to_parquet(tmp_path / "log.parquet")
+        source = {"kind": "parquet", "path": str(tmp_path / "log.parquet")}
+        with transactions.load(logs.config(source, columns={"channel": "channel"})) as data:
+            days = data.purchases.order_by("customer_id", "date").to_pandas()
+            found.append(days)
+            prints.append(data.fingerprint)
+    pd.testing.assert_frame_equal(found[0], found[1])
+    assert prints[0] == prints[1] != prints[2]
+    largest = frame[frame["value"] == frame.groupby(["customer", "day"])["value"].transform("max")]
+    offered = largest.fillna({"channel": "none"}).groupby(["customer", "day"])["channel"].agg(set)
+    for row in found[0].fillna({"channel": "none"}).itertuples():
+        assert row.channel in offered[row.customer_id, pd.Timestamp(row.date)]
 
 
 def test_only_days_of_several_lines_are_rounded(tmp_path):

@@ -115,7 +115,7 @@ def cohort_months(
 def after(
     days: dict[str, list[Day]], origin: dt.date, until: dt.date
 ) -> dict[tuple[str, dt.date], list[float]]:
-    """Return purchases and revenue of known customers in (origin, until], by month."""
+    """Return repeat purchases and their revenue of known customers in (origin, until], by month."""
     known = known_days(days, origin)
     out: dict[tuple[str, dt.date], list[float]] = {}
     for customer, some in days.items():
@@ -125,7 +125,7 @@ def after(
             if origin < day.date <= until:
                 cell = out.setdefault((customer, first_of_month(day.date)), [0, 0.0])
                 cell[0] += day.purchase
-                cell[1] += day.amount
+                cell[1] += 0.0 if day.refund_of_first else day.amount
     return out
 
 
