@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ RECENT_COHORTS = 3
 
 REFERENCE_AGE = 6.0
 """Age in months at which the age effect is measured from."""
+
+ROUNDING = 1e-9
+"""Share of its mean by which a covariate must vary to be more than rounding."""
 
 _KNOT_AGES = np.array([1.0, 2.0, 3.0, 4.5, 6.5, 9.0, 13.0, 18.0, 25.0, 36.0, 52.0])
 
@@ -129,18 +133,18 @@ class Covariates:
             nothing = np.zeros(0)
             return cls(key, (), nothing, nothing, np.zeros(0, dtype=np.int64), np.zeros((0, 0)))
         names = tuple(str(name) for name in table.columns if name != key)
-        months, values = _covariate_rows(table, key, names)
-        past = months <= upto
-        if not past.any():
+        months, values = _covariate_rows(table, key, names, lambda months: months <= upto)
+        if not months.size:
             raise DataError(f"the {key} covariates have no row up to the as-of date; add them")
-        months, values = months[past], values[past]
         mean, spread = values.mean(axis=0), values.std(axis=0)
-        sd = np.where(spread > 0, spread, 1.0)
+        sd = np.where(spread > ROUNDING * np.abs(mean), spread, 1.0)  # equal numbers may differ
         return cls(key, names, mean, sd, months, (values - mean) / sd)
 
     def columns(self, months: Months, table: pd.DataFrame | None = None) -> Array:
         """Values of ``months``, shape (n, k); those after the fit are read from ``table``.
 
+        A value outside the range seen before counts as at most that range's width away from it:
+        an effect learned within it says nothing of what lies further.
         Cohorts still to come have, unless ``table`` says otherwise, the mean of the latest
         :data:`RECENT_COHORTS`.
         """
@@ -148,10 +152,14 @@ class Covariates:
             return np.zeros((months.size, 0))
         known, values = self.months, self.values
         if table is not None:
-            later, rows = _covariate_rows(table, self.key, self.names)
-            new = ~np.isin(later, known)
-            known = np.concatenate([known, later[new]])
-            values = np.vstack([values, (rows[new] - self.mean) / self.sd])
+            asked = np.setdiff1d(months, known)
+            later, rows = _covariate_rows(
+                table, self.key, self.names, lambda found: np.isin(found, asked)
+            )
+            low, high = self.values.min(axis=0), self.values.max(axis=0)
+            ahead = np.clip((rows - self.mean) / self.sd, 2 * low - high, 2 * high - low)
+            known = np.concatenate([known, later])
+            values = np.vstack([values, ahead])
         if self.key == "cohort":
             later = np.setdiff1d(months[months > known.max()], known)
             recent = values[np.argsort(known)[-RECENT_COHORTS:]].mean(axis=0)
@@ -168,13 +176,20 @@ class Covariates:
         return values[order[np.searchsorted(known, months, sorter=order)]]
 
 
-def _covariate_rows(table: pd.DataFrame, key: str, names: tuple[str, ...]) -> tuple[Months, Array]:
+def _covariate_rows(
+    table: pd.DataFrame,
+    key: str,
+    names: tuple[str, ...],
+    wanted: Callable[[Months], npt.NDArray[np.bool_]],
+) -> tuple[Months, Array]:
+    """Months and values of the rows that are wanted; no other value is looked at."""
     found = [str(name) for name in table.columns]
     missing = [name for name in (key, *names) if name not in found]
     if missing:
         raise MissingColumnError(f"the {key} covariates", missing, found)
     months = month_number(table[key])
-    values = table[list(names)].to_numpy(dtype=float)
+    rows = wanted(months)
+    months, values = months[rows], table.loc[rows, list(names)].to_numpy(dtype=float)
     if np.unique(months).size != months.size or not np.all(np.isfinite(values)):
         raise InvalidValueError(
             f"the {key} covariates need one row a month and finite numbers throughout"

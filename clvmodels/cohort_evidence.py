@@ -200,8 +200,8 @@ def evidence(
         season_error (their posterior errors) and season_seen_twice (months of the year seen
         more than once); sds and value_sds (learned spread of effects in rates and order values,
         in logs); age_slope; kappa; candidates (means over earlier origins: WAPE and |bias| of
-        purchases, joint WAPE of purchases and revenue), chosen; covariates (see
-        :func:`found_effects`); spread of the intervals; notes in words.
+        purchases, joint WAPE of purchases and revenue; None where nothing was bought), chosen;
+        covariates (see :func:`found_effects`); spread of the intervals; notes in words.
     """
     rates, values = model.rates, model.values
     fit = rates.fit
@@ -210,9 +210,9 @@ def evidence(
     summary = pd.DataFrame([(r.candidate, r.wape, abs(r.bias), r.joint_wape) for r in replays])
     candidates = {
         str(name): {
-            "wape": float(rows[1].mean()),
-            "mean_absolute_bias": float(rows[2].mean()),
-            "joint_wape": float(rows[3].mean()),
+            "wape": _mean(rows[1]),
+            "mean_absolute_bias": _mean(rows[2]),
+            "joint_wape": _mean(rows[3]),
             "origins": len(rows),
         }
         for name, rows in (summary.groupby(0) if len(summary) else [])
@@ -239,3 +239,7 @@ def evidence(
         "spread": asdict(spread),
         "notes": notes,
     }
+
+
+def _mean(errors: pd.Series) -> float | None:
+    return float(errors.mean()) if errors.notna().any() else None

@@ -230,8 +230,8 @@ class Forecast:
             values.fit, self.value_design, self.cells.period, draws, rng
         )
         deviation += self._unseen(UNSEEN_VALUES, values.space, values.fit, draws, rng)
-        revenue = values.unit * intervals.draw_revenue(
-            counts, self.value / values.unit, deviation,
+        revenue = values.scale * intervals.draw_revenue(
+            counts, self.value / values.scale, deviation,
             values.fit.phi, values.fit.kappa, rng,
         )  # fmt: skip
         return counts, revenue

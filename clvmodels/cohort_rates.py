@@ -27,6 +27,10 @@ COVARIATE_SD = 0.3
 MIX_SD = 0.15
 """Prior sd of the log effect of one standard deviation of a covariate by period, by cohort."""
 
+FIRST_MONTH_SD = 1.0
+"""Prior sd of the log departure of a cohort's first month from the curve of age; without one, a
+log of a single month would not know its level."""
+
 LEAST_DAYS = 20
 """Days of a month that must be known for the company's purchases in it to speak for its season."""
 
@@ -188,7 +192,7 @@ def _blocks(
     blocks: list[Block] = [
         Fixed("level", np.ones((cells.size, 1))),
         Fixed("age", space.age(cells), options.age_slope, options.age_slope_sd),
-        Fixed("first_month", space.first_month(cells)),
+        Fixed("first_month", space.first_month(cells), sd=FIRST_MONTH_SD),
         Shrunk("period", space.period(cells.period), options.period_sd, 10.0),
     ]
     if options.bends:

@@ -116,6 +116,8 @@ def read_cohort_months(
         before its cohort, or a number is negative or missing.
     """
     COHORT_MONTHS.require([str(name) for name in table.columns])
+    if table[["cohort", "period"]].isna().any(axis=None):
+        raise InvalidValueError("cohort months: every row needs a cohort and a period")
     cohort, period = month_number(table["cohort"]), month_number(table["period"])
     last = as_of.year * 12 + as_of.month - 1
     known = period <= last
@@ -138,6 +140,18 @@ def read_cohort_months(
     if np.unique(cohort * 100_000 + period).size != cohort.size:
         raise InvalidValueError("cohort months: a cohort-month appears twice; sum the rows first")
     months = np.arange(period.min(), last + 1)
+    whole = _month_days(months, as_of, None)[period - months[0]]
+    beyond = columns["customer_days"] > columns["customers"] * whole * (1 + 1e-9)
+    if beyond.any():
+        raise InvalidValueError(
+            f"cohort months: {int(beyond.sum())} rows have more customer_days than their customers "
+            f"can have had up to {as_of}; count them up to that day"
+        )
+    begin = month_dates(months)[0].date()
+    if log_start is not None and log_start > month_end(begin):
+        raise InvalidValueError(
+            f"cohort months: they begin in {begin:%Y-%m}, before log_start, {log_start}"
+        )
     exposed = columns["customer_days"] > 0
 
     def by_month(name: str) -> Array:

@@ -122,6 +122,8 @@ class CohortForecaster:
             If a table cannot be used.
         """
         table = read_cohort_months(cohort_months, as_of, log_start)
+        known = month_number(cohort_months["period"]) <= table.months[-1]
+        cohort_months = cohort_months[known]
         # Matrices this small cost more to share among threads than to multiply.
         with threadpool_limits(1, user_api="blas"):
             self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
@@ -163,15 +165,15 @@ class CohortForecaster:
             counts, revenue = made.draw(self.draws, self.seed)
         keys, group = _grouping(made, level)
         out = keys.copy()
-        for name, point, drawn, spread in (
-            ("purchases", made.purchases, counts, self.spread_.purchases),
-            ("revenue", made.revenue, revenue, self.spread_.revenue),
+        for name, point, drawn, unit, spread in (
+            ("purchases", made.purchases, counts, 1.0, self.spread_.purchases),
+            ("revenue", made.revenue, revenue, model.values.scale, self.spread_.revenue),
         ):
-            total = intervals.group_sums(drawn, group, len(keys))
+            total = intervals.group_sums(drawn / unit, group, len(keys))
             low, high = intervals.interval(total, spread)
             out[name] = np.bincount(group, weights=point, minlength=len(keys))
-            out[f"{name}_low"] = np.minimum(low, out[name])
-            out[f"{name}_high"] = np.maximum(high, out[name])
+            out[f"{name}_low"] = np.minimum(low * unit, out[name])
+            out[f"{name}_high"] = np.maximum(high * unit, out[name])
         return out
 
     def forecast_new(
@@ -301,6 +303,11 @@ class CohortForecaster:
         counts = customers.to_numpy(dtype=float)
         if np.any(counts < 0) or not np.all(np.isfinite(counts)):
             raise InvalidValueError("customers must be counts by cohort, none negative")
+        late = int(model.rates.space.months[-1])
+        if np.unique(cohorts).size != cohorts.size or np.any(cohorts > late):
+            raise InvalidValueError(
+                f"customers needs one count a cohort, none of them later than {model.as_of}"
+            )
         return replace(model, cohorts=cohorts, customers=counts)
 
 

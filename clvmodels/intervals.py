@@ -106,7 +106,8 @@ def interval(draws: Array, spread: float = 1.0, level: float = LEVEL) -> tuple[A
     """Central interval of draws along the last axis, stretched about the median.
 
     ``spread`` stretches the logarithms of one plus the ends, so that an interval never passes
-    below zero; :func:`reach` measures an actual on the same scale.
+    below zero; :func:`reach` measures an actual on the same scale. Revenue comes in values of a
+    purchase, so that its currency changes nothing.
     """
     low, middle, high = _quantiles(draws, level)
     return (
@@ -116,11 +117,14 @@ def interval(draws: Array, spread: float = 1.0, level: float = LEVEL) -> tuple[A
 
 
 def reach(actual: Array, draws: Array, level: float = LEVEL) -> Array:
-    """Spread at which the interval of each row just holds its actual; 1 at the model's own ends."""
+    """Spread at which the interval of each row just holds its actual; 1 at the model's own ends.
+
+    :data:`MOST_REACH` at most: beyond it the model had no idea, and no stretch would help it.
+    """
     low, middle, high = _quantiles(draws, level)
     distance = np.log1p(actual) - middle
     side = np.where(distance >= 0, high - middle, middle - low)
-    return np.asarray(np.abs(distance) / np.maximum(side, 1e-9))
+    return np.asarray(np.minimum(np.abs(distance) / np.maximum(side, 1e-9), MOST_REACH))
 
 
 def _quantiles(draws: Array, level: float) -> tuple[Array, Array, Array]:
@@ -128,6 +132,8 @@ def _quantiles(draws: Array, level: float) -> tuple[Array, Array, Array]:
     low, middle, high = np.quantile(np.log1p(draws), [tail, 0.5, 1.0 - tail], axis=-1)
     return low, middle, high
 
+
+MOST_REACH = 10.0
 
 PRIOR_SPREAD = 1.25
 PRIOR_ORIGINS = 10.0

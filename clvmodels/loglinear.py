@@ -17,6 +17,9 @@ from clvmodels.exceptions import InvalidValueError
 
 Array = npt.NDArray[np.float64]
 
+MOST_SD = 1.5
+"""Largest spread of a block's effects that data can show, in logs: a factor of 4 up or down."""
+
 _MAX_LOG_STEP = 2.0
 _MOST_KAPPA = 4.0
 _ROUNDS = 60
@@ -125,8 +128,9 @@ def fit_loglinear(
     -----
     Given the variances, coefficients follow by Fisher scoring (Breslow & Clayton 1993, section
     2). A block's variance is then (b'b + tr V + nu s0^2) / (k + nu): the EM step of Laird & Ware
-    (1982, equation 3.3) under a scaled inverse chi-square prior. phi and kappa follow by moments
-    (Breslow 1984), large residuals held down so that one order does not decide them.
+    (1982, equation 3.3) under a scaled inverse chi-square prior, MOST_SD squared at most. phi and
+    kappa follow by moments (Breslow 1984), large residuals held down so that one order does not
+    decide them.
 
     Raises
     ------
@@ -163,7 +167,8 @@ def fit_loglinear(
             b = coefficients[slices[block.name]]
             spread = float(b @ b + np.diag(covariance)[slices[block.name]].sum())
             prior = block.evidence * block.sd**2
-            variance[block.name] = (spread + prior) / (b.size + block.evidence)
+            learned = (spread + prior) / (b.size + block.evidence)
+            variance[block.name] = min(learned, MOST_SD**2)
         spare = max(response.size - degrees, 0.2 * response.size)
         squares = (response - mu) ** 2 * response.size / spare
         if learn_phi:

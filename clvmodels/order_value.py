@@ -14,6 +14,9 @@ from clvmodels.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinea
 
 Array = npt.NDArray[np.float64]
 
+LEAST_NET = 0.01
+"""Share of their value that purchases keep at least, whatever was sent back."""
+
 
 @dataclass(frozen=True)
 class ValueModel:
@@ -23,6 +26,11 @@ class ValueModel:
     fit: LogLinearFit
     unit: float
     period_covariates: Covariates
+
+    @property
+    def scale(self) -> float:
+        """What revenue is measured in: the mean value of a purchase, or 1 where that is nothing."""
+        return self.unit or 1.0
 
     def design(self, cells: Cells, period_covariates: pd.DataFrame | None = None) -> Array:
         """Design matrix of cells, shape (n, p); covariates only for periods after the fit."""
@@ -49,26 +57,28 @@ def fit_values(
     large customers; phi, learned from the cells and robust to single orders, says how far a
     handful of purchases can be trusted against the company's level. The trend h is shrunk and,
     being in time, does not carry on after the log. Refunds that outweigh a cell's purchases, or
-    stand in a cell without any, lower the level of all values. Without any repeat purchase the
-    value of first purchases is used. A covariate of the period (a price index, say) may move
-    the value of orders as well as their number.
+    stand in a cell without any, lower the level of all values, to :data:`LEAST_NET` of it at
+    most. Without any repeat purchase the value of first purchases is used. A covariate of the
+    period (a price index, say) may move the value of orders as well as their number.
     """
     space = EffectSpace.of(table, damping)
     by_period = Covariates.of(period_covariates, "period", int(space.months[-1]))
     sold = table.purchases > 0
     cells, purchases, revenue = table.cells, table.purchases, table.revenue
-    if not (revenue[sold] > 0).any() or revenue.sum() <= 0:
+    positive = np.maximum(revenue[sold], 0.0)
+    gross = float(positive.sum())
+    if not gross:
         first = table.first_purchases > 0
-        unit = float(table.first_revenue[first].sum() / max(table.first_purchases.sum(), 1.0))
+        worth = 0.0 if sold.any() else max(float(table.first_revenue[first].sum()), 0.0)
         level = Fixed("level", np.ones((1, 1)))
         fit = fit_loglinear(np.ones(1), np.zeros(1), [level], phi=1.0)
-        return ValueModel(space, fit, unit, by_period)
+        return ValueModel(space, fit, worth / max(table.first_purchases.sum(), 1.0), by_period)
     cells = Cells(cells.cohort[sold], cells.period[sold], cells.exposure[sold])
-    positive = np.maximum(revenue[sold], 0.0)
-    gross = float(positive.sum() / purchases.sum())
+    bought = float(purchases.sum())
     blocks = _blocks(space, cells, by_period.columns(cells.period))
-    fit = fit_loglinear(positive / gross, np.log(purchases[sold]), blocks)
-    return ValueModel(space, fit, float(revenue.sum() / purchases.sum()), by_period)
+    fit = fit_loglinear(positive * bought / gross, np.log(purchases[sold]), blocks)
+    net = max(float(revenue.sum()), LEAST_NET * gross)
+    return ValueModel(space, fit, net / bought, by_period)
 
 
 def _blocks(space: EffectSpace, cells: Cells, period_columns: Array) -> list[Block]:

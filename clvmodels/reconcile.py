@@ -16,6 +16,11 @@ Labels = npt.NDArray[np.int64]
 KEYS = ["cohort", "period"]
 QUANTITIES = ["purchases", "revenue"]
 
+MOST_DEPARTURE = 2.0
+
+NOBODY = 1e-100
+"""Purchases (revenue) below which a cohort has nobody to carry a forecast."""
+
 
 @dataclass(frozen=True)
 class Reconciliation:
@@ -84,8 +89,9 @@ def reconcile(
     .. math:: \log f_{ct} = \log F_t + w_c (\log r_{ct} - \log F_t), \qquad
               w_c = \tau^2 / (\tau^2 + 1/n_c),
 
-    n being the cohort's repeat purchases so far and tau^2 the variance of the cohorts' mean log
-    departures beyond what counts of that size show by chance (DerSimonian & Laird 1986). Last,
+    n being the cohort's repeat purchases so far (half a purchase at least) and tau^2 the variance
+    of the cohorts' mean log departures (each :data:`MOST_DEPARTURE` at most from their median)
+    beyond what counts of that size show by chance (DerSimonian & Laird 1986). Last,
     each month is scaled to the company forecast, so that customers, cohorts and company agree
     exactly.
 
@@ -97,7 +103,7 @@ def reconcile(
         The same columns (more are ignored), with the same cohorts and periods.
     evidence : Series, optional
         Repeat purchases observed so far, by cohort (first of month). Without it the cohort
-        forecasts are met exactly.
+        forecasts are met exactly, wherever both sides are above zero.
 
     Returns
     -------
@@ -145,15 +151,17 @@ def reconcile(
 
 
 def _factors(base: Array, target: Array, weight: Array, period: Labels, periods: int) -> Array:
-    company, own = _log_corrections(base, target, period, periods)
-    factor = np.exp(company + weight * (own - company)) * (base > 0)
-    reached = np.bincount(period, weights=base * factor, minlength=periods)
+    base = np.where(base < NOBODY, 0.0, base)
     wanted = np.bincount(period, weights=target, minlength=periods)
-    if np.any((reached == 0) & (wanted > 0)):
+    if np.any((np.bincount(period, weights=base, minlength=periods) == 0) & (wanted > 0)):
         raise InvalidValueError(
             "the customer model expects nothing in a month for which the cohorts forecast "
             "something; there is nobody to carry it"
         )
+    company, own = _log_corrections(base, target, period, periods)
+    corrections = np.where(base > 0, company + weight * (own - company), -np.inf)
+    factor = np.exp(corrections)
+    reached = np.bincount(period, weights=base * factor, minlength=periods)
     scale = np.divide(wanted, reached, out=np.zeros(periods), where=reached > 0)
     return np.asarray(factor * scale[period])
 
@@ -180,6 +188,10 @@ def _weights(base: Array, target: Array, cohort: Labels, period: Labels, counts:
     mean = np.divide(departure, size, out=np.zeros(counts.size), where=size > 0)
     noise = 1.0 / np.maximum(counts, 0.5)
     precision = 1.0 / noise
+    # A few customers' cohort may depart by any factor, and says no more of the others for it.
+    order = np.argsort(mean)
+    middle = mean[order][np.searchsorted(precision[order].cumsum(), 0.5 * precision.sum())]
+    mean = np.clip(mean, middle - MOST_DEPARTURE, middle + MOST_DEPARTURE)
     centre = float(precision @ mean / precision.sum())
     excess = float(precision @ (mean - centre) ** 2) - (counts.size - 1)
     scale = float(precision.sum() - precision @ precision / precision.sum())

@@ -33,6 +33,9 @@ MOST_TRIALS = 12
 """Earlier origins on which a covariate must, and at most may, have been tried: a driver that
 happened to stand still for half a year tells nothing of itself in it."""
 
+LEAST_GAIN = 1e-3
+"""Share of its error that a choice must save to be one: less may be rounding."""
+
 _DRAWS = 400
 
 
@@ -139,10 +142,10 @@ def replay(
                 drawn = made.draw(_DRAWS, seed=0)
                 reaches = [
                     intervals.reach(
-                        actual[:, i],
-                        intervals.group_sums(drawn[i], group, groups),
+                        actual[:, i] / unit,
+                        intervals.group_sums(drawn[i] / unit, group, groups),
                     )
-                    for i in range(2)
+                    for i, unit in enumerate((1.0, model.values.scale))
                 ]
             purchases, revenue = zip(actual.T, forecast.T, strict=True)
             out.append(Replay(origin, name, *purchases, reaches[0], reaches[1], *revenue))
@@ -191,7 +194,8 @@ def _best(
         if name == default or gain.size < origins:
             continue
         error = float(gain.std(ddof=1)) / np.sqrt(gain.size)
-        if gain.mean() > max(standard_errors * error, most):
+        least = LEAST_GAIN * float(np.nanmean(base))
+        if gain.mean() > max(standard_errors * error, most, least):
             best, most = name, float(gain.mean())
     return best
 

@@ -31,12 +31,17 @@ def test_stretching_widens_and_never_passes_zero(spread, more):
 @given(st.floats(0.0, 1e6))
 def test_reach_is_the_stretch_that_just_holds_the_actual(actual):
     reach = intervals.reach(np.full(3, actual), DRAWS)
-    for row in range(3):
+    for row in np.flatnonzero(reach < intervals.MOST_REACH):
         low, high = intervals.interval(DRAWS[row : row + 1], reach[row] + 1e-6)
         assert low[0] - 1e-6 <= actual <= high[0] * (1 + 1e-6) + 1e-6
         if reach[row] > 0.01:
             low, high = intervals.interval(DRAWS[row : row + 1], 0.99 * reach[row])
             assert not low[0] < actual < high[0]
+
+
+def test_a_model_that_had_no_idea_stretches_no_further():
+    reach = intervals.reach(np.array([1e300, 5.0]), np.zeros((2, 10)))
+    assert reach.tolist() == [intervals.MOST_REACH] * 2
 
 
 def test_spread_moves_from_the_prior_to_the_evidence():

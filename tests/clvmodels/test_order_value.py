@@ -49,6 +49,21 @@ def test_a_few_large_orders_of_a_young_cohort_are_hardly_believed(frame):
     assert others < made[-1] < 3.0 * others
 
 
+@pytest.mark.parametrize(("share", "left"), [(0.9, 0.1), (0.999, 0.01), (1.0, 0.01), (1.5, 0.01)])
+def test_refunds_of_nearly_everything_leave_nearly_nothing(frame, share, left):
+    """Not the value of first purchases, which nobody kept either."""
+    known = frame["period"] <= "2021-06-01"
+    row = frame.index[frame["period"] == "2021-05-01"][0]
+    back = frame["revenue"].where(frame.index != row, 0.0)
+    back[row] = -share * back[known].sum()
+    assert values(frame.assign(revenue=back)).mean() == pytest.approx(50.0 * left, rel=0.03)
+
+
+def test_free_purchases_bring_nothing(frame):
+    free = frame.assign(revenue=0.0)
+    assert values(free).tolist() == [0.0] * len(values(free))
+
+
 def test_refunds_lower_all_values(frame):
     row = frame.index[frame["period"] == "2021-05-01"][0]
     refunded = frame.assign(revenue=frame["revenue"].mask(frame.index == row, -2000.0))

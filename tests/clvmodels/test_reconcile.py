@@ -78,3 +78,26 @@ def test_unlike_cells_are_refused():
     stranger = frame([1] * 6).assign(cohort=pd.Timestamp("2019-01-01"))
     with pytest.raises(DataError, match="without factors"):
         made.apply(stranger)
+
+
+@pytest.mark.parametrize("target", [0.5, 3.0, 1e4])
+@pytest.mark.parametrize("base", [0.0, 1e-305])
+def test_a_forecast_that_nobody_carries_is_refused_whatever_its_size(base, target):
+    with pytest.raises(InvalidValueError, match="nobody to carry it"):
+        reconcile(frame([base] * 6), frame([target] * 6))
+
+
+def test_a_cohort_of_a_few_customers_says_nothing_of_the_others():
+    """Departures by chance alone keep their weight of nothing beside one that is beyond all."""
+    rng = np.random.default_rng(3)
+    cohorts = pd.date_range("2018-01-01", periods=31, freq="MS")
+    counts = pd.Series([400.0] * 30 + [6.0], index=cohorts)
+    base = pd.DataFrame({"cohort": cohorts, "period": PERIODS[0], "purchases": 50.0})
+    base["revenue"] = base["purchases"]
+    chance = 50.0 * np.exp(rng.normal(0.0, 0.03, 31))
+    alone = reconcile(base[:-1], base.assign(purchases=chance)[:-1], counts[:-1])
+    assert (alone.weights["weight"] == 0).all()
+    base.loc[30, "purchases"] = 1e-8
+    chance[30] = 0.3
+    made = reconcile(base, base.assign(purchases=chance), counts)
+    assert (made.weights["weight"][:-1] < 0.1).all()

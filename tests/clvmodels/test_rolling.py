@@ -36,6 +36,7 @@ def test_a_steady_gain_is_taken():
     [
         [0.2, 0.6, 0.1, 0.3, 0.0, 0.3],  # better on average, not steadily
         [0.3] * 6,  # no better
+        [0.3 - 1e-9] * 6,  # by rounding only
         [0.4] * 6,  # worse
     ],
 )
