@@ -16,7 +16,7 @@ Labels = npt.NDArray[np.int64]
 KEYS = ["cohort", "period"]
 QUANTITIES = ["purchases", "revenue"]
 
-MOST_DEPARTURE = 2.0
+MOST_DEPARTURE = float(np.log(3.0))
 
 NOBODY = 1e-100
 """Purchases (revenue) below which a cohort has nobody to carry a forecast."""
