@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.optimize import nnls
 
 from clvmodels import intervals
 from clvmodels.cohort_effects import Covariates, EffectSpace
 from clvmodels.cohort_rates import RateModel, RateOptions, company_series, fit_rates
 from clvmodels.cohort_table import Cells, CohortTable, Months, future_cells
-from clvmodels.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
+from clvmodels.loglinear import LogLinearFit
 from clvmodels.order_value import ValueModel, fit_values
 
 Array = npt.NDArray[np.float64]
 
-ACQUISITION_SLOPE_SD = 0.5
+ACQUISITION_NOISE = 0.2
+"""Share by which months of acquisition differ beyond chance."""
+
+MOST_EXCESS = 100.0
 
 UNSEEN_RATES = intervals.Unseen(season_sd=RateOptions.season_sd, age_sd=0.2)
 UNSEEN_VALUES = intervals.Unseen(season_sd=0.06, age_sd=0.05)
@@ -41,9 +45,9 @@ class CohortModel:
     values : ValueModel
     acquired_months, acquired, acquired_days : ndarray
         The last 12 months at most, their new customers and their observed days.
-    acquired_slope : float
-        Of the log of new customers a day in the log of the log's age; 0 unless the log starts
-        mid-life (see :func:`acquisition_slope`).
+    acquired_excess : float
+        Old customers met for the first time in the first month of a log that starts mid-life, for
+        each truly new one (see :func:`acquisition_excess`).
     first_value : float
         Mean value of a first purchase in those months, in currency.
     """
@@ -56,7 +60,7 @@ class CohortModel:
     acquired_months: Months
     acquired: Array
     acquired_days: Array
-    acquired_slope: float
+    acquired_excess: float
     first_value: float
 
     @classmethod
@@ -84,7 +88,7 @@ class CohortModel:
             table.months[recent],
             table.first_purchases[recent],
             table.month_days[recent],
-            acquisition_slope(table, rates),
+            acquisition_excess(table, rates),
             first,
         )
 
@@ -128,7 +132,7 @@ class CohortModel:
             "acquired_months": self.acquired_months.tolist(),
             "acquired": self.acquired.tolist(),
             "acquired_days": self.acquired_days.tolist(),
-            "acquired_slope": self.acquired_slope,
+            "acquired_excess": self.acquired_excess,
             "first_value": self.first_value,
         }
 
@@ -159,35 +163,45 @@ class CohortModel:
             np.array(state["acquired_months"], dtype=np.int64),
             np.array(state["acquired"], dtype=float),
             np.array(state["acquired_days"], dtype=float),
-            state.get("acquired_slope", 0.0),
+            state["acquired_excess"],
             state["first_value"],
         )
 
 
-def log_age_of_log(months: Months, start: int) -> Array:
-    """Logarithm of the age of the log in each month; a month and a half in its first."""
-    return np.asarray(np.log(months - start + 1.5))
+def acquisition_excess(table: CohortTable, rates: RateModel) -> float:
+    r"""How many of the first purchases of a log that starts mid-life are those of old customers.
 
+    Such a log meets old customers "for the first time" (left truncation), ever fewer of them as it
+    grows older, while truly new ones keep coming: first purchases a day, season apart, are
 
-def acquisition_slope(table: CohortTable, rates: RateModel) -> float:
-    """How fast first purchases fall as a log that starts mid-life grows older.
+    .. math:: a + b / \text{age of the log in months},
 
-    Among its "new" customers are old ones seen for the first time (left truncation); they run
-    out as a power of the log's age, as the repeat purchases of any cohort do. 0 for a log whose
-    first purchases are no more frequent at its start.
+    neither below zero, by least squares weighted for counts with :data:`ACQUISITION_NOISE` beside
+    their Poisson variance.
+
+    Returns
+    -------
+    float
+        b / a, :data:`MOST_EXCESS` at most; 0 for a log whose first purchases are no more frequent
+        at its start.
     """
     if company_series(table) != "total":
         return 0.0
-    months = table.months
-    age = log_age_of_log(months, int(months[0]))
-    blocks: list[Block] = [
-        Fixed("level", np.ones((months.size, 1))),
-        Fixed("slope", (age - age[-1])[:, None], sd=ACQUISITION_SLOPE_SD),
-        Shrunk("month", np.eye(months.size), 0.3, 6.0),
-    ]
+    months, counts = table.months, table.first_purchases
     season = rates.fit.block("season")[months % 12] if "season" in rates.fit.slices else 0.0
-    fit = fit_loglinear(table.first_purchases, np.log(table.month_days) + season, blocks, phi=1.0)
-    return float(min(fit.block("slope")[0], 0.0))
+    exposure = table.month_days * np.exp(season)
+    design = np.stack([np.ones(months.size), 1.0 / age_of_log(months, int(months[0]))], axis=1)
+    mean = np.maximum(counts, 1.0)
+    for _ in range(5):
+        weight = exposure / np.sqrt(mean + (ACQUISITION_NOISE * mean) ** 2)
+        (level, old), _residual = nnls(design * weight[:, None], counts / exposure * weight)
+        mean = np.maximum(design @ np.array([level, old]) * exposure, 1.0)
+    return float(old / max(level, old / MOST_EXCESS)) if old > 0 else 0.0
+
+
+def age_of_log(months: Months, start: int) -> Array:
+    """Age of the log in each month, 1 in its first."""
+    return np.asarray(months - start + 1.0)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.cohort_model import CohortModel, log_age_of_log
+from clvmodels.cohort_model import CohortModel, age_of_log
 from clvmodels.cohort_table import Cells, Months, month_dates, month_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import LogLinearFit
@@ -17,6 +17,10 @@ from clvmodels.months import MonthGrid, month_grid
 Array = npt.NDArray[np.float64]
 
 HALF_LIFE_MONTHS = 3.0
+
+LEVEL_MONTHS = 3
+UNLIKE = 1.5
+CHANCE_ERRORS = 2.0
 
 QUIET_MONTHS = 2
 """Acquisition has stopped where so many months brought hardly anyone, against the level before."""
@@ -32,7 +36,10 @@ def expected_acquisitions(
     """New customers in each month of (as_of, until]: the recent level with the learned season.
 
     In a log that starts mid-life they go on falling as its age grows
-    (:func:`clvmodels.cohort_model.acquisition_slope`).
+    (:func:`clvmodels.cohort_model.acquisition_excess`). The level is the mean of the last year,
+    recent months counting more, and none of them for more than :data:`UNLIKE` times as many
+    customers as the middle one of the last three promises, or as few, give or take what is chance:
+    neither a campaign nor a past that is over is the level of months to come.
 
     None where acquisition :func:`has_stopped`.
 
@@ -47,8 +54,12 @@ def expected_acquisitions(
     period = month_number(grid.periods)
     weight = _recency_weights(model.acquired_months, int(model.acquired_months[-1]))
     known = _shape(model, model.acquired_months, None)
+    exposure = model.acquired_days * np.exp(known)
+    usual = float(np.median((model.acquired / exposure)[-LEVEL_MONTHS:])) * exposure
+    chance = CHANCE_ERRORS * np.sqrt(np.maximum(usual, 1.0))
+    acquired = np.clip(model.acquired, usual / UNLIKE - chance, usual * UNLIKE + chance)
     # A ratio of sums: months without new customers count, and do no harm.
-    level = float(weight @ model.acquired / (weight @ (model.acquired_days * np.exp(known))))
+    level = float(weight @ acquired / (weight @ exposure))
     customers = level * grid.days * np.exp(_shape(model, period, period_covariates))
     return pd.Series(customers, index=grid.index(), name="customers")
 
@@ -125,7 +136,7 @@ def _exposure(grid: MonthGrid, customers: Array, i: Months, j: Months) -> Array:
 def _shape(model: CohortModel, period: Months, told: pd.DataFrame | None) -> Array:
     """Log of new customers a day against the level: season, age of a mid-life log, covariates."""
     fit, start = model.rates.fit, int(model.rates.space.months[0])
-    shape = model.acquired_slope * log_age_of_log(period, start)
+    shape = np.log1p(model.acquired_excess / age_of_log(period, start))
     if "season" in fit.slices:
         shape = shape + fit.block("season")[period % 12]
     if model.rates.company == "acquisitions" and "company_covariates" in fit.slices:

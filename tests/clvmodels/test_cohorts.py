@@ -193,10 +193,45 @@ def test_a_log_that_starts_mid_life_runs_out_of_old_customers_to_meet():
         day = pd.Timestamp(as_of)
         fitted = CohortForecaster(select=False).fit(table, day.date())
         made = fitted.expected_acquisitions((day + pd.offsets.MonthEnd(6)).date())
-        assert fitted.model_.acquired_slope < 0
+        assert fitted.model_.acquired_excess > 0
         assert made.sum() == pytest.approx(first.reindex(made.index).sum(), rel=0.35)
     young = CohortForecaster(select=False).fit(simulated_table(), AS_OF)
-    assert young.model_.acquired_slope == 0
+    assert young.model_.acquired_excess == 0
+
+
+@pytest.mark.parametrize("months", [18, 24, 36])
+def test_old_customers_run_out_and_new_ones_keep_coming(months):
+    """As many new customers every month beside a stock of old ones who return at their rates."""
+    rng = np.random.default_rng(months)
+    age = np.arange(months + 6.0)
+    old = 20_000 * (1 / (1 + age / 2.0) ** 0.8 - 1 / (1 + (age + 1) / 2.0) ** 0.8)
+    met = rng.poisson(300 + 0.2 * old)
+    table = simulated_table(months=months, new_customers=100, season=np.zeros(12))
+    first = table["cohort"] == table["period"]
+    table.loc[first, "first_purchases"] = met[:months]
+    last = table["period"].max() + pd.offsets.MonthEnd(0)
+    fitted = CohortForecaster(select=False).fit(table, last.date())
+    made = fitted.expected_acquisitions((last + pd.offsets.MonthEnd(6)).date())
+    assert made.sum() == pytest.approx(met[months:].sum(), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("last", "usual"),
+    [
+        ([200, 200, 200, 200, 9000, 200, 200], 200),  # a campaign
+        ([200, 200, 200, 200, 200, 9000, 200], 200),
+        ([1500, 900, 500, 200, 90, 60, 50], 60),  # recruitment for a panel, nearly over
+        ([0, 1, 0, 2, 0, 1, 0], 0.6),
+    ],
+)
+def test_new_customers_go_on_as_in_usual_months_of_late(last, usual):
+    table = simulated_table(months=24, season=np.zeros(12))
+    first = table["cohort"] == table["period"]
+    counts = np.concatenate([np.full(24 - len(last), last[0]), last])
+    table.loc[first, "first_purchases"] = counts
+    fitted = CohortForecaster(select=False).fit(table, AS_OF)
+    made = fitted.expected_acquisitions(UNTIL)
+    assert 0.4 * usual < made.mean() < 2.2 * usual
 
 
 def test_first_purchases_keep_their_own_value(table, fitted):

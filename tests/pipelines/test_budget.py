@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from cohort_tables import simulated_table
+from cohort_tables import known_on, simulated_table
 
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import month_grid
@@ -71,7 +71,8 @@ def test_planned_months_take_the_plan_and_the_others_go_on(forecaster):
 
 
 def test_a_month_begun_or_cut_short_takes_its_share_of_the_plan(table):
-    forecaster = CohortForecaster(select=False).fit(table, dt.date(2021, 12, 11))
+    as_of = dt.date(2021, 12, 11)
+    forecaster = CohortForecaster(select=False).fit(known_on(table, as_of), as_of)
     told = Drivers(plan=plan(m202112=310.0, m202201=310.0, m202202=280.0))
     made = budget.new_customers(forecaster, dt.date(2022, 2, 7), told)
     np.testing.assert_allclose(made.acquisitions["new_customers"], [200.0, 310.0, 70.0])
@@ -126,7 +127,7 @@ def test_the_plan_is_no_part_of_the_test(written):
 def test_months_that_the_origin_or_the_end_of_the_log_cuts_are_left_out(table):
     """The average of whole months would be compared with a part of one."""
     as_of = dt.date(2021, 12, 11)
-    forecaster = CohortForecaster(select=False).fit(table, as_of)
+    forecaster = CohortForecaster(select=False).fit(known_on(table, as_of), as_of)
     grid = month_grid(as_of, dt.date(2022, 6, 9))
     cells = pd.DataFrame({"period": grid.index(), "purchases": 10.0, "revenue": 500.0})
     made = budget.company_forecast(cells, train.Fitted(as_of, **NOBODY, cohorts=forecaster), grid)

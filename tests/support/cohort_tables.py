@@ -35,3 +35,13 @@ def simulated_table(
             "first_purchases", "first_revenue",
         ],
     )  # fmt: skip
+
+
+def known_on(table, as_of):
+    """The table as it stood on a day, its month under way counted up to it."""
+    day = pd.Timestamp(as_of)
+    known = table[table["period"] <= day].reset_index(drop=True)
+    counts = ["customer_days", "purchases", "revenue", "first_purchases", "first_revenue"]
+    known[counts] = known[counts].astype(float)
+    known.loc[known["period"] == day.replace(day=1), counts] *= day.day / day.days_in_month
+    return known
