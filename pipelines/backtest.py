@@ -157,14 +157,30 @@ def run(
 ) -> BacktestResult:
     """Replay the past from every origin, comparing forecasts with actuals up to ``last``."""
     origins = choose_origins(first, last, config)
-    with progress.step(f"read what was known at {len(origins)} origins, and what followed"):
-        pairs = [observe(purchases, first, origin, last, config) for origin in origins]
-    with progress.step(f"forecast from {len(origins)} origins and compare with what happened"):
+    pairs = []
+    with progress.step(f"read what was known at {len(origins)} origins, and what followed") as say:
+        for done, origin in enumerate(origins):
+            say(f"{done} done")
+            known, truth = observe(purchases, first, origin, last, config)
+            if known.training.summary["frequency"].max() > 0:
+                pairs.append((known, truth))
+            elif origin in config.backtest.origins:
+                raise ConfigError(
+                    f"[backtest] origins: by {origin} no customer had come back, so that there is "
+                    "nothing to forecast from; name later days"
+                )
+    if not pairs:
+        return BacktestResult.nothing()
+    results = []
+    with progress.step(f"forecast from {len(pairs)} origins and compare with what happened") as say:
         labelled = [truth.churn is not None for _, truth in pairs]
-        results = Parallel(n_jobs=config.backtest.jobs)(
+        judged = Parallel(n_jobs=config.backtest.jobs, return_as="generator")(
             delayed(judge)(known, truth, config, explain=not any(labelled[i + 1 :]))
             for i, (known, truth) in enumerate(pairs)
         )
+        for result in judged:
+            results.append(result)
+            say(f"{len(results)} done")
     return BacktestResult(
         **{
             table.name: pd.concat([getattr(r, table.name) for r in results], ignore_index=True)
@@ -225,7 +241,9 @@ def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> B
         [_with_actuals(c, truth).assign(model=name) for name, c in candidates.items()]
     )
     scores = [
-        row for name in candidates for row in _cell_scores(name, cells[cells["model"] == name])
+        row
+        for name, candidate in candidates.items()
+        for row in _cell_scores(name, cells[cells["model"] == name], candidate.months)
     ]
     deciles = [pd.DataFrame()]
     for name, candidate in candidates.items():
@@ -277,7 +295,8 @@ def _with_actuals(candidate: Candidate, truth: Truth) -> pd.DataFrame:
     )
 
 
-def _cell_scores(model: str, cells: pd.DataFrame) -> Iterator[Row]:
+def _cell_scores(model: str, cells: pd.DataFrame, own: pd.DataFrame | None) -> Iterator[Row]:
+    """Score cohort-months and months; ``own`` holds the intervals of months, if there are any."""
     months = cells.groupby("period")[[*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]].sum()
     for quantity in QUANTITIES:
         for level, table in (("total_month", months), ("cohort_month", cells)):
@@ -288,3 +307,9 @@ def _cell_scores(model: str, cells: pd.DataFrame) -> Iterator[Row]:
         if low.notna().all():
             covered = metrics.coverage(cells[f"actual_{quantity}"], low, high)
             yield "cohort_month", quantity, model, "coverage_90", covered
+        if own is not None and own[f"{quantity}_low"].notna().all():
+            ends = own.set_index("period").loc[months.index]
+            covered = metrics.coverage(
+                months[f"actual_{quantity}"], ends[f"{quantity}_low"], ends[f"{quantity}_high"]
+            )
+            yield "total_month", quantity, model, "coverage_90", covered

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from clvmodels import baselines
+from clvmodels.cohorts import Level
 from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.months import MonthGrid
 from pipelines import forecast, train
@@ -24,6 +25,9 @@ from pipelines.training_data import TrainingData
 
 BOOSTED_ORIGINS = 1
 """Latest origins of the churn model that the gradient-boosting baseline learns from too."""
+
+
+CELLS_AND_MONTHS: tuple[Level, Level] = ("quarter_month", "month")
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,13 @@ class Candidate:
     customers : DataFrame, optional
         purchases and revenue in all, in the row order of ``Known.customers``; None for a model
         of cohorts alone, and where nobody may be profiled.
+    months : DataFrame, optional
+        period, and the _low and _high of all cohorts together; None for a model without intervals.
     """
 
     cells: pd.DataFrame
     customers: pd.DataFrame | None = None
+    months: pd.DataFrame | None = None
 
 
 Make = Callable[[Known, Fitted, Config], Candidate | None]
@@ -86,6 +93,9 @@ def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
     return Candidate(
         level.with_intervals(cells, "quarter_month"),
         None if alone is None else _in_all(level.apply(known.customers["cohort"], alone)),
+        level.with_intervals(
+            cells.groupby("period", as_index=False)[["purchases", "revenue"]].sum(), "month"
+        ),
     )
 
 
@@ -101,10 +111,12 @@ def customers(known: Known, fitted: Fitted, config: Config) -> Candidate:
 def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """The cohort forecast alone, which knows no customers."""
     forecaster = fitted.cohorts or train.fit_cohorts(known.training, config)
-    told = known.training.drivers.period
-    return Candidate(
-        forecaster.forecast(known.grid.until, level="quarter_month", period_covariates=told)
+    told, until = known.training.drivers.period, known.grid.until
+    cells, months = (
+        forecaster.forecast(until, level=level, period_covariates=told)
+        for level in CELLS_AND_MONTHS
     )
+    return Candidate(cells, months=months)
 
 
 def bgnbd(known: Known, fitted: Fitted, config: Config) -> Candidate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,12 +34,15 @@ class Progress:
         self.quiet = quiet
 
     @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        """Say that a step began, and how long it took once it is done."""
+    def step(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Say that a step began, and how long it took once it is done.
+
+        What is yielded says how far it has come, beside the title.
+        """
         if self.quiet:
-            yield
+            yield lambda so_far: None
             return
         start = time.perf_counter()
-        with err.status(title):
-            yield
+        with err.status(title) as status:
+            yield lambda so_far: status.update(f"{title}: {so_far}")
         err.print(f"[dim]{time.perf_counter() - start:6.1f} s[/dim]  {title}")

@@ -108,7 +108,7 @@ def churn(
     made = {"bgnbd": plain.probability_no_purchase(seen.features, horizon=horizon)}
     if fitted.churn is not None:
         made["churn"] = fitted.churn.churn_probability(table)
-        if explain:
+        if explain and 0 < seen.churned.sum() < len(seen.churned):
             importance = fitted.churn.permutation_importance(ChurnSample(table, seen.churned))
     rows = [
         ("customer", "purchases", model, metric, value)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+
+import pandas as pd
 
 from pipelines.backtest import QUANTITIES, BacktestResult
 from pipelines.budget import NewCustomers
+from pipelines.candidates import CANDIDATES
 from pipelines.config import Config
 from pipelines.deliver import Delivered
 from pipelines.report import accuracy
 from pipelines.train import Fitted
 
 
-def headline(result: BacktestResult) -> list[str]:
+def headline(result: BacktestResult, config: Config) -> list[str]:
     """Error of the product's forecast and of lifetimes by cohort and month, as on the page."""
     if result.cells.empty:
         return ["no past forecast could be tested: the log is too short (see the report)"]
@@ -20,17 +24,43 @@ def headline(result: BacktestResult) -> list[str]:
     lines = []
     for quantity in QUANTITIES:
         own, reference = (accuracy.pooled(cells, m, quantity) for m in ("clv", "lifetimes"))
+        if not math.isfinite(own["wape"]):
+            lines.append(f"{quantity}: the tested months held none, so no error can be given")
+            continue
+        count = own["origins"]
+        together = f"all {count} past forecasts together" if count > 1 else "one past forecast"
         lines.append(
-            f"{quantity}: off by {own['wape']:.1%} per cohort-month over all "
-            f"{own['origins']} past forecasts together, {own['bias']:+.1%} in total "
+            f"{quantity}: off by {own['wape']:.1%} per cohort-month over {together}, "
+            f"{own['bias']:+.1%} in total "
             f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
         )
+    lines += _left_out(result.cells, config)
     part = result.samples[result.samples["sampled"] < result.samples["customers"]]
     lines += [
         f"customer-level figures of {row.origin:%Y-%m-%d}: on a sample of {row.sampled:,} of "
         f"{row.customers:,} customers"
         for row in part.itertuples()
     ]
+    return lines
+
+
+def _left_out(cells: pd.DataFrame, config: Config) -> list[str]:
+    """Origins asked for and not replayed, and models that some origins could not have."""
+    by_model = cells.groupby("model")["origin"].nunique()
+    late = [o for o in config.backtest.origins if pd.Timestamp(o) not in set(cells["origin"])]
+    lines = []
+    if late:
+        lines.append(
+            f"[backtest] origins left out, as nothing after them is known yet: "
+            f"{', '.join(map(str, late))}"
+        )
+    for model in CANDIDATES:
+        missing = int(by_model.max()) - int(by_model.get(model, 0))
+        if missing:
+            lines.append(
+                f"{model}: left out at {missing} of {by_model.max()} origins, which had no earlier "
+                "one to learn from"
+            )
     return lines
 
 

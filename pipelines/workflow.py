@@ -145,7 +145,7 @@ def train_job(
         )
     return Outcome(
         [
-            *messages.headline(result),
+            *messages.headline(result, config),
             f"model:  {saved.folder}{aside}",
             f"report: {folder / PAGE}",
         ],
@@ -167,7 +167,7 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
         parity = check_fit(known, progress)
         folder = write_report(data, known, fitted, result, config, progress, parity)
     return Outcome(
-        [*messages.headline(result), f"report: {folder / PAGE}"], {"report": str(folder)}
+        [*messages.headline(result, config), f"report: {folder / PAGE}"], {"report": str(folder)}
     )
 
 

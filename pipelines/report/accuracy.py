@@ -53,6 +53,23 @@ def pooled(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]:
     }
 
 
+def month_coverage(scores: pd.DataFrame, model: str, quantity: str) -> float:
+    """Share of calendar months inside their own intervals, over all origins' months.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        origin, horizon_days, level, quantity, model, metric, value.
+    """
+    if scores.empty:
+        return float("nan")
+    wanted = {"level": "total_month", "quantity": quantity, "model": model, "metric": "coverage_90"}
+    rows = scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    rows = rows.loc[rows.groupby("origin")["horizon_days"].idxmax()]
+    days = rows["horizon_days"].to_numpy(dtype=float)
+    return float(days @ rows["value"].to_numpy(dtype=float) / days.sum()) if len(rows) else np.nan
+
+
 def change_of_error(
     cells: pd.DataFrame, model: str, baseline: str, quantity: str
 ) -> dict[str, Any]:

@@ -29,12 +29,13 @@ def headline(inputs: ReportInputs) -> dict[str, Any]:
     -------
     dict
         ``forecast`` (start, end, customers, totals), ``accuracy`` (by quantity: wape, bias,
-        wape_month, coverage_90, and ``against`` each baseline), ``company`` (one sentence on the
-        total with customers still to come; None without any) and ``sentences``.
+        wape_month, coverage_90, coverage_90_month, and ``against`` each baseline), ``company``
+        (one sentence on the total with customers still to come; None without any) and
+        ``sentences``.
     """
     forecast = _forecast(inputs)
     cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
-    past = _accuracy(cells)
+    past = _accuracy(cells, inputs.metrics)
     result = {
         "forecast": forecast,
         "accuracy": past,
@@ -121,13 +122,14 @@ def _company(inputs: ReportInputs) -> str | None:
     )
 
 
-def _accuracy(cells: pd.DataFrame) -> dict[str, Any]:
+def _accuracy(cells: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Any]:
     if cells.empty or PRODUCT not in set(cells["model"]):
         return {}
     models = set(cells["model"])
     return {
         quantity: {
             **accuracy.pooled(cells, PRODUCT, quantity),
+            "coverage_90_month": accuracy.month_coverage(scores, PRODUCT, quantity),
             "against": {
                 baseline: accuracy.change_of_error(cells, PRODUCT, baseline, quantity)
                 for baseline in BASELINES
@@ -170,10 +172,11 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
         lines.append(f"For revenue per cohort-month, that is {words.listed(compared)}.")
     else:
         lines.append("No baseline was run, so there is nothing to compare these errors with.")
-    coverage = past["revenue"]["coverage_90"]
+    coverage, by_month = (past["revenue"][name] for name in ("coverage_90", "coverage_90_month"))
     if np.isfinite(coverage):
-        held = words.percent(coverage)
+        whole = f" and of {words.percent(by_month)} of calendar months"
         lines.append(
-            f"The {words.percent(0.9)} intervals held the actual revenue {held} of the time."
+            f"The {words.percent(0.9)} intervals held the actual revenue of "
+            f"{words.percent(coverage)} of cohort-months{whole if np.isfinite(by_month) else ''}."
         )
     return lines

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import pickle
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +134,47 @@ def test_metrics_keep_the_contract_of_backtest_json(result):
         assert type(record["value"]) is float
     bounds = table[table["metric"].isin(["gini", "coverage_90", "auc", "brier"])]
     assert bounds["value"].between(-1, 1).all()
+
+
+def test_months_have_intervals_of_their_own_and_are_held_to_them(result):
+    """Narrower than the sum of their cohorts': errors of cohorts partly cancel."""
+    rows = result.metrics[result.metrics["metric"] == "coverage_90"]
+    months = rows[rows["level"] == "total_month"]
+    assert set(months["model"]) == {"clv", "cohort"}
+    assert len(months) == len(ORIGINS) * 2 * 2
+    names = ["purchases", "revenue"]
+    cells = pd.DataFrame({"cohort": [1, 2, 1, 2], "period": [1, 1, 2, 2]})
+    own = pd.DataFrame({"period": [1, 2]})
+    for name in names:
+        cells[name], cells[f"actual_{name}"] = 10.0, [10.0, 11.0, 10.0, 30.0]
+        cells[f"{name}_low"], cells[f"{name}_high"] = 5.0, 15.0
+        own[f"{name}_low"], own[f"{name}_high"] = 18.0, 24.0
+    found = {
+        (level, quantity): value
+        for level, quantity, _, metric, value in backtest._cell_scores("clv", cells, own)
+        if metric == "coverage_90"
+    }
+    assert found == {
+        **{("cohort_month", name): 0.75 for name in names},
+        **{("total_month", name): 0.5 for name in names},
+    }
+
+
+def test_an_origin_before_anybody_came_back_is_named_or_left_out(data, config, quiet):
+    """Named where a person chose it; of those chosen from the log, it is none."""
+    early = dt.date(2021, 9, 30)
+    first = data.purchases.group_by("customer_id").agg(first=data.purchases.date.min())
+    days = data.purchases.join(first, "customer_id")
+    days = days.filter((days.date == days.first) | (days.date > ibis.literal(early))).drop("first")
+    for origins in ((early, ORIGINS[1]), (early,)):
+        with pytest.raises(ConfigError, match=f"by {early} no customer had come back"):
+            backtest.run(
+                days, data.first_date, data.as_of, with_origins(config, origins=origins), quiet
+            )
+    until = dt.date(2021, 10, 31)
+    known = days.filter(days.date <= ibis.literal(until))
+    made = backtest.run(known, data.first_date, until, with_origins(config), quiet)
+    assert made.cells.empty
 
 
 def test_wape_is_at_least_the_size_of_the_bias(result):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -10,7 +11,9 @@ import pytest
 
 from clvmodels.schema import NEW_COHORTS
 from pipelines import messages
+from pipelines.backtest import BacktestResult
 from pipelines.budget import NewCustomers
+from pipelines.candidates import CANDIDATES
 
 
 @pytest.mark.parametrize(("days", "warned"), [(-1, True), (0, False), (1, False)])
@@ -34,3 +37,40 @@ def test_why_nobody_is_still_to_come_is_said(config, basis, says):
     acquisitions = pd.DataFrame({"period": period, "new_customers": 0.0, "basis": basis})
     none = NewCustomers(pd.DataFrame(columns=NEW_COHORTS.names), acquisitions)
     assert messages.budget_line(none, config) == f"customers still to come: {says}"
+
+
+def result(origins=("2022-03-31", "2022-06-30"), models=tuple(CANDIDATES), sold=10.0):
+    """A backtest of one cohort and month for each origin and model."""
+    rows = [
+        (model, pd.Timestamp(origin), 90, pd.Timestamp("2021-01-01"), pd.Timestamp("2022-07-01"))
+        for model in models
+        for origin in origins
+        if not (model == "gradient_boosting" and origin == origins[0])
+    ]
+    cells = pd.DataFrame(rows, columns=["model", "origin", "horizon_days", "cohort", "period"])
+    for name in ("purchases", "revenue"):
+        cells[name], cells[f"actual_{name}"] = 12.0, sold
+        cells[f"{name}_low"], cells[f"{name}_high"] = 5.0, 20.0
+    return replace(
+        BacktestResult.nothing(),
+        cells=cells,
+        samples=pd.DataFrame({"sampled": [5], "customers": [5]}),
+    )
+
+
+def test_the_headline_says_what_was_left_out(config):
+    asked = (dt.date(2022, 3, 31), dt.date(2022, 6, 30), dt.date(2030, 1, 1))
+    asking = config.model_copy(
+        update={"backtest": config.backtest.model_copy(update={"origins": asked})}
+    )
+    purchases, _, late, boosted = messages.headline(result(), asking)
+    assert purchases.startswith("purchases: off by 20.0% per cohort-month over all 2 past")
+    assert late == ("[backtest] origins left out, as nothing after them is known yet: 2030-01-01")
+    assert boosted.startswith("gradient_boosting: left out at 1 of 2 origins")
+
+
+def test_the_headline_of_one_forecast_and_of_months_without_sales(config):
+    one, *_ = messages.headline(result(["2022-06-30"], ["clv", "lifetimes"]), config)
+    assert "over one past forecast, +20.0% in total" in one
+    none, *_ = messages.headline(result(sold=0.0), config)
+    assert none == "purchases: the tested months held none, so no error can be given"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 from report_example import example_inputs, rows, section
@@ -103,3 +105,21 @@ def test_without_a_backtest_the_first_screen_says_so():
         part["id"] for part in summary["sections"] if part["missing"]
     }
     assert summary["headline"]["charts"] == ["headline_forecast"]
+
+
+def test_the_share_of_months_held_weighs_origins_by_their_days():
+    rows = [
+        ("2022-03-31", 300, "total_month", "revenue", "clv", "coverage_90", 0.9),
+        ("2022-09-30", 100, "total_month", "revenue", "clv", "coverage_90", 0.5),
+        ("2022-09-30", 30, "total_month", "revenue", "clv", "coverage_90", 0.0),
+        ("2022-09-30", 100, "cohort_month", "revenue", "clv", "coverage_90", 0.1),
+        ("2022-09-30", 100, "total_month", "revenue", "cohort", "coverage_90", 0.1),
+    ]
+    names = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
+    scores = pd.DataFrame(rows, columns=names)
+    assert accuracy.month_coverage(scores, "clv", "revenue") == pytest.approx(0.8)
+    assert math.isnan(accuracy.month_coverage(scores, "clv", "purchases"))
+    assert math.isnan(accuracy.month_coverage(scores.iloc[:0], "clv", "revenue"))
+    inputs = example_inputs(metrics=scores)
+    said = " ".join(summarize(inputs)["headline"]["sentences"])
+    assert f"of cohort-months and of 80{NBSP}% of calendar months." in said
