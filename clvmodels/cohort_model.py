@@ -14,6 +14,14 @@ from scipy.optimize import nnls
 from clvmodels import intervals
 from clvmodels.cohort_effects import Covariates, EffectSpace
 from clvmodels.cohort_rates import RateModel, RateOptions, company_series, fit_rates
+from clvmodels.cohort_state import (
+    covariates_from_dict,
+    covariates_to_dict,
+    fit_from_dict,
+    fit_to_dict,
+    space_from_dict,
+    space_to_dict,
+)
 from clvmodels.cohort_table import Cells, CohortTable, Months, future_cells
 from clvmodels.loglinear import LogLinearFit
 from clvmodels.order_value import ValueModel, fit_values
@@ -117,17 +125,17 @@ class CohortModel:
             "cohorts": self.cohorts.tolist(),
             "customers": self.customers.tolist(),
             "rates": {
-                "space": _space_to_dict(self.rates.space),
-                "fit": _fit_to_dict(self.rates.fit),
+                "space": space_to_dict(self.rates.space),
+                "fit": fit_to_dict(self.rates.fit),
                 "company": self.rates.company,
-                "period_covariates": _covariates_to_dict(self.rates.period_covariates),
-                "cohort_covariates": _covariates_to_dict(self.rates.cohort_covariates),
+                "period_covariates": covariates_to_dict(self.rates.period_covariates),
+                "cohort_covariates": covariates_to_dict(self.rates.cohort_covariates),
             },
             "values": {
-                "space": _space_to_dict(self.values.space),
-                "fit": _fit_to_dict(self.values.fit),
+                "space": space_to_dict(self.values.space),
+                "fit": fit_to_dict(self.values.fit),
                 "unit": self.values.unit,
-                "period_covariates": _covariates_to_dict(self.values.period_covariates),
+                "period_covariates": covariates_to_dict(self.values.period_covariates),
             },
             "acquired_months": self.acquired_months.tolist(),
             "acquired": self.acquired.tolist(),
@@ -145,18 +153,18 @@ class CohortModel:
             np.array(state["cohorts"], dtype=np.int64),
             np.array(state["customers"], dtype=float),
             RateModel(
-                _space_from_dict(rates["space"]),
-                _fit_from_dict(rates["fit"]),
+                space_from_dict(rates["space"]),
+                fit_from_dict(rates["fit"]),
                 rates["company"],
-                _covariates_from_dict(rates["period_covariates"]),
-                _covariates_from_dict(rates["cohort_covariates"]),
+                covariates_from_dict(rates["period_covariates"]),
+                covariates_from_dict(rates["cohort_covariates"]),
             ),
             ValueModel(
-                _space_from_dict(values["space"]),
-                _fit_from_dict(values["fit"]),
+                space_from_dict(values["space"]),
+                fit_from_dict(values["fit"]),
                 values["unit"],
                 # Files of earlier releases have none.
-                _covariates_from_dict(values["period_covariates"])
+                covariates_from_dict(values["period_covariates"])
                 if "period_covariates" in values
                 else Covariates.of(None, "period", 0),
             ),
@@ -256,61 +264,3 @@ class Forecast:
     ) -> Array:  # fmt: skip
         season, beyond = space.unseen_season(self.cells.period), space.beyond(self.cells)
         return unseen.draw(season, beyond, fit.sds.get("season", 0.0), draws, rng)
-
-
-def _fit_to_dict(fit: LogLinearFit) -> dict[str, Any]:
-    return {
-        "coefficients": fit.coefficients.tolist(),
-        "covariance": fit.covariance.tolist(),
-        "slices": {name: [where.start, where.stop] for name, where in fit.slices.items()},
-        "sds": fit.sds,
-        "phi": fit.phi,
-        "kappa": fit.kappa,
-        "degrees_of_freedom": fit.degrees_of_freedom,
-    }
-
-
-def _fit_from_dict(state: dict[str, Any]) -> LogLinearFit:
-    return LogLinearFit(
-        np.array(state["coefficients"]),
-        np.array(state["covariance"]),
-        {name: slice(*where) for name, where in state["slices"].items()},
-        dict(state["sds"]),
-        state["phi"],
-        state["kappa"],
-        state["degrees_of_freedom"],
-    )
-
-
-def _space_to_dict(space: EffectSpace) -> dict[str, Any]:
-    return {
-        "cohorts": space.cohorts.tolist(),
-        "months": space.months.tolist(),
-        "oldest": space.oldest,
-        "damping": space.damping,
-    }
-
-
-def _space_from_dict(state: dict[str, Any]) -> EffectSpace:
-    cohorts = np.array(state["cohorts"], dtype=np.int64)
-    months = np.array(state["months"], dtype=np.int64)
-    return EffectSpace(cohorts, months, state["oldest"], state["damping"])
-
-
-def _covariates_to_dict(covariates: Covariates) -> dict[str, Any]:
-    return {
-        "key": covariates.key,
-        "names": list(covariates.names),
-        "mean": covariates.mean.tolist(),
-        "sd": covariates.sd.tolist(),
-        "months": covariates.months.tolist(),
-        "values": covariates.values.tolist(),
-    }
-
-
-def _covariates_from_dict(state: dict[str, Any]) -> Covariates:
-    names, months = tuple(state["names"]), np.array(state["months"], dtype=np.int64)
-    values = np.array(state["values"], dtype=float).reshape(months.size, len(names))
-    return Covariates(
-        state["key"], names, np.array(state["mean"]), np.array(state["sd"]), months, values
-    )

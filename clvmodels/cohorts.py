@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,11 @@ from clvmodels.cohort_evidence import (
     evidence,
     found_effects,
 )
-from clvmodels.cohort_model import CohortModel, Forecast
+from clvmodels.cohort_levels import Level, summed
+from clvmodels.cohort_model import CohortModel
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import (
     CohortTable,
-    month_dates,
     month_number,
     read_cohort_months,
 )
@@ -32,7 +32,6 @@ from clvmodels.intervals import Spread
 from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts, has_stopped
 
 Array = npt.NDArray[np.float64]
-Level = Literal["cohort_month", "quarter_month", "month", "total"]
 
 _STATE_VERSION = 1
 
@@ -159,22 +158,8 @@ class CohortForecaster:
             revenue_low, revenue_high (90 % intervals).
         """
         model = self._known(customers)
-        cells = model.cells(until)
-        made = model.forecast(cells, period_covariates)
-        with threadpool_limits(1, user_api="blas"):
-            counts, revenue = made.draw(self.draws, self.seed)
-        keys, group = _grouping(made, level)
-        out = keys.copy()
-        for name, point, drawn, unit, spread in (
-            ("purchases", made.purchases, counts, 1.0, self.spread_.purchases),
-            ("revenue", made.revenue, revenue, model.values.scale, self.spread_.revenue),
-        ):
-            total = intervals.group_sums(drawn / unit, group, len(keys))
-            low, high = intervals.interval(total, spread)
-            out[name] = np.bincount(group, weights=point, minlength=len(keys))
-            out[f"{name}_low"] = np.minimum(low * unit, out[name])
-            out[f"{name}_high"] = np.maximum(high * unit, out[name])
-        return out
+        made = model.forecast(model.cells(until), period_covariates)
+        return summed(made, level, self.spread_, self.draws, self.seed)
 
     def forecast_new(
         self,
@@ -309,23 +294,3 @@ class CohortForecaster:
                 f"customers needs one count a cohort, none of them later than {model.as_of}"
             )
         return replace(model, cohorts=cohorts, customers=counts)
-
-
-def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
-    cells = made.cells
-    cohort = {
-        "cohort_month": cells.cohort,
-        "quarter_month": cells.cohort // 3 * 3,
-        "month": np.zeros_like(cells.cohort),
-        "total": np.zeros_like(cells.cohort),
-    }
-    if level not in cohort:
-        raise InvalidValueError(f"level must be one of {', '.join(cohort)}; found {level!r}")
-    period = np.zeros_like(cells.period) if level == "total" else cells.period
-    keys, group = np.unique(np.stack([cohort[level], period]), axis=1, return_inverse=True)
-    frame = pd.DataFrame(index=range(keys.shape[1]))
-    if level in ("cohort_month", "quarter_month"):
-        frame["cohort"] = month_dates(keys[0])
-    if level != "total":
-        frame["period"] = month_dates(keys[1])
-    return frame, group.ravel().astype(np.int64)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from clvmodels import baselines
-from clvmodels.cohorts import Level
+from clvmodels.cohort_levels import Level
 from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.months import MonthGrid
 from pipelines import forecast, train

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clvmodels.cohorts import CohortForecaster, Level
+from clvmodels.cohort_levels import Level
+from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid
 from clvmodels.reconcile import Reconciliation, reconcile
 from pipelines.forecast import CustomerMonths
