@@ -136,6 +136,31 @@ def _totals(summary: Table) -> pd.Series:
     return pd.Series(counts["customers"].to_numpy(dtype=float), index=index).sort_index()
 
 
+def far_plans(told: Drivers, as_of: dt.date) -> list[str]:
+    """One line a driver whose plan lies further outside what was seen than a forecast follows.
+
+    See :meth:`clvmodels.cohort_effects.Covariates.columns`.
+    """
+    if told.period is None:
+        return []
+    table = told.period.set_index("period")
+    known = table.index <= pd.Timestamp(as_of)
+    lines = []
+    for name in table:
+        seen, planned = table[name][known], table[name][~known]
+        low, high = seen.min(), seen.max()
+        width = high - low
+        far = planned[(planned > high + width) | (planned < low - width)]
+        if len(far):
+            edge = high + width if far.iloc[0] > high else low - width
+            lines.append(
+                f"note: {name} is planned at {far.iloc[0]:g} for {far.index[0]:%Y-%m}, and was "
+                f"{low:g} to {high:g} so far: what it did there says little of so far away. A "
+                f"forecast that uses it counts it as {edge:g}"
+            )
+    return lines
+
+
 def described(told: Drivers) -> list[str]:
     """One line a table, for people."""
     lines = []

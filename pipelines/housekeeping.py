@@ -28,7 +28,11 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         shown, rows = _first_rows(config, show) if show else ([], {})
     broken = account.broken_limits(config.governance)
     facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken, **rows}
-    lines = [*account_lines(account, config), *drivers.described(told)]
+    lines = [
+        *account_lines(account, config),
+        *drivers.described(told),
+        *drivers.far_plans(told, data.as_of),
+    ]
     if show:
         lines += ["", *shown]
     lines += [f"failed: {sentence}" for sentence in broken] or ["every limit is kept"]

@@ -145,6 +145,7 @@ def train_job(
         )
     return Outcome(
         [
+            *drivers.far_plans(fitted.drivers, fitted.as_of),
             *messages.headline(result, config),
             f"model:  {saved.folder}{aside}",
             f"report: {folder / PAGE}",
@@ -193,6 +194,7 @@ def forecast_job(
     return Outcome(
         [
             *messages.hindsight(fitted, data.as_of),
+            *drivers.far_plans(told, grid.as_of),
             *messages.forecast_lines(made, config),
             messages.budget_line(new, config),
             f"model:     {saved.folder}",

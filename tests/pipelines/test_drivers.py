@@ -222,6 +222,17 @@ def test_what_was_read_is_said_in_a_line_each(known):
     assert drivers.described(drivers.Drivers()) == []
 
 
+def test_a_plan_far_outside_what_was_seen_is_told(known):
+    table = known.drivers.period
+    assert drivers.far_plans(known.drivers, known.as_of) == []
+    past = table[table["period"] <= pd.Timestamp(known.as_of)]["price"]
+    far = table.assign(price=table["price"].mask(table["period"] == "2022-09-01", 1e4))
+    (line,) = drivers.far_plans(replace(known.drivers, period=far), known.as_of)
+    assert "price is planned at 10000 for 2022-09" in line
+    assert f"counts it as {2 * past.max() - past.min():g}" in line
+    assert drivers.far_plans(drivers.Drivers(), known.as_of) == []
+
+
 def test_one_value_for_all_is_noted(known, told):
     alike = replace(known, drivers=replace(known.drivers, cohort=None))
     fitted = train.estimate(alike, told)
