@@ -1,0 +1,186 @@
+"""Configurations that say what cannot be."""
+
+from __future__ import annotations
+
+from bad_cases import COLUMNS, MINIMAL, Case, csv
+
+CONFIGURATIONS = [
+    Case("not TOML", "is not valid TOML", 2, config="name = = 3"),
+    Case("bytes that are no text", "cannot read the configuration file", 2, config="\udcff"),
+    Case("no name", "missing key 'name'", 2, config=MINIMAL),
+    Case("a name that is a path", "name: String should match", 2, config='name="../x"\n' + MINIMAL),
+    Case(
+        "unknown key",
+        "unknown key 'time_zon' in [calendar]; did you mean 'time_zone'?",
+        2,
+        more='[calendar]\ntime_zon = "UTC"',
+    ),
+    Case("unknown section", "unknown key 'sorce' in the top level", 2, more="[sorce]\nx = 1"),
+    Case(
+        "unknown time zone",
+        "did you mean 'Europe/London'?",
+        2,
+        more='[calendar]\ntime_zone = "Europe/Londn"',
+    ),
+    Case(
+        "margin over 1", "economics.margin: Input should be less", 2, more="[economics]\nmargin=2"
+    ),
+    Case("text for a number", "economics.margin", 2, more='[economics]\nmargin="a lot"'),
+    Case(
+        "a limit that is no number",
+        "max_bad_row_share",
+        2,
+        more="[governance]\nmax_bad_row_share=nan",
+    ),
+    Case("unknown refund rule", "governance.refunds", 2, more='[governance]\nrefunds="ignore"'),
+    Case("csv without a path", "kind = 'csv' also needs path", 2, source='kind = "csv"'),
+    Case("unknown kind", "source.kind", 2, source='kind = "word"\npath = "log.docx"'),
+    Case(
+        "two amounts",
+        "either amount or price, not both",
+        2,
+        columns=COLUMNS + 'price = "value"\nquantity = "value"',
+    ),
+    Case(
+        "no amount", "name either amount, or both", 2, columns='[columns]\ncustomer_id = "customer"'
+    ),
+    Case(
+        "memory in words",
+        "source.memory_limit",
+        2,
+        source='kind="csv"\npath="log.csv"\nmemory_limit="lots"',
+    ),
+    Case(
+        "database without its variable",
+        "environment variable CLV_NOT_SET, named by source.uri_env, is not set",
+        2,
+        source='kind = "postgres"\nuri_env = "CLV_NOT_SET"\ntable = "log"',
+    ),
+    Case(
+        "consent that is nowhere",
+        "needs columns.consent or a [consent] section",
+        2,
+        log=csv(),
+        more='[governance]\nconsent = "exclude"',
+    ),
+    Case(
+        "consent in two places",
+        "consent: needs either path or table",
+        2,
+        more='[consent]\npath = "a.csv"\ntable = "b"',
+    ),
+    Case(
+        "consent file that is not there",
+        "no file at",
+        2,
+        log=csv(),
+        more='[governance]\nconsent = "exclude"\n[consent]\npath = "nobody.csv"',
+    ),
+    Case(
+        "covariates that are nowhere",
+        "no file at",
+        2,
+        log=csv(),
+        more='[covariates]\npath = "nobody.csv"\ncolumns = ["spend"]',
+    ),
+    Case(
+        "covariates without a path",
+        "covariates: path and columns go together",
+        2,
+        more='[covariates]\ncolumns = ["spend"]',
+    ),
+    Case(
+        "the logarithm of another column",
+        "log names 'spent'; did you mean 'spend'?",
+        2,
+        more='[covariates]\npath = "d.csv"\ncolumns = ["spend"]\nlog = ["spent"]',
+    ),
+    Case(
+        "the mix of a dimension that is not mapped",
+        "covariates.by_cohort names channel, which [columns] does not map",
+        2,
+        more='[covariates]\nby_cohort = ["channel"]',
+    ),
+    Case(
+        "the mix of something else",
+        "covariates.by_cohort",
+        2,
+        more='[covariates]\nby_cohort = ["shoe_size"]',
+    ),
+    Case(
+        "covariates without a cohort forecast",
+        "[covariates] and [plan] need [train] cohort_level = true",
+        2,
+        more='[plan]\npath = "plan.csv"\n[train]\ncohort_level = false',
+    ),
+    Case(
+        "a plan that is nowhere",
+        "no file at",
+        2,
+        log=csv(),
+        more='[plan]\npath = "plan.csv"',
+    ),
+    Case(
+        "covariates by day",
+        ("needs months in 'period'", "'2022-01-15' in row 1"),
+        1,
+        log=csv(),
+        more='[covariates]\npath = "d.csv"\ncolumns = ["spend"]',
+        others={"d.csv": b"period,spend\n2022-01-15,3\n"},
+    ),
+    Case(
+        "covariates with a month missing",
+        "no row for 2022-02",
+        1,
+        log=csv(),
+        more='[covariates]\npath = "d.csv"\ncolumns = ["spend"]',
+        others={"d.csv": b"period,spend\n2022-01,3\n2022-03,4\n"},
+    ),
+    Case(
+        "covariates in words",
+        "found 'lots' for 2022-01",
+        1,
+        log=csv(),
+        more='[covariates]\npath = "d.csv"\ncolumns = ["spend"]',
+        others={"d.csv": b"period,spend\n2022-01,lots\n"},
+    ),
+    Case(
+        "covariates without their column",
+        "needs the column spend; found: period, spending",
+        1,
+        log=csv(),
+        more='[covariates]\npath = "d.csv"\ncolumns = ["spend"]',
+        others={"d.csv": b"period,spending\n2022-01,3\n"},
+    ),
+    Case(
+        "as-of in a year far away",
+        "--as-of must be a date from 1700-01-01 to 2200-12-31; found '9999-12-31'",
+        2,
+        log=csv(),
+        arguments=("--as-of", "9999-12-31"),
+    ),
+    Case(
+        "as-of in the year 1",
+        "--as-of must be a date from",
+        2,
+        log=csv(),
+        arguments=("--as-of", "0001-01-01"),
+        more="[governance]\nretention_days = 400",
+    ),
+    Case("a calendar without end", "calendar.latest", 2, more='[calendar]\nlatest = "9999-12-31"'),
+    Case("retention for ever", "retention_days", 2, more="[governance]\nretention_days = 9000000"),
+    Case(
+        "no memory",
+        ("cannot open log.csv with DuckDB", "Raise source.memory_limit"),
+        2,
+        log=csv(),
+        source='kind="csv"\npath="log.csv"\nmemory_limit="0MB"',
+    ),
+    Case(
+        "as-of that is no date",
+        "--as-of must be a date",
+        2,
+        log=csv(),
+        arguments=("--as-of", "soon"),
+    ),
+]
