@@ -166,7 +166,13 @@ FILES = [
     ),
     Case("no DuckDB file", "no DuckDB file at", 2, **DUCKDB),
     Case("a DuckDB file that is none", "cannot open", 2, log=b"not a database" * 400, **DUCKDB),
-    Case("a workbook said to be CSV", "set it to 'excel'", 2, **(EXCEL | {"source": CSV_OF_XLSX})),
+    Case(
+        "a workbook said to be CSV",
+        "set it to 'excel'",
+        2,
+        **(EXCEL | {"source": CSV_OF_XLSX}),
+        log=XLSX,
+    ),
     Case("a truncated workbook", ("as a workbook", "save it again"), 1, **EXCEL, log=XLSX[:900]),
     Case("text named as a workbook", "as a workbook", 1, **EXCEL, log=csv()),
     Case(
