@@ -207,10 +207,11 @@ class TransactionModel(Forecasts):
             )
         if design.constant:
             warn_caller(
-                f"{type(self).__name__}: the coefficients {', '.join(design.constant)} are not "
-                "identified, because their covariates do not vary; they are set to 0. Leave "
-                "those covariates out.",
-                ConvergenceWarning,
+                ConvergenceWarning(
+                    f"{type(self).__name__}: the coefficients {', '.join(design.constant)} are not "
+                    "identified, because their covariates do not vary; they are set to 0.",
+                    "Leave those covariates out.",
+                )
             )
         back = design.to_working[:, free]
         return Estimate(

@@ -54,12 +54,22 @@ class ModelFileError(ClvError):
 
 
 class ConvergenceWarning(UserWarning):
-    """A fit ended on usable parameters that the data do not pin down."""
+    """A fit ended on usable parameters that the data do not pin down.
+
+    Attributes
+    ----------
+    finding : str
+        The message without the advice to who wrote the code.
+    """
+
+    def __init__(self, finding: str, advice: str = "") -> None:
+        super().__init__(f"{finding} {advice}".rstrip())
+        self.finding = finding
 
 
-def warn_caller(message: str, category: type[Warning]) -> None:
+def warn_caller(warning: Warning) -> None:
     """Warn at the line that called into this package, however deep the call went."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("clvmodels"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(warning, stacklevel=level)

@@ -228,10 +228,11 @@ class GammaGamma(SpendModel):
         if q > 1:
             return p * (v + x * m) / (p * x + (q - 1))
         warn_caller(
-            f"q = {q:.3g} <= 1: spend has no finite mean across customers. Expected spend is "
-            "p (v + x m) / (p x + q) instead, shrunken and finite. Look for extreme values of "
-            "monetary_value, or fit with penalty (0.01 is mild).",
-            UserWarning,
+            UserWarning(
+                f"q = {q:.3g} <= 1: spend has no finite mean across customers. Expected spend is "
+                "p (v + x m) / (p x + q) instead, shrunken and finite. Look for extreme values of "
+                "monetary_value, or fit with penalty (0.01 is mild)."
+            )
         )
         return p * (v + x * m) / (p * x + q)
 

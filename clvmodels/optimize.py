@@ -156,11 +156,13 @@ def _involved(axes: Array, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool
 def _warn(model: str, unidentified: Sequence[str], advice: Mapping[str, str], prior: float) -> None:
     reasons = list(dict.fromkeys(advice[name] for name in unidentified if name in advice))
     warn_caller(
-        f"{model}: the data do not identify {', '.join(unidentified)}: the likelihood has no "
-        f"maximum. {' '.join(reasons)} The estimates are held finite by a prior worth "
-        f"{prior:g} customers; forecasts from them are usable, their standard errors "
-        "are not. Fit more customers, a longer period, or set penalty (0.01 is mild).",
-        ConvergenceWarning,
+        ConvergenceWarning(
+            f"{model}: the data do not identify {', '.join(unidentified)}: the likelihood has no "
+            f"maximum. {' '.join(reasons)} The estimates are held finite by a prior worth "
+            f"{prior:g} customer{'s' * (prior != 1)}; forecasts from them are usable, their "
+            "standard errors are not.",
+            "Fit more customers, a longer period, or set penalty (0.01 is mild).",
+        )
     )
 
 

@@ -219,3 +219,7 @@ def main() -> None:
         return
     err.print(f"[bold red]error[/bold red]: {escape(message)}")
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -44,6 +44,7 @@ def unit_economics(
         measure, value (None where there is none), unit, meaning.
     """
     economics = config.economics
+    totals_only = config.governance.consent == "aggregate_only"
     money = economics.currency
     recent = np.sort(cohort_months["period"].unique())[-RECENT_MONTHS:]
     window = cohort_months[cohort_months["period"].isin(recent)]
@@ -77,7 +78,8 @@ def unit_economics(
             "CLV",
             clv_per_customer,
             money,
-            f"forecast, next {economics.horizon_months} months, discounted, net of cost to serve",
+            f"forecast, next {economics.horizon_months} months, discounted, net of cost to serve"
+            + (", of customers who may be profiled" if totals_only else ""),
         ),
     ]
     if economics.acquisition_cost:

@@ -36,9 +36,11 @@ def headline(result: BacktestResult, config: Config) -> list[str]:
         )
     lines += _left_out(result.cells, config)
     part = result.samples[result.samples["sampled"] < result.samples["customers"]]
+    totals_only = config.governance.consent == "aggregate_only"
     lines += [
-        f"customer-level figures of {row.origin:%Y-%m-%d}: on a sample of {row.sampled:,} of "
-        f"{row.customers:,} customers"
+        f"customer-level figures of {row.origin:%Y-%m-%d}: on "
+        f"{'' if totals_only else 'a sample of '}{row.sampled:,} of {row.customers:,} customers"
+        f"{' (those who may be profiled, of many a sample)' if totals_only else ''}"
         for row in part.itertuples()
     ]
     return lines
@@ -74,13 +76,14 @@ def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
     ]
 
 
-def forecast_lines(made: Delivered, config: Config) -> list[str]:
-    """One line a total over the horizon."""
+def forecast_lines(made: Delivered, known: int, config: Config) -> list[str]:
+    """One line a total over the horizon, of so many customers known."""
     total = made.totals.set_index("quantity")["value"]
     money = config.economics.currency
+    alone = f" ({made.customers:,} of them scored alone)" if made.customers < known else ""
     span = f"{made.grid.as_of + dt.timedelta(days=1)} to {made.grid.until}"
     return [
-        f"{made.customers:,} customers, {span}: {total['purchases']:,.0f} purchases, "
+        f"{known:,} customers{alone}, {span}: {total['purchases']:,.0f} purchases, "
         f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}"
     ]
 

@@ -73,7 +73,7 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
         warnings.simplefilter("always", ConvergenceWarning)
         transactions = fit_transactions(data.summary, config)
         spend = fit_spend(data.spend, config)
-    notes += [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    notes += [w.message.finding for w in caught if isinstance(w.message, ConvergenceWarning)]
     earlier = fit_earlier(data.churn, config)
     cohorts = None
     level: Level = "cohorts"
@@ -124,14 +124,24 @@ def choose_model(data: Trial, config: Config) -> tuple[Config, str]:
         chosen = CANDIDATES[0].__name__
         note = f"{chosen}, the simplest model: {error}."
     else:
-        chosen = str(table["model"][0])
-        scores = ", ".join(f"{row.model} {row.mae:.4f}" for row in table.itertuples())
-        note = (
-            f"{chosen} was chosen on the last {data.days} days known: mean absolute error of "
-            f"purchases per customer, level taken out: {scores}."
-        )
+        chosen, note = str(table["model"][0]), choice_note(table, data.days)
     settings = config.train.model_copy(update={"transaction_model": names[chosen]})
     return config.model_copy(update={"train": settings}), note
+
+
+def choice_note(table: pd.DataFrame, days: int) -> str:
+    """Say which model was chosen and why, from :func:`clvmodels.selection.compare_on_holdout`."""
+    scores = ", ".join(
+        f"{row.model} {row.mae:.4f}{'' if row.identified else ' (not identified)'}"
+        for row in table.itertuples()
+    )
+    note = (
+        f"{table['model'][0]} was chosen on the last {days} days known: mean absolute error of "
+        f"purchases per customer, level taken out: {scores}."
+    )
+    if not table["identified"].all():
+        note += " Models whose parameters the data do not identify come last, whatever theirs."
+    return note
 
 
 def fit_cohorts(data: TrainingData, config: Config) -> CohortForecaster:

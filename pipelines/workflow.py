@@ -195,7 +195,7 @@ def forecast_job(
         [
             *messages.hindsight(fitted, data.as_of),
             *drivers.far_plans(told, grid.as_of),
-            *messages.forecast_lines(made, config),
+            *messages.forecast_lines(made, data.account.customers, config),
             messages.budget_line(new, config),
             f"model:     {saved.folder}",
             f"customers: {folder / deliver.CUSTOMERS}",

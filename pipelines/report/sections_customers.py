@@ -189,6 +189,7 @@ def tiers(inputs: ReportInputs) -> Section:
     section.text = [
         "Each customer is in one tier, the best that fits: the top 5 % here are those below the "
         "top 1 %. CLV is discounted margin net of cost to serve over the horizon."
+        + _profiled_only(inputs)
     ]
     section.tables["tiers"] = table(
         frame,
@@ -223,6 +224,12 @@ def tiers(inputs: ReportInputs) -> Section:
     return section
 
 
+def _profiled_only(inputs: ReportInputs) -> str:
+    if inputs.config.governance.consent != "aggregate_only":
+        return ""
+    return " Only customers who may be profiled are in it; the report's totals hold everybody."
+
+
 def segments(inputs: ReportInputs) -> Section:
     """Value by channel, category, country or whatever the source holds."""
     section = Section("segments", "Value by segment")
@@ -244,7 +251,7 @@ def segments(inputs: ReportInputs) -> Section:
         "Means per customer: LTV to date, before any cost; and what is forecast over the horizon, "
         "where CLV is net of cost to serve and discounted. Values with fewer than "
         f"{LEAST_CUSTOMERS} customers are put together, or left out, so that no line tells on a "
-        "single customer."
+        "single customer." + _profiled_only(inputs)
     ]
     section.tables["segments"] = table(
         frame,

@@ -134,7 +134,10 @@ def sampled(inputs: ReportInputs) -> str:
     shares = (
         f"{s.sampled:,} of {s.customers:,} at {s.origin:%Y-%m-%d}" for s in parts.itertuples()
     )
-    return f" On a sample of the customers: {', '.join(shares)}."
+    some = "a sample of the customers"
+    if inputs.config.governance.consent == "aggregate_only":
+        some = "customers who may be profiled, of many a sample"
+    return f" On {some}: {', '.join(shares)}."
 
 
 def _customer_level(customer: pd.DataFrame, on_sample: str) -> dict[str, Table]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import subprocess
+import sys
 
 import openpyxl
 import pandas as pd
@@ -337,6 +339,14 @@ def test_the_installed_command_answers_for_help_and_errors():
     assert wrong.code == 2
     assert wrong.out == ""
     assert wrong.err.startswith("error: no configuration file")
+
+
+def test_the_module_is_the_command():
+    """``python -m pipelines.cli`` must not end well where it did nothing."""
+    command = [sys.executable, "-m", "pipelines.cli", "check", "--config", "none.toml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "none.toml" in done.stderr
 
 
 def test_dates_are_read_as_iso():

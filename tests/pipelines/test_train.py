@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shop import TRAINED_AS_OF, altered, assert_same, dataset_of
 
+from clvmodels import BGNBD
 from clvmodels.exceptions import DataError
 from clvmodels.months import month_end
 from pipelines import train, training_data
@@ -156,3 +159,26 @@ def test_both_engines_reach_the_same_fit(known):
         row = table.loc[(name, "log_likelihood")]
         assert row["own"] >= row["lifetimes"] - 1e-3
         assert row["own"] == pytest.approx(row["lifetimes"], abs=0.5)
+
+
+def test_a_choice_against_the_smallest_error_says_why():
+    table = pd.DataFrame(
+        {"model": ["MBGNBD", "ParetoNBD"], "mae": [1.4, 1.3], "identified": [True, False]}
+    )
+    note = train.choice_note(table, 90)
+    assert "MBGNBD was chosen on the last 90 days" in note
+    assert "MBGNBD 1.4000, ParetoNBD 1.3000 (not identified)" in note
+    assert note.endswith("come last, whatever theirs.")
+
+
+def test_notes_hold_findings_and_no_advice_to_programmers(known, config):
+    """[train] has no penalty: a person who reads a model card could not set one."""
+    few = known.summary[known.summary["frequency"] == 1].head(3).assign(recency=1.0, T=2.0)
+    odd = replace(known, summary=few, trial=None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        BGNBD().fit(few)
+    assert any("set penalty" in str(warning.message) for warning in caught)
+    notes = train.estimate(odd, config).notes
+    assert any("do not identify" in note for note in notes)
+    assert not any("penalty" in note for note in notes)
