@@ -74,3 +74,29 @@ def test_the_headline_of_one_forecast_and_of_months_without_sales(config):
     assert "over one past forecast, +20.0% in total" in one
     none, *_ = messages.headline(result(sold=0.0), config)
     assert none == "purchases: the tested months held none, so no error can be given"
+
+
+def test_totals_of_everybody_name_those_who_are_scored_alone(config):
+    grid = SimpleNamespace(as_of=dt.date(2022, 6, 30), until=dt.date(2023, 6, 30))
+    totals = pd.DataFrame({"quantity": ["purchases", "revenue", "clv"], "value": [9.0, 90.0, 8.0]})
+    made = SimpleNamespace(grid=grid, totals=totals, customers=80)
+    (all_alone,) = messages.forecast_lines(made, 80, config)
+    assert all_alone.startswith("80 customers, 2022-07-01 to 2023-06-30: 9 purchases")
+    (some,) = messages.forecast_lines(made, 100, config)
+    assert some.startswith("100 customers (80 of them scored alone), 2022-07-01")
+
+
+def test_those_who_may_be_profiled_are_no_sample(config):
+    kept = result()
+    kept = replace(
+        kept,
+        samples=pd.DataFrame(
+            {"origin": [pd.Timestamp("2022-06-30")], "sampled": [40], "customers": [50]}
+        ),
+    )
+    asked = config.model_copy(
+        update={"governance": config.governance.model_copy(update={"consent": "aggregate_only"})}
+    )
+    assert messages.headline(kept, config)[-1].endswith("on a sample of 40 of 50 customers")
+    said = messages.headline(kept, asked)[-1]
+    assert said.endswith("on 40 of 50 customers (those who may be profiled, of many a sample)")
