@@ -66,14 +66,14 @@ def write(
         _scores(metrics),
         _churn_scores(metrics),
         "## Assumptions",
-        _bullets(assumptions(config)),
+        _bullets(assumptions(config, fitted)),
     ]
     if fitted.notes:
         parts += ["## Notes", _bullets(fitted.notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def assumptions(config: Config) -> list[str]:
+def assumptions(config: Config, fitted: Fitted) -> list[str]:
     """Every assumption that the log does not hold, in words."""
     economics, governance = config.economics, config.governance
     money = economics.currency
@@ -88,10 +88,22 @@ def assumptions(config: Config) -> list[str]:
         f"Refunds: {governance.refunds}. Consent: {governance.consent}. Days are those of "
         f"{config.calendar.time_zone}.",
         "One customer's transactions on one day are one purchase.",
-        "Customers who first buy after the as-of date are in the budget view only, at the recent "
-        "level of acquisition with season"
-        + (" where [plan] holds no number." if config.plan else "."),
+        f"Customers who first buy after the as-of date {_still_to_come(config, fitted)}.",
     ]
+
+
+def _still_to_come(config: Config, fitted: Fitted) -> str:
+    cohorts = fitted.cohorts
+    if cohorts is None:
+        return "are not forecast: [train] cohort_level is off"
+    if cohorts.acquisition_has_stopped:
+        rest = "none come, since the last months of the log brought hardly any"
+    else:
+        with_season = " with season" if cohorts.options_.season else ""
+        rest = f"they come at the recent level of acquisition{with_season}"
+    return "are in the budget view only; " + (
+        f"where [plan] holds no number, {rest}" if config.plan else rest
+    )
 
 
 def _parameters(model: Any) -> str:
@@ -108,12 +120,17 @@ def _cohorts(fitted: Fitted) -> str:
     if fitted.cohorts is None:
         return ""
     evidence = fitted.cohorts.evidence_
-    season = pd.DataFrame([evidence["season"]], columns=MONTHS)
     text = (
         f"### Cohort forecast\n\n{evidence['months']} months of log; age exponent "
-        f"{evidence['age_slope']:.3f}. Season, log effect by calendar month:\n\n"
-        f"{_table(season, digits=2)}"
+        f"{evidence['age_slope']:.3f}. "
     )
+    if fitted.cohorts.options_.season:
+        season = pd.DataFrame([evidence["season"]], columns=MONTHS)
+        text += f"Season, log effect by calendar month:\n\n{_table(season, digits=2)}"
+    else:
+        text += "No season is in it."
+    if fitted.level == "customers":
+        text += "\n\nIts values of an order are in use; purchases are those of the customer models."
     if evidence["candidates"]:
         tried = pd.DataFrame(evidence["candidates"]).T.rename_axis("variant").reset_index()
         driven = tried["variant"].str.contains("covariates")

@@ -17,6 +17,7 @@ from pipelines.config import Config
 from pipelines.deliver import Delivered
 from pipelines.economics import unit_economics
 from pipelines.report import ReportInputs, accuracy
+from pipelines.report.inputs import Learned
 from pipelines.train import Fitted
 from pipelines.training_data import TrainingData
 from pipelines.transactions import Dataset
@@ -87,6 +88,11 @@ def gather(
         effects=effects.table(fitted),
         selection=selection(fitted),
         unit_economics=unit_economics(known.cohort_months, known.as_of, made.mean_clv, config),
+        learned=Learned(
+            fitted.level,
+            season=fitted.cohorts is not None and fitted.cohorts.options_.season,
+            until=fitted.as_of,
+        ),
     )
 
 

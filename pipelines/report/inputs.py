@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -69,6 +69,25 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "effects": ("driver", "change", "quantity", "effect", "low", "high", "used"),
 }
 """Columns that each table must have, unless it is empty."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the forecast rests on, as far as the words of the page differ by it.
+
+    Attributes
+    ----------
+    level : {'cohorts', 'customers'}
+        Whose purchases the forecast takes; see :mod:`pipelines.level_choice`.
+    season : bool
+        Whether the cohort forecast in use lets months of the year differ.
+    until : datetime.date, optional
+        Last day that the models learned from; None for the report's own as-of date.
+    """
+
+    level: Literal["cohorts", "customers"] = "cohorts"
+    season: bool = True
+    until: dt.date | None = None
 
 
 def _none() -> pd.DataFrame:
@@ -156,6 +175,8 @@ class ReportInputs:
         month in ``period``), ``conditional_frequency``, ``conditional_recency``,
         ``spend_distribution``, ``spend_by_frequency`` (``attrs["pearson"]`` holds the
         correlation) and ``model_comparison``.
+    learned : Learned
+        What the forecast rests on, for the words.
     """
 
     config: Config
@@ -186,6 +207,7 @@ class ReportInputs:
     company: pd.DataFrame = field(default_factory=_none)
     effects: pd.DataFrame = field(default_factory=_none)
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
 
     def __post_init__(self) -> None:
         for name, columns in REQUIRED.items():
@@ -205,6 +227,15 @@ class ReportInputs:
         """Origin of the past forecast most like today's, None without any."""
         cells = self.dated("cells", "origin", "period")
         return accuracy.most_like(cells, self.config.economics.horizon_months)
+
+    @property
+    def months_of_log(self) -> int:
+        """Calendar months that the history touches."""
+        if self.cohort_months.empty:
+            return 0
+        touched = pd.DatetimeIndex(self.cohort_months["period"])
+        first, last = touched.min(), touched.max()
+        return (last.year - first.year) * 12 + last.month - first.month + 1
 
     def last_day(self, origin: dt.date | None = None) -> dt.date:
         """Last day of the forecast made at ``origin``, by default the report's own."""

@@ -1,4 +1,4 @@
-"""Sections for the budget: the company with customers still to come, and what drives purchases."""
+"""The section for the budget: the company with customers still to come."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 import pandas as pd
 
 from clvmodels import metrics
-from pipelines import effects
 from pipelines.report import words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import DAYS, Section, money
 from pipelines.report.tables import Column, Table, plain, table
 
-MONTHS_BACK = 12
+MONTHS_BACK = YEAR = 12
 
 BASIS = {"plan": "planned", "recent level": "recent level", "stopped": "stopped"}
 
@@ -88,19 +87,41 @@ def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
     if not (planned | stopped).all():
         other = "The other months go" if planned.any() else "How many customers will come goes"
         out.append(
-            f"{other} on at the level of the last year, recent months counting more, with the "
-            "season learned from the log; where the log starts mid-life, falling as it grows "
-            "older, since some of its new customers are old ones seen for the first time. A "
-            "change of acquisition (budget, channels, price) is not foreseen: to tell the "
-            "forecast, give the planned number by month (docs/data.md)."
+            f"{other} on at the level of {_level_of(inputs)}, recent months counting more"
+            f"{_moved_by(inputs)}; where the log starts mid-life, falling as it grows "
+            "older, since some of its new customers are old ones seen for the first time. "
+            f"{'Any other' if _drive_acquisition(inputs) else 'A'} change of acquisition (budget, "
+            "channels, price) is not foreseen: to tell the forecast, give the planned number by "
+            "month (docs/data.md)."
         )
     out.append(
-        "How they will buy is what earlier cohorts did at the same age and season, at the level of "
+        f"How they will buy is what earlier cohorts did at the same age"
+        f"{' and season' if inputs.learned.season else ''}, at the level of "
         "the latest ones. Intervals are given for known customers only: how many customers come "
         "is decided by the business more than drawn by chance, and too few past forecasts are "
         "independent to say how far off it may be."
     )
     return out
+
+
+def _level_of(inputs: ReportInputs) -> str:
+    months = inputs.months_of_log
+    if not 0 < months < YEAR:
+        return "the last year"
+    return f"the log's {months} months" if months > 1 else "the log's only month"
+
+
+def _moved_by(inputs: ReportInputs) -> str:
+    """What moves new customers beside their level: the season, and covariates by month."""
+    by = ["the season learned from the log"] if inputs.learned.season else []
+    if _drive_acquisition(inputs):
+        by.append("what the planned covariates go with")
+    return f", with {words.listed(by)}" if by else ", without a season"
+
+
+def _drive_acquisition(inputs: ReportInputs) -> bool:
+    found = inputs.effects
+    return not found.empty and bool((found["quantity"].eq("customers") & found["used"]).any())
 
 
 def _by_month(months: pd.DataFrame, code: str) -> Table:
@@ -191,7 +212,7 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         f"at the level known then and no plan: the company's monthly revenue, new customers' "
         f"included, was off by {words.percent(wape)} on average and "
         f"{words.too_high_or_low(bias)}; repeating the average of the last three months would have "
-        f"been off by {words.percent(plainest)}."
+        f"been off by {words.percent(plainest)}.{_given_then(inputs)}"
     )
     code = inputs.currency
     section.tables["company_totals"] = table(
@@ -234,6 +255,17 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
     section.workbook_only = (*section.workbook_only, "company_months")
 
 
+def _given_then(inputs: ReportInputs) -> str:
+    """What past dates were told that nobody knew then."""
+    if not inputs.config.covariates.columns:
+        return ""
+    too = ", and new customers moved with them" if _drive_acquisition(inputs) else ""
+    return (
+        " Where covariates by month were used, these dates were given the values that later came "
+        f"true, which nobody knew then{too}."
+    )
+
+
 def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
     return {
         "origin": origin,
@@ -248,49 +280,3 @@ def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
         "new": part["actual_new_revenue"].sum(),
         "new_forecast": part["new_revenue"].sum(),
     }
-
-
-def drivers(inputs: ReportInputs) -> Section:
-    """What the covariates were found to do."""
-    section = Section("drivers", "What goes with purchases: spend, price, channel mix")
-    found = inputs.effects
-    if found.empty:
-        section.missing = (
-            "None were given. Name under [covariates] marketing spend or prices by month, or "
-            "dimensions whose mix tells cohorts apart (docs/data.md)."
-        )
-        return section
-    if found["used"].any():
-        section.text = [*effects.sentences(found[found["used"]]), effects.CAUTION]
-        section.text.append(
-            "The forecast takes the values planned after the as-of date as given. Past forecasts "
-            "in this report were given the values that came true: they test the model, not the "
-            "plan."
-        )
-    else:
-        section.text.append(
-            "Earlier origins of this log were not forecast clearly better with the covariates, so "
-            "the forecast does without. What they seem to go with is in the table."
-        )
-    section.tables["effects"] = table(
-        found.assign(
-            quantity=found["quantity"].map(effects.QUANTITY),
-            used=["yes" if used else "no" for used in found["used"]],
-        ),
-        [
-            Column("driver", "Driver"),
-            Column("change", "Change"),
-            Column("quantity", "Of"),
-            Column("effect", "Goes with", "percent"),
-            Column("low", "90 % low", "percent"),
-            Column("high", "90 % high", "percent"),
-            Column("doubling", "Twice as much goes with", "percent"),
-            Column("doubling_low", "Twice, low", "percent"),
-            Column("doubling_high", "Twice, high", "percent"),
-            Column("used", "In the forecast"),
-        ],
-        title="Effects of the covariates",
-        sheet="Covariates",
-        note="Associations, not proven causes.",
-    )
-    return section

@@ -107,7 +107,10 @@ def unit_economics(inputs: ReportInputs) -> Section:
 
 def cohort_level(inputs: ReportInputs) -> Section:
     """What the cohort forecast rests on, and how customers were carried to it."""
-    section = Section("cohort_level", "Season, trend and cohorts")
+    known = inputs.learned
+    full = known.season and known.level == "cohorts"
+    title = "Season, trend and cohorts" if full else "Customers and cohorts"
+    section = Section("cohort_level", title)
     if inputs.corrections.empty:
         section.missing = (
             "The cohort forecast is switched off ([train] cohort_level): customers are summed as "
@@ -115,12 +118,7 @@ def cohort_level(inputs: ReportInputs) -> Section:
         )
         return section
     corrections = inputs.dated("corrections", "cohort")
-    section.text = [
-        "Customer models rank customers but know no season; the cohort forecast does. Every "
-        "customer's month is multiplied by a factor of its cohort and month, so that customers "
-        "add up to cohorts and cohorts to the company. A cohort's own correction is believed as "
-        "far as its purchases bear it out; the rest is the company's."
-    ]
+    section.text = [_carried(inputs)]
     section.tables["corrections"] = table(
         corrections,
         [
@@ -136,6 +134,45 @@ def cohort_level(inputs: ReportInputs) -> Section:
     )
     section.tables |= _variants(inputs.selection)
     return section
+
+
+def _carried(inputs: ReportInputs) -> str:
+    """How customers were carried to the cohort forecast, and what it knows."""
+    believed = (
+        "A cohort's own correction is believed as far as its purchases bear it out; the rest is "
+        "the company's."
+    )
+    if inputs.learned.level == "customers":
+        season = ", with its season" if inputs.learned.season else ""
+        return (
+            "On this log the purchases of the customer models stand as they are, without a season: "
+            "at earlier dates their sum was far closer than the cohort forecast, so every factor "
+            "of purchases is 1. The cohort forecast gives the value of an order only"
+            f"{season}: every customer's revenue of a month is multiplied by a factor of its "
+            f"cohort and month. {believed}"
+        )
+    multiplied = (
+        "Every customer's month is multiplied by a factor of its cohort and month, so that "
+        f"customers add up to cohorts and cohorts to the company. {believed}"
+    )
+    if inputs.learned.season:
+        return (
+            "Customer models rank customers but know no season; the cohort forecast does. "
+            + multiplied
+        )
+    tried = inputs.selection
+    dropped = not tried.empty and "no season" in set(
+        tried.loc[tried["chosen"].eq("yes"), "candidate"]
+    )
+    why = (
+        "earlier origins were forecast better without"
+        if dropped
+        else "the log is too short to show one"
+    )
+    return (
+        "Customer models rank customers; the cohort forecast knows how buying changes with age and "
+        f"how cohorts differ. No season is in the forecast: {why}. {multiplied}"
+    )
 
 
 def _variants(tried: pd.DataFrame) -> dict[str, Table]:

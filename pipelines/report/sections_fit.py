@@ -21,7 +21,7 @@ def fit(inputs: ReportInputs) -> Section:
     section.text = [
         "Expected is what the fitted model says of customers like these; where it follows the "
         "observed, the model's assumptions hold. The model knows no season, so months may swing "
-        "around the expected line; the forecast adds the season."
+        f"around the expected line; {_season_of_the_forecast(inputs)}."
     ]
     if not inputs.frequency_histogram.empty:
         _histogram(inputs.frequency_histogram, section)
@@ -37,6 +37,12 @@ def fit(inputs: ReportInputs) -> Section:
         if not frame.empty:
             add(name, frame, section, inputs)
     return section
+
+
+def _season_of_the_forecast(inputs: ReportInputs) -> str:
+    if inputs.learned.level == "customers":
+        return "on this log the forecast of purchases is the model's own, and knows none either"
+    return "the forecast adds the season" if inputs.learned.season else "the forecast adds none"
 
 
 def _histogram(histogram: pd.DataFrame, section: Section) -> None:

@@ -11,7 +11,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "clv": (
         "This forecast",
         "What this project would have forecast: the cohort forecast and each customer's purchase "
-        "model, reconciled so that customers add up to cohorts.",
+        "model, reconciled so that customers add up to cohorts. Where the months known then showed "
+        "the customer models to be far closer, their purchases stand as they are.",
     ),
     "customers": (
         "Customer models alone",
@@ -135,7 +136,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     (
         "Customers still to come",
         "Those who first buy after the as-of date: as many as planned, or as the recent months "
-        "and the season suggest.",
+        "suggest.",
     ),
     (
         "Gini",

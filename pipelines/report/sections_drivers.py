@@ -1,0 +1,54 @@
+"""The section on covariates: what goes with purchases, and with new customers."""
+
+from __future__ import annotations
+
+from pipelines import effects
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.sections import Section
+from pipelines.report.tables import Column, table
+
+
+def drivers(inputs: ReportInputs) -> Section:
+    """What the covariates were found to do."""
+    section = Section("drivers", "What goes with purchases: spend, price, channel mix")
+    found = inputs.effects
+    if found.empty:
+        section.missing = (
+            "None were given. Name under [covariates] marketing spend or prices by month, or "
+            "dimensions whose mix tells cohorts apart (docs/data.md)."
+        )
+        return section
+    if found["used"].any():
+        section.text = [*effects.sentences(found[found["used"]]), effects.CAUTION]
+        section.text.append(
+            "The forecast takes the values planned after the as-of date as given. Past forecasts "
+            "in this report were given the values that came true: they test the model, not the "
+            "plan."
+        )
+    else:
+        section.text.append(
+            "Earlier origins of this log were not forecast clearly better with the covariates, so "
+            "the forecast does without. What they seem to go with is in the table."
+        )
+    section.tables["effects"] = table(
+        found.assign(
+            quantity=found["quantity"].map(effects.QUANTITY),
+            used=["yes" if used else "no" for used in found["used"]],
+        ),
+        [
+            Column("driver", "Driver"),
+            Column("change", "Change"),
+            Column("quantity", "Of"),
+            Column("effect", "Goes with", "percent"),
+            Column("low", "90 % low", "percent"),
+            Column("high", "90 % high", "percent"),
+            Column("doubling", "Twice as much goes with", "percent"),
+            Column("doubling_low", "Twice, low", "percent"),
+            Column("doubling_high", "Twice, high", "percent"),
+            Column("used", "In the forecast"),
+        ],
+        title="Effects of the covariates",
+        sheet="Covariates",
+        note="Associations, not proven causes.",
+    )
+    return section
