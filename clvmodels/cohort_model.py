@@ -182,7 +182,7 @@ def acquisition_excess(table: CohortTable, rates: RateModel) -> float:
     Such a log meets old customers "for the first time" (left truncation), ever fewer of them as it
     grows older, while truly new ones keep coming: first purchases a day, season apart, are
 
-    .. math:: a + b / \text{age of the log in months},
+    .. math:: a + b / \sqrt{\text{age of the log in months}},
 
     neither below zero, by least squares weighted for counts with :data:`ACQUISITION_NOISE` beside
     their Poisson variance.
@@ -198,7 +198,7 @@ def acquisition_excess(table: CohortTable, rates: RateModel) -> float:
     months, counts = table.months, table.first_purchases
     season = rates.fit.block("season")[months % 12] if "season" in rates.fit.slices else 0.0
     exposure = table.month_days * np.exp(season)
-    design = np.stack([np.ones(months.size), 1.0 / age_of_log(months, int(months[0]))], axis=1)
+    design = np.stack([np.ones(months.size), old_customers(months, int(months[0]))], axis=1)
     mean = np.maximum(counts, 1.0)
     for _ in range(5):
         weight = exposure / np.sqrt(mean + (ACQUISITION_NOISE * mean) ** 2)
@@ -207,9 +207,9 @@ def acquisition_excess(table: CohortTable, rates: RateModel) -> float:
     return float(old / max(level, old / MOST_EXCESS)) if old > 0 else 0.0
 
 
-def age_of_log(months: Months, start: int) -> Array:
-    """Age of the log in each month, 1 in its first."""
-    return np.asarray(months - start + 1.0)
+def old_customers(months: Months, start: int) -> Array:
+    """Old customers met for the first time in each month of a log, 1 in its first."""
+    return np.asarray(1.0 / np.sqrt(months - start + 1.0))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.cohort_model import CohortModel, age_of_log
+from clvmodels.cohort_model import CohortModel, old_customers
 from clvmodels.cohort_table import Cells, Months, month_dates, month_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import LogLinearFit
@@ -136,7 +136,7 @@ def _exposure(grid: MonthGrid, customers: Array, i: Months, j: Months) -> Array:
 def _shape(model: CohortModel, period: Months, told: pd.DataFrame | None) -> Array:
     """Log of new customers a day against the level: season, age of a mid-life log, covariates."""
     fit, start = model.rates.fit, int(model.rates.space.months[0])
-    shape = np.log1p(model.acquired_excess / age_of_log(period, start))
+    shape = np.log1p(model.acquired_excess * old_customers(period, start))
     if "season" in fit.slices:
         shape = shape + fit.block("season")[period % 12]
     if model.rates.company == "acquisitions" and "company_covariates" in fit.slices:
