@@ -7,12 +7,14 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohort_model import CohortModel
 from clvmodels.cohort_rates import RateOptions
-from clvmodels.cohort_table import CohortTable
+from clvmodels.cohort_table import CohortTable, Months
 from clvmodels.intervals import Spread
+from clvmodels.months import MONTH_NAMES
 from clvmodels.rolling import LEAST_TRIALS, MONTHS_TO_DROP, MOST_TRIALS, Replay, earned, replay
 
 NORMAL_90 = 1.6448536269514722
@@ -30,12 +32,36 @@ def affordable(options: RateOptions, table: CohortTable) -> tuple[RateOptions, l
         options = replace(options, season=False, company=False)
         notes.append(f"{months} months of log cannot show a season: age and cohort effects only")
     elif months < 24 and options.season:
-        twice = max(months - 12, 0)
-        notes.append(
-            f"{months} months of log show {twice} months of the year twice; the season of the "
-            "others rests on one sight and is shrunk accordingly"
-        )
+        notes.append(_sights(table.months))
     return options, notes
+
+
+def _sights(months: Months) -> str:
+    """How often a log of less than two years has seen the months of the year, in words."""
+    seen = np.bincount(months % 12, minlength=12)
+    twice, once = int((seen > 1).sum()), int((seen == 1).sum())
+    told = f"{months.size} months of log show {twice or 'no'} month{'s' * (twice > 1)} of the year "
+    told += f"twice; the season of {once} rests on one sight and is shrunk accordingly"
+    if seen.all():
+        return told
+    runs = _runs(np.flatnonzero(seen == 0))
+    one = len(runs) == 1 and " to " not in runs[0]
+    return (
+        f"{told}; {' and '.join(runs)} {'has' if one else 'have'} not been seen: "
+        f"{'it is' if one else 'they are'} forecast without season"
+    )
+
+
+def _runs(of_year: npt.NDArray[np.int64]) -> list[str]:
+    """Months of the year (0 to 11, ascending) as 'July to December'; a run may cross the year."""
+    breaks = np.flatnonzero(np.diff(of_year) > 1) + 1
+    parts = np.split(of_year, breaks)
+    if len(parts) > 1 and parts[0][0] == 0 and parts[-1][-1] == 11:
+        parts = [np.concatenate([parts[-1], parts[0]]), *parts[1:-1]]
+    return [
+        MONTH_NAMES[part[0]] + (f" to {MONTH_NAMES[part[-1]]}" if part.size > 1 else "")
+        for part in parts
+    ]
 
 
 def alternatives(options: RateOptions, table: CohortTable) -> dict[str, RateOptions]:

@@ -12,6 +12,21 @@ from numpy.typing import NDArray
 
 from clvmodels.exceptions import InvalidValueError
 
+MONTH_NAMES = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
 
 @dataclass(frozen=True)
 class MonthGrid:

@@ -205,13 +205,13 @@ def amount(value: float | None, currency: str | None = None) -> str:
 def day(value: dt.date | str) -> str:
     """1998-06-30 as '30 June 1998', whatever the locale."""
     date = dt.date.fromisoformat(value) if isinstance(value, str) else value
-    return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
+    return f"{date.day} {months.MONTH_NAMES[date.month - 1]} {date.year}"
 
 
 def month(value: dt.date | str) -> str:
     """1998-06-01 as 'Jun 1998'."""
     date = dt.date.fromisoformat(value) if isinstance(value, str) else value
-    return f"{MONTHS[date.month - 1][:3]} {date.year}"
+    return f"{months.MONTH_NAMES[date.month - 1][:3]} {date.year}"
 
 
 def ordinal(number: int) -> str:
@@ -268,19 +268,3 @@ def against(name: str, change: float | None) -> str:
 def listed(items: list[str]) -> str:
     """['a', 'b', 'c'] as 'a, b and c'."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
