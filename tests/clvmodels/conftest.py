@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cohort_tables import AS_OF, simulated_table
 from true_parameters import TRUE_PARAMETERS
 
 from clvmodels import GammaGamma
+from clvmodels.cohorts import CohortForecaster
 
 CALIBRATION_END = pd.Timestamp("1997-09-30")
 
@@ -73,3 +75,15 @@ def spends():
     model = GammaGamma.from_params(p=6.25, q=3.74, v=15.44)
     frequency = 1 + np.random.default_rng(3).poisson(1.5, 4000)
     return model.resample(pd.DataFrame({"frequency": frequency}), random_state=4)
+
+
+@pytest.fixture(scope="session", name="table")
+def cohort_table():
+    """Cohort-months drawn from known effects; no test alters it."""
+    return simulated_table()
+
+
+@pytest.fixture(scope="session", name="fitted")
+def cohort_forecast(table):
+    """The cohort forecast of it, as it comes."""
+    return CohortForecaster().fit(table, AS_OF)

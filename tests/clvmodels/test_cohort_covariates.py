@@ -6,29 +6,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from cohort_tables import simulated_table
+from cohort_tables import AS_OF, UNTIL, actual, simulated_table
 
 from clvmodels.cohort_evidence import covariates_in_use
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.exceptions import DataError
-
-AS_OF = dt.date(2021, 12, 31)
-UNTIL = dt.date(2022, 6, 30)
-
-
-@pytest.fixture(scope="module")
-def table():
-    return simulated_table()
-
-
-@pytest.fixture(scope="module")
-def fitted(table):
-    return CohortForecaster().fit(table, AS_OF)
-
-
-def actual(table):
-    later = (table["period"] > pd.Timestamp(AS_OF)) & (table["cohort"] <= pd.Timestamp(AS_OF))
-    return table[later].groupby(["cohort", "period"])["purchases"].sum()
 
 
 def test_a_driver_of_purchases_is_learned_and_needed(table):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from cohort_tables import SEASON, simulated_table
+from cohort_tables import AS_OF, SEASON, UNTIL, actual, simulated_table
 
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohorts import CohortForecaster
@@ -17,24 +17,6 @@ from clvmodels.exceptions import (
     ModelFileError,
     NotFittedError,
 )
-
-AS_OF = dt.date(2021, 12, 31)
-UNTIL = dt.date(2022, 6, 30)
-
-
-@pytest.fixture(scope="module")
-def table():
-    return simulated_table()
-
-
-@pytest.fixture(scope="module")
-def fitted(table):
-    return CohortForecaster().fit(table, AS_OF)
-
-
-def actual(table):
-    later = (table["period"] > pd.Timestamp(AS_OF)) & (table["cohort"] <= pd.Timestamp(AS_OF))
-    return table[later].groupby(["cohort", "period"])["purchases"].sum()
 
 
 def test_forecast_is_near_the_truth_of_every_month(table, fitted):

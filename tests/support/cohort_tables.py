@@ -1,7 +1,13 @@
 """Cohort-month tables drawn from a known age, season and cohort effect."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
+
+AS_OF = dt.date(2021, 12, 31)
+UNTIL = dt.date(2022, 6, 30)
+"""Of the forecasts that tests make from :func:`simulated_table` as it comes."""
 
 SEASON = np.log([0.7, 0.8, 1.0, 1.0, 0.9, 1.0, 1.0, 0.9, 1.1, 1.2, 1.6, 0.9])
 SEASON = SEASON - SEASON.mean()
@@ -45,3 +51,9 @@ def known_on(table, as_of):
     known[counts] = known[counts].astype(float)
     known.loc[known["period"] == day.replace(day=1), counts] *= day.day / day.days_in_month
     return known
+
+
+def actual(table):
+    """What customers known at :data:`AS_OF` bought later, by cohort and month."""
+    later = (table["period"] > pd.Timestamp(AS_OF)) & (table["cohort"] <= pd.Timestamp(AS_OF))
+    return table[later].groupby(["cohort", "period"])["purchases"].sum()
