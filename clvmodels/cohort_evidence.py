@@ -166,7 +166,8 @@ def found_effects(
     Returns
     -------
     list of dict
-        name, key (``period`` or ``cohort``), used, sd (of its past values), quantity
+        name, key (``period`` or ``cohort``), used, sd and range (of its past values: standard
+        deviation, and largest less smallest), quantity
         (``purchases``, ``value`` of an order, or ``customers`` won, where the log shows their
         season), and per unit of the covariate: effect, low, high (90 % interval, given the
         learned variances).
@@ -184,6 +185,7 @@ def found_effects(
             "key": covariates.key,
             "used": used[covariates.key],
             "sd": float(sd),
+            "range": float(sd * width),
             "quantity": quantity,
             "effect": float(effect / sd),
             "low": float((effect - NORMAL_90 * error) / sd),
@@ -196,9 +198,10 @@ def found_effects(
             (rates.cohort_covariates, "purchases", rates.fit, "cohort_covariates"),
         )
         if block in fit.slices and (quantity != "customers" or rates.company == "acquisitions")
-        for name, sd, effect, error in zip(
+        for name, sd, width, effect, error in zip(
             covariates.names,
             covariates.sd,
+            np.ptp(covariates.values, axis=0),
             fit.block(block),
             fit.standard_errors(block),
             strict=True,

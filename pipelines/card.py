@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from clvmodels.cohort_evidence import covariates_in_use
+from clvmodels.months import add_months, month_grid
 from pipelines import effects
 from pipelines.config import Config
 from pipelines.train import Fitted
@@ -54,7 +56,7 @@ def write(
         "## Parameters",
         "Time in days, money in " + economics.currency + ".",
         *(_parameters(model) for model in (fitted.transactions, fitted.spend)),
-        _cohorts(fitted),
+        _cohorts(fitted, add_months(fitted.as_of, economics.horizon_months)),
         _churn(fitted),
         "## The same data by the lifetimes package",
         "Both engines fit BG/NBD and Gamma-Gamma by maximum likelihood; the log-likelihoods agree, "
@@ -115,7 +117,7 @@ def _parameters(model: Any) -> str:
     return text
 
 
-def _cohorts(fitted: Fitted) -> str:
+def _cohorts(fitted: Fitted, until: dt.date) -> str:
     """What the cohort forecast learned, and the evidence on which its parts were chosen."""
     if fitted.cohorts is None:
         return ""
@@ -143,7 +145,7 @@ def _cohorts(fitted: Fitted) -> str:
                     f"\n\n{what}, tried on earlier origins of this log; in use: {used}.\n\n"
                     f"{_table(rows, digits=3)}"
                 )
-    found = effects.table(fitted)
+    found = effects.table(fitted, month_grid(fitted.as_of, until))
     if len(found):
         text += "\n\n### Covariates\n\n"
         text += f"{_bullets(effects.sentences(found))}\n\n{effects.CAUTION}"

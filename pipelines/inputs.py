@@ -85,7 +85,7 @@ def gather(
         new_cohorts=new.cohorts,
         budget=company_months(made, new),
         company=budget.with_actuals(result.company, known.cohort_months),
-        effects=effects.table(fitted),
+        effects=effects.table(fitted, made.grid),
         selection=selection(fitted),
         unit_economics=unit_economics(known.cohort_months, known.as_of, made.mean_clv, config),
         learned=Learned(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pipelines import effects
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import Section
@@ -30,10 +32,13 @@ def drivers(inputs: ReportInputs) -> Section:
             "Earlier origins of this log were not forecast clearly better with the covariates, so "
             "the forecast does without. What they seem to go with is in the table."
         )
+    if found["doubling"].isna().all():
+        found = found.drop(columns=["doubling", "doubling_low", "doubling_high"])
     section.tables["effects"] = table(
         found.assign(
             quantity=found["quantity"].map(effects.QUANTITY),
-            used=["yes" if used else "no" for used in found["used"]],
+            used=[effects.in_forecast(row) for row in found.to_dict("records")],
+            told=[_told(*ends) for ends in zip(found["low"], found["high"], strict=True)],
         ),
         [
             Column("driver", "Driver"),
@@ -42,6 +47,7 @@ def drivers(inputs: ReportInputs) -> Section:
             Column("effect", "Goes with", "percent"),
             Column("low", "90 % low", "percent"),
             Column("high", "90 % high", "percent"),
+            Column("told", "The log tells of"),
             Column("doubling", "Twice as much goes with", "percent"),
             Column("doubling_low", "Twice, low", "percent"),
             Column("doubling_high", "Twice, high", "percent"),
@@ -49,6 +55,14 @@ def drivers(inputs: ReportInputs) -> Section:
         ],
         title="Effects of the covariates",
         sheet="Covariates",
-        note="Associations, not proven causes.",
+        note="Associations, not proven causes. Changes are no larger than the log has seen; no "
+        "number stands where its interval would be wider than -50 % to +100 %.",
     )
     return section
+
+
+def _told(low: float, high: float) -> str:
+    """What an interval says in a word."""
+    if not math.isfinite(low):
+        return "nothing"
+    return "more" if low > 0 else "less" if high < 0 else "perhaps no effect"

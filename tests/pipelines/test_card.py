@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 from shop import ID_PREFIX, TRAINED_AS_OF
 
+from clvmodels.months import add_months
 from pipelines import card, registry
+
+UNTIL = add_months(TRAINED_AS_OF, 6)
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +68,10 @@ def test_the_card_says_how_new_customers_come_on_this_log(trained, stopped, seas
 
 def test_the_card_prints_no_season_where_none_is_in_use(trained):
     fitted, _ = registry.load(trained.config)
-    assert "| Jan | Feb |" in card._cohorts(fitted)
+    assert "| Jan | Feb |" in card._cohorts(fitted, UNTIL)
     cohorts = fitted.cohorts
     cohorts.options_ = replace(cohorts.options_, season=False)
-    text = card._cohorts(replace(fitted, level="customers"))
+    text = card._cohorts(replace(fitted, level="customers"), UNTIL)
     assert "No season is in it" in text
     assert "| Jan |" not in text
     assert "purchases are those of the customer models" in text

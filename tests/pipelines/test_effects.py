@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from clvmodels.months import month_grid
 from pipelines import effects
 
 
@@ -72,6 +74,50 @@ def test_purchases_of_customer_models_do_not_use_them():
         model = fitted(quantity=quantity)
         model.level = "customers"
         assert effects.table(model)["used"].tolist() == [used]
+
+
+@pytest.mark.parametrize(
+    ("seen", "change", "doubled"),
+    [(0.7, "+10 %", True), (0.3, "+10 %", False), (0.058, "+5 %", False), (1e-4, "+0.1 %", False)],
+)
+def test_no_change_is_told_that_the_log_has_not_seen(seen, change, doubled):
+    (row,) = effects.table(fitted(range=seen)).to_dict("records")
+    assert row["change"] == change
+    assert row["effect"] == pytest.approx((1 + float(change[1:-2]) / 100) ** 0.125 - 1)
+    assert np.isfinite(row["doubling"]) == doubled
+
+
+def test_an_index_that_hardly_moved_is_not_told_in_numbers():
+    """Of an index within 6 %, read as if it had doubled, an interval can be a billion percent."""
+    wild = {"effect": -1.0, "low": -26.0, "high": 24.0, "quantity": "customers"}
+    table = effects.table(fitted(name="log(price_index)", sd=0.02, range=0.058, **wild))
+    assert table[["effect", "low", "high", "doubling", "doubling_high"]].isna().all(axis=None)
+    assert effects.sentences(table) == [
+        "The log does not tell what +5 % price_index goes with in new customers; the forecast uses "
+        "the best guess."
+    ]
+
+
+def test_twice_is_left_out_alone_where_only_it_says_nothing():
+    (row,) = effects.table(fitted(range=2.0, low=-1.5, high=1.5)).to_dict("records")
+    assert np.isfinite(row["low"])
+    assert np.isnan(row["doubling_high"])
+
+
+@pytest.mark.parametrize(("planned_months", "says"), [(3, "the plan decides"), (2, "yes")])
+def test_a_plan_of_every_month_decides_how_many_come(planned_months, says):
+    model = fitted(quantity="customers")
+    grid = month_grid(dt.date(2024, 6, 30), dt.date(2024, 9, 30))
+    plan = pd.DataFrame({"period": pd.date_range("2024-07-01", periods=planned_months, freq="MS")})
+    model.drivers = SimpleNamespace(plan=plan)
+    table = effects.table(model, grid)
+    (row,) = table.to_dict("records")
+    assert effects.in_forecast(row) == says
+    assert ("the plan decides how many come" in effects.sentences(table)[0]) == (says != "yes")
+    model.drivers.plan = None
+    assert effects.in_forecast(effects.table(model, grid).to_dict("records")[0]) == "yes"
+    unused = fitted(quantity="customers", used=False)
+    assert effects.in_forecast(effects.table(unused).to_dict("records")[0]) == "no"
 
 
 def test_models_without_covariates_have_no_effects():

@@ -110,6 +110,22 @@ def test_effects_in_use_are_told_in_words_and_all_stand_in_the_table(summary):
     assert rows[0]["doubling"] == pytest.approx(0.09)
 
 
+def test_effects_that_the_log_does_not_show_stand_without_numbers(inputs):
+    ends = ["effect", "low", "high"]
+    twice = ["doubling", "doubling_low", "doubling_high"]
+    found = inputs.effects.copy()
+    found.loc[0, ends] = float("nan")
+    found.loc[2, ends] = [0.1, -0.1, 0.3]
+    made = summarize(example_inputs(effects=found.assign(**dict.fromkeys(twice, float("nan")))))
+    assert "The log does not tell what +10 % marketing_spend goes with" in text(made, "drivers")
+    rows = records(made["tables"]["effects"])
+    assert rows[0]["told"] == "nothing"
+    assert rows[0]["effect"] is None
+    assert rows[2]["told"] == "perhaps no effect"
+    assert not set(twice) & set(rows[0])
+    assert rows[0]["used"] == "yes"
+
+
 def test_covariates_that_are_not_used_are_not_told_as_if_they_were(inputs):
     unused = inputs.effects.assign(used=False)
     said = text(summarize(example_inputs(effects=unused)), "drivers")
