@@ -10,6 +10,7 @@ import pandas as pd
 from pipelines.report import accuracy, words
 from pipelines.report.headline import BASELINES, PRODUCT, forecast_window
 from pipelines.report.inputs import ReportInputs
+from pipelines.report.small_groups import large_cohorts
 from pipelines.report.tables import Column, Table, plain, table
 
 QUANTITIES = ("revenue", "purchases")
@@ -69,12 +70,13 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
         note=("Low and high: 90 % interval. " if has_intervals else "")
         + "Revenue and margin are LTV, before cost to serve.",
     )
+    shown_cohorts, missing = large_cohorts(inputs, inputs.with_days(window))
     section.tables["cohort_forecast"] = table(
-        inputs.with_days(window),
+        shown_cohorts,
         [Column("cohort", "Cohort", "month"), Column("period", "Month", "month"), DAYS, *shown],
         title="Forecast by cohort and month",
         sheet="Cohort forecast",
-        note="Cohort: month of first purchase.",
+        note="Cohort: month of first purchase." + missing,
     )
     section.workbook_only = ("cohort_forecast",)
     section.charts["headline_forecast"] = _history_chart(inputs, monthly)

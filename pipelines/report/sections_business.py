@@ -9,6 +9,7 @@ from clvmodels.rolling import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
 from pipelines.report import words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import DAYS, QUANTITIES, Section, money
+from pipelines.report.small_groups import large_cohorts
 from pipelines.report.tables import Column, Table, table
 
 
@@ -56,11 +57,13 @@ def tracking(inputs: ReportInputs) -> Section:
         sheet="Tracking",
         note="Customers known at that date, who bought after it; months that have ended.",
     )
+    cells, missing = large_cohorts(inputs, inputs.with_days(made, inputs.tracked_from))
     section.tables["tracking_cells"] = table(
-        inputs.with_days(made, inputs.tracked_from),
+        cells,
         [Column("cohort", "Cohort", "month"), *(c for c in shown if not c.key.endswith("error"))],
         title=f"The forecast of {origin} by cohort",
         sheet="Tracking by cohort",
+        note=missing.strip(),
     )
     section.workbook_only = ("tracking_cells",)
     return section
@@ -117,7 +120,7 @@ def cohort_level(inputs: ReportInputs) -> Section:
             "they are."
         )
         return section
-    corrections = inputs.dated("corrections", "cohort")
+    corrections, missing = large_cohorts(inputs, inputs.dated("corrections", "cohort"))
     section.text = [_carried(inputs)]
     section.tables["corrections"] = table(
         corrections,
@@ -130,7 +133,8 @@ def cohort_level(inputs: ReportInputs) -> Section:
         ],
         title="Corrections by cohort",
         sheet="Corrections",
-        note="Factors over all forecast months; 1 leaves the customer models as they are.",
+        note="Factors over all forecast months; 1 leaves the customer models as they are."
+        + missing,
     )
     section.tables |= _variants(inputs.selection)
     return section

@@ -18,6 +18,7 @@ from pipelines.report.sections import (
     money,
     ordered_models,
 )
+from pipelines.report.small_groups import LEAST_CUSTOMERS
 from pipelines.report.tables import Column, Table, plain, records, table
 
 
@@ -187,8 +188,9 @@ def heat_map(inputs: ReportInputs) -> Section:
     with np.errstate(divide="ignore", invalid="ignore"):
         error = (cells["revenue"] - cells["actual_revenue"]) / cells["actual_revenue"]
     cells = cells.assign(error=error.where(cells["actual_revenue"] > 0))
+    small = cells.get("customers", pd.Series(LEAST_CUSTOMERS, cells.index)) < LEAST_CUSTOMERS
     section.tables["cells"] = table(
-        cells,
+        cells[~small],
         [
             Column("origin", "Origin", "date"),
             Column("cohort", "Cohort", "quarter"),
@@ -206,6 +208,9 @@ def heat_map(inputs: ReportInputs) -> Section:
         ],
         title="Every cohort-month of this forecast",
         sheet="Cohort-months",
+        note=f"Left out: {int(small.sum()):,} of cohorts of fewer than {LEAST_CUSTOMERS} customers."
+        if small.any()
+        else "",
     )
     section.workbook_only = ("cells",)
     wide = cells.pivot_table(index=["origin", "cohort"], columns="period", values="error")

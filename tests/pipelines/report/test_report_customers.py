@@ -77,3 +77,68 @@ def test_no_segment_tells_on_a_single_customer():
     assert shown[1]["clv"] == pytest.approx((6 * 20 + 3 * 40 + 700) / 10)
     few = summarize(example_inputs(segments=segments.tail(1)))
     assert "No segment holds 10 customers" in section(few, "segments")["missing"]
+
+
+def with_a_lone_customer(inputs):
+    """The example, and one customer who first bought in July 2022, alone in that month and year."""
+    history, ahead = inputs.cohort_months, inputs.cohort_forecast
+    alone = pd.Timestamp("2022-07-01")
+    one = history[history["cohort"] == history["cohort"].min()].copy()
+    one = one.assign(cohort=alone, customers=1, purchases=1, revenue=45.01, first_revenue=45.01)
+    one["first_purchases"] = (one["period"] == one["period"].min()).astype(int)
+    last = ahead[ahead["cohort"] == ahead["cohort"].min()].assign(cohort=alone)
+    return {
+        "cohort_months": pd.concat([one, history], ignore_index=True),
+        "cohort_forecast": pd.concat([last, ahead], ignore_index=True),
+        "corrections": pd.DataFrame(
+            [(alone, 3, 0.1, 1.0, 1.0), (history["cohort"].min(), 99, 0.5, 1.0, 1.0)],
+            columns=["cohort", "purchases", "weight", "purchases_factor", "revenue_factor"],
+        ),
+    }
+
+
+def test_no_cohort_of_page_or_workbook_tells_on_a_single_customer(inputs):
+    made = summarize(example_inputs(**with_a_lone_customer(inputs)))
+    for name in ("cohort_value", "cohort_history", "cohort_forecast", "corrections"):
+        shown = rows(made, name)
+        assert shown
+        assert not any(str(row["cohort"]).startswith("2022") for row in shown)
+        note = made["tables"][name]["note"]
+        assert "Left out: 1 cohort of fewer than 10 customers (1 customer in all)" in note
+    assert all(
+        not str(line["cohort"]).startswith("2022")
+        for line in made["charts"]["cumulative_ltv"]["lines"]
+    )
+    assert "Left out" not in summarize(inputs)["tables"]["cohort_history"]["note"]
+
+
+def test_cohort_months_of_few_customers_are_left_out_of_the_past_too(inputs, summary):
+    cells = inputs.cells.copy()
+    lone = (cells["cohort"] == cells["cohort"].min()) & (cells["model"] == "clv")
+    cells.loc[lone, "customers"] = 9
+    made = summarize(example_inputs(cells=cells))
+    before, after = rows(summary, "cells"), rows(made, "cells")
+    assert 0 < len(after) < len(before)
+    assert min(row["customers"] for row in after) >= 10
+    assert f"Left out: {len(before) - len(after)}" in made["tables"]["cells"]["note"]
+
+
+def test_where_no_cohort_is_large_enough_the_page_says_so(inputs):
+    history = inputs.cohort_months
+    few = history[history["cohort"] == history["cohort"].min()].assign(customers=5)
+    few["first_purchases"] = (few["period"] == few["period"].min()) * 5
+    part = section(
+        summarize(example_inputs(cohort_months=few, cohort_forecast=pd.DataFrame())), "cohorts"
+    )
+    assert "holds 10 customers" in part["missing"]
+    assert not part["tables"]
+
+
+def test_cohorts_of_a_year_are_named_by_the_year(inputs):
+    history = inputs.cohort_months
+    earlier = history.assign(
+        cohort=history["cohort"] - pd.DateOffset(years=2),
+        period=history["period"] - pd.DateOffset(years=2),
+    )
+    made = summarize(example_inputs(cohort_months=pd.concat([earlier, history])))
+    assert [row["cohort"] for row in rows(made, "cohort_value")] == ["2021", "2022", "2023", "2024"]
