@@ -262,7 +262,13 @@ class CohortForecaster:
         chosen = rolling.choose(replays, "default") if self.select else "default"
         self.options_ = candidates[chosen]
         self.model_ = CohortModel.of(table, self.options_, *covariates)
-        self.spread_ = rolling.spread_of(replays)
+        measured = replays
+        if chosen != "default":  # the stretch is that of the errors of what is used
+            measured = rolling.replay(
+                cohort_months, table, {chosen: self.options_}, *covariates, log_start,
+                reach_of=chosen,
+            )  # fmt: skip
+        self.spread_ = rolling.spread_of(measured)
         if not replays:
             notes.append("too few months to replay earlier origins: intervals rest on the prior")
         self.evidence_ = evidence(

@@ -9,6 +9,7 @@ from cohort_tables import simulated_table
 from clvmodels import rolling
 from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import read_cohort_months
+from clvmodels.cohorts import CohortForecaster
 from clvmodels.rolling import Replay, choose
 
 NOTHING = np.zeros(0)
@@ -25,6 +26,20 @@ def both(default, other):
     return [made("default", m + 1, w) for m, w in enumerate(default)] + [
         made("other", m + 1, w) for m, w in enumerate(other)
     ]
+
+
+def test_intervals_are_stretched_by_the_errors_of_what_is_used():
+    table = simulated_table(months=30, slope=-0.8, season=np.zeros(12), seed=0)
+    as_of = dt.date(2021, 12, 31)
+    fitted = CohortForecaster(draws=10).fit(table, as_of)
+    assert fitted.evidence_["chosen"] == "no season"
+    alone = {"this": fitted.options_}
+    known = table[table["period"] <= np.datetime64(as_of)]
+    read = read_cohort_months(known, as_of)
+    replays = rolling.replay(known, read, alone, reach_of="this")
+    assert fitted.spread_ == rolling.spread_of(replays)
+    other = rolling.replay(known, read, {"default": RateOptions()}, reach_of="default")
+    assert fitted.spread_ != rolling.spread_of(other)
 
 
 def test_a_steady_gain_is_taken():
