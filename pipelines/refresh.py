@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,7 @@ from pipelines import (
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
-from pipelines.report import words
+from pipelines.report import accuracy, words
 from pipelines.transactions import Dataset
 
 
@@ -134,6 +135,11 @@ def tracking_lines(tracked: Tracked | None) -> list[str]:
     return [
         f"forecast of {tracked.origin}, {words.since(tracked.origin, months)} since: "
         f"{quantity} {score['bias']:+.1%} in total, off by {score['wape']:.1%} per cohort-month"
+        + (
+            f", {score['coverage_90']:.0%} inside the 90 % interval"
+            if "coverage_90" in score
+            else ""
+        )
         for quantity, score in _scores(tracked.table).items()
     ]
 
@@ -141,10 +147,14 @@ def tracking_lines(tracked: Tracked | None) -> list[str]:
 def _scores(tracked: pd.DataFrame) -> dict[str, dict[str, float]]:
     if tracked.empty:
         return {}
-    return {
-        quantity: {
-            score.__name__: score(tracked[f"actual_{quantity}"], tracked[quantity])
-            for score in (metrics.wape, metrics.bias)
+    scores = {}
+    for quantity in backtest.QUANTITIES:
+        actual, forecast = tracked[f"actual_{quantity}"], tracked[quantity]
+        scores[quantity] = {
+            "wape": metrics.wape(actual, forecast),
+            "bias": metrics.bias(actual, forecast),
         }
-        for quantity in backtest.QUANTITIES
-    }
+        held = accuracy.coverage(tracked, quantity)
+        if math.isfinite(held):
+            scores[quantity]["coverage_90"] = held
+    return scores

@@ -47,7 +47,7 @@ def pooled(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]:
         "wape": metrics.wape(actual, forecast),
         "bias": metrics.bias(actual, forecast),
         "wape_month": metrics.wape(actual_month, forecast_month),
-        "coverage_90": _coverage(part, quantity),
+        "coverage_90": coverage(part, quantity),
         "cells": len(part),
         "origins": int(part["origin"].nunique()),
     }
@@ -123,7 +123,8 @@ def _pair(cells: pd.DataFrame, quantity: str) -> tuple[Any, Any]:
     return cells[f"actual_{quantity}"].to_numpy(float), cells[quantity].to_numpy(float)
 
 
-def _coverage(cells: pd.DataFrame, quantity: str) -> float:
+def coverage(cells: pd.DataFrame, quantity: str) -> float:
+    """Share of actuals inside the interval, of the cells that have one; nan where none has."""
     low, high = f"{quantity}_low", f"{quantity}_high"
     if low not in cells or high not in cells:
         return float("nan")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from clvmodels import metrics
 from clvmodels.rolling import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
-from pipelines.report import words
+from pipelines.report import accuracy, words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import DAYS, QUANTITIES, Section, money
 from pipelines.report.small_groups import large_cohorts
@@ -37,7 +39,8 @@ def tracking(inputs: ReportInputs) -> Section:
             f"{words.percent(abs(metrics.bias(actual, forecast)))} too "
             f"{'high' if metrics.bias(actual, forecast) > 0 else 'low'} in total over "
             f"{words.since(inputs.tracked_from, len(months))}, and off by "
-            f"{words.percent(metrics.wape(actual, forecast))} per cohort-month."
+            f"{words.percent(metrics.wape(actual, forecast))} per cohort-month"
+            f"{_held(made, quantity)}."
         )
     code = inputs.currency
     shown = [
@@ -67,6 +70,14 @@ def tracking(inputs: ReportInputs) -> Section:
     )
     section.workbook_only = ("tracking_cells",)
     return section
+
+
+def _held(made: pd.DataFrame, quantity: str) -> str:
+    """How often the tracked forecast's own intervals held what happened."""
+    share = accuracy.coverage(made, quantity)
+    if not math.isfinite(share):
+        return ""
+    return f"; {words.percent(share)} of cohort-months fell inside their 90 % interval"
 
 
 def unit_economics(inputs: ReportInputs) -> Section:

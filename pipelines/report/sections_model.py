@@ -20,7 +20,8 @@ def model(inputs: ReportInputs) -> Section:
     if parameters.empty:
         section.missing = "No fitted model was given."
         return section
-    section.text = [str(note) for note in inputs.model.get("notes", ())]
+    section.text = _learned_until(inputs)
+    section.text += [str(note) for note in inputs.model.get("notes", ())]
     if not parameters.empty:
         named = parameters.assign(model=[words.model_name(str(m)) for m in parameters["model"]])
         section.tables["parameters"] = table(
@@ -124,6 +125,22 @@ def _freshness(days: int | None) -> str:
         return ""
     age = f"{days} days before" if days > 1 else "the day before" if days else "on"
     return f"The last one is {age} the as-of date. "
+
+
+def _learned_until(inputs: ReportInputs) -> list[str]:
+    """Until which day the models learned, where that is not the report's as-of date."""
+    until = inputs.learned.until
+    if until is None or until == inputs.as_of:
+        return []
+    said = f"The models below learned from the log up to {words.day(until)}"
+    if until > inputs.as_of:
+        return [f"{said}, later than the as-of date {words.day(inputs.as_of)}: no fair test."]
+    level = "; the cohort forecast's effects were learned anew up to then"
+    return [
+        f"{said}; customers are scored with them as known on {words.day(inputs.as_of)}"
+        + (level if not inputs.corrections.empty else "")
+        + "."
+    ]
 
 
 def assumptions(inputs: ReportInputs) -> Section:

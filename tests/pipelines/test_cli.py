@@ -15,6 +15,7 @@ from shop import LAST_DAY, TOML, TRAINED_AS_OF, clv_process, copy_shop, make_sho
 
 from clvmodels import schema
 from pipelines import cli, files
+from pipelines.report import words
 
 FIRST = "2022-10-31"
 SECOND = "2022-12-15"
@@ -142,6 +143,9 @@ def test_the_first_refresh_has_the_forecast_of_training_to_compare_with(months):
     assert first.code == 0, first.err
     assert f"forecast of {TRAINED_AS_OF}, 2 full months since: purchases" in first.out
     assert first.err == ""
+    made = json.loads((shop.reports / FIRST / "backtest.json").read_text(encoding="utf-8"))
+    said = next(part["text"][0] for part in made["report"]["sections"] if part["id"] == "model")
+    assert f"learned from the log up to {words.day(TRAINED_AS_OF)};" in said.replace("\xa0", " ")
     assert (shop.reports / FIRST / "backtest.html").is_file()
 
 

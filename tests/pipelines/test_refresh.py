@@ -65,6 +65,15 @@ def test_tracking_is_recomputed_from_the_raw_log(log, config, tmp_path, forecast
         missed = sum(abs(tracked[quantity] - tracked[f"actual_{quantity}"]))
         assert scores["wape"] == pytest.approx(missed / actual)
         assert scores["bias"] == pytest.approx((made_sum - actual) / actual)
+        held = [
+            row[f"{quantity}_low"] <= row[f"actual_{quantity}"] <= row[f"{quantity}_high"]
+            for row in tracked.to_dict("records")
+        ]
+        assert scores["coverage_90"] == pytest.approx(sum(held) / len(held))
+    said = refresh.tracking_lines(refresh.Tracked(origin, tracked))
+    assert all("inside the 90 % interval" in line for line in said)
+    bare = tracked.drop(columns=[c for c in tracked if c.endswith(("_low", "_high"))])
+    assert "interval" not in " ".join(refresh.tracking_lines(refresh.Tracked(origin, bare)))
 
 
 @pytest.mark.parametrize("origin", [dt.date(2022, 4, 30), dt.date(2022, 4, 20)])

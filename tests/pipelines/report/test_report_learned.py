@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pandas as pd
 import pytest
 from report_example import config, example_inputs, section
@@ -82,3 +84,27 @@ def test_the_test_of_totals_says_that_covariates_were_known():
     said = text(page(config=driven, effects=effects), "budget")
     assert "and new customers moved with them" in said
     assert "and what the planned covariates go with" in said
+
+
+def test_the_page_says_until_when_models_learned_that_are_older_or_newer(inputs):
+    assert "learned from the log up to" not in text(page(), "model")
+    older = text(page(learned=Learned(until=dt.date(2024, 11, 30))), "model")
+    assert older.startswith("The models below learned from the log up to 30 November 2024;")
+    assert "effects were learned anew up to then" in older
+    newer = text(page(learned=Learned(until=dt.date(2025, 1, 31))), "model")
+    assert "31 January 2025, later than the as-of date 31 December 2024: no fair test" in newer
+
+
+def test_tracking_says_how_often_the_intervals_held():
+    actual = pd.Series([90.0, 100.0, 130.0, 100.0])
+    cells = pd.DataFrame(
+        {"cohort": "2023-01-01", "period": pd.date_range("2024-09-01", periods=4, freq="MS")}
+    )
+    for quantity in ("purchases", "revenue"):
+        cells[quantity], cells[f"actual_{quantity}"] = 100.0, actual
+        cells[f"{quantity}_low"], cells[f"{quantity}_high"] = 85.0, 120.0
+    tracked = {"tracked_from": dt.date(2024, 8, 31)}
+    said = text(page(tracking=cells, **tracked), "tracking")
+    assert said.count("75 % of cohort-months fell inside their 90 % interval.") == 2
+    bare = cells.drop(columns=[c for c in cells if c.endswith(("_low", "_high"))])
+    assert "interval" not in text(page(tracking=bare, **tracked), "tracking")
