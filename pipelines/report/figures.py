@@ -17,13 +17,18 @@ from pipelines.report.style import (
     DIVERGING,
     FORECAST,
     INK,
+    MUTED,
     NO_VALUE,
+    PALER,
+    PART,
     SERIES,
     canvas,
+    cut_line,
     dates,
     label,
     legend,
     monthly,
+    name_cut,
     numbers,
     paired_bars,
     percents,
@@ -61,17 +66,19 @@ def month_lines(chart: Chart) -> Figure:
     rows = -(-len(panels) // columns)
     figure, axes = canvas(3.3 if rows == 1 else 1.9 * rows + 1.0, rows, columns, sharey=True)
     for ax, panel in zip(axes.flat, panels, strict=False):
-        x = dates(panel["period"])
+        x, cut = dates(panel["period"]), panel.get("cut")
         for (name, values), (colour, line, marker) in zip(
             panel["forecasts"].items(), SERIES, strict=False
         ):
             style = {"color": colour, "linestyle": line, "marker": marker, "ms": 3.5}
             # Where a baseline says the same, this forecast stays visible.
             layer = 2.5 if colour == FORECAST else 2.0
-            ax.plot(x, numbers(values), **style, label=name, zorder=layer)
-        ax.plot(
+            cut_line(ax, x, numbers(values), cut, **style, label=name, zorder=layer)
+        cut_line(
+            ax,
             x,
             numbers(panel["actual"]),
+            cut,
             color=ACTUAL,
             linewidth=2.4,
             marker="o",
@@ -83,6 +90,7 @@ def month_lines(chart: Chart) -> Figure:
         monthly(ax, x, 7 if columns == 1 else 5)
     for ax in list(axes.flat)[len(panels) :]:
         ax.set_visible(False)
+    name_cut(axes[0, 0], [part for panel in panels for part in panel.get("cut") or ()])
     for ax in axes[:, 0]:
         label(ax, y=chart["unit"])
     thousands(axes[0, 0])
@@ -97,21 +105,28 @@ def history_and_forecast(chart: Chart) -> Figure:
     ax = axes[0, 0]
     history, forecast = chart["history"], chart["forecast"]
     past, ahead = dates(history["period"]), dates(forecast["period"])
-    if past and ahead:
+    cut = {"past": history.get("cut"), "ahead": forecast.get("cut") or [False] * len(ahead)}
+    if past and ahead and not ((cut["past"] or [False])[-1] or cut["ahead"][0]):
         joint = numbers([history["revenue"][-1], forecast["revenue"][0]])
         ax.plot([past[-1], ahead[0]], joint, color=FORECAST)
-    ax.plot(past, numbers(history["revenue"]), color=ACTUAL, linewidth=2.2, label="Actual")
+    look: dict[str, Any] = {"color": ACTUAL, "linewidth": 2.2}
+    cut_line(ax, past, numbers(history["revenue"]), cut["past"], **look, label="Actual")
     if any(value is not None for value in forecast["low"]):
+        low, high, parts = numbers(forecast["low"]), numbers(forecast["high"]), cut["ahead"]
+        ax.vlines(np.array(ahead)[parts], low[parts], high[parts], FORECAST, alpha=0.2, linewidth=5)
         ax.fill_between(
             ahead,
-            numbers(forecast["low"]),
-            numbers(forecast["high"]),
+            low,
+            high,
+            where=~np.array(parts),
             color=FORECAST,
             alpha=0.2,
             linewidth=0,
             label="90 % interval",
         )
-    ax.plot(ahead, numbers(forecast["revenue"]), color=FORECAST, marker="o", ms=4, label="Forecast")
+    look = {"color": FORECAST, "marker": "o", "ms": 4}
+    cut_line(ax, ahead, numbers(forecast["revenue"]), cut["ahead"], **look, label="Forecast")
+    name_cut(ax, [*(cut["past"] or ()), *cut["ahead"]])
     label(ax, y=chart["unit"])
     monthly(ax, past + ahead)
     thousands(ax)
@@ -140,11 +155,16 @@ def company_revenue(chart: Chart) -> Figure:
             {"color": "#9ecae1", "hatch": "//", "edgecolor": "white", "linewidth": 0},
         ),
     )
+    cut = [months.index(day) for day in dates(chart.get("cut", []))]
     base = np.zeros(len(months))
     for name, values, look in bars:
         if values.any():
-            ax.bar(months, values, 24, bottom=base, label=name, **look)
+            drawn = ax.bar(months, values, 24, bottom=base, label=name, **look)
+            for k in cut:
+                drawn[k].set_alpha(PALER)
         base = base + values
+    if cut:
+        ax.bar(months[:1], [0.0], color=MUTED, alpha=PALER, label=f"Paler: {PART.lower()}")
     label(ax, y=chart["unit"])
     monthly(ax, months)
     thousands(ax)

@@ -15,10 +15,12 @@ from pipelines.report.style import (
     SEQUENTIAL,
     SERIES,
     canvas,
+    cut_line,
     dates,
     label,
     legend,
     monthly,
+    name_cut,
     numbers,
     paired_bars,
     percents,
@@ -175,8 +177,12 @@ def tracking(chart: Chart) -> Figure:
     figure, axes = canvas(3.2, 1, len(chart["panels"]))
     x = dates(chart["period"])
     for ax, panel in zip(axes.flat, chart["panels"], strict=True):
-        ax.plot(x, numbers(panel["expected"]), color=FORECAST, linestyle="--", label="Expected")
-        ax.plot(x, numbers(panel["observed"]), color=ACTUAL, linewidth=2, label="Observed")
+        # A running total only rises: no part of it looks like a fall.
+        cut = None if panel["title"] == "Cumulative" else chart.get("cut")
+        expected, observed = numbers(panel["expected"]), numbers(panel["observed"])
+        cut_line(ax, x, expected, cut, color=FORECAST, linestyle="--", label="Expected")
+        cut_line(ax, x, observed, cut, color=ACTUAL, linewidth=2, label="Observed")
+        name_cut(ax, cut)
         ax.set_title(panel["title"], fontsize=9.5, color=INK, loc="left")
         monthly(ax, x, 4)
         thousands(ax)

@@ -241,6 +241,12 @@ class ReportInputs:
         """Last day of the forecast made at ``origin``, by default the report's own."""
         return months.add_months(origin or self.as_of, self.config.economics.horizon_months)
 
+    def first_day(self, history: pd.Series[Any] | pd.Index[Any]) -> dt.date:
+        """First day of the log, whose earliest month may begin before it."""
+        known = self.account.get("first_date")
+        first: dt.date = dt.date.fromisoformat(known) if known else history.min().date()
+        return first
+
     def with_days(self, frame: pd.DataFrame, origin: dt.date | None = None) -> pd.DataFrame:
         """Add ``days`` to a forecast: how much of each period it covers; None where all of all."""
         if frame.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +107,9 @@ def _history_chart(inputs: ReportInputs, monthly: pd.DataFrame) -> dict[str, Any
     shared = past.index.intersection(future.index)
     future.loc[shared] = future.loc[shared].add(past[shared], axis=0)
     past = past.drop(shared)
+    start = inputs.as_of + dt.timedelta(days=1)
+    if not history.empty:
+        start = inputs.first_day(history["period"])
     ahead = inputs.config.economics.horizon_months
     total, before = float(future["revenue"].sum()), float(past.tail(len(future)).sum())
     return plain(
@@ -117,9 +121,16 @@ def _history_chart(inputs: ReportInputs, monthly: pd.DataFrame) -> dict[str, Any
                 f"{len(future)} calendar months shown after them to {words.amount(total)}."
             ),
             "unit": inputs.currency,
-            "history": {"period": list(past.index), "revenue": past.to_numpy()},
+            "history": {
+                "period": list(past.index),
+                "revenue": past.to_numpy(),
+                "cut": words.cut(pd.DatetimeIndex(past.index).date, start, inputs.as_of)
+                if len(past)
+                else [],
+            },
             "forecast": {
                 "period": list(future.index),
+                "cut": words.cut(pd.DatetimeIndex(future.index).date, start, inputs.last_day()),
                 "revenue": future["revenue"].to_numpy(),
                 "low": future["revenue_low"].to_numpy(),
                 "high": future["revenue_high"].to_numpy(),
@@ -169,6 +180,7 @@ def by_month(inputs: ReportInputs) -> Section:
             {
                 "origin": origin,
                 "period": list(part["period"]),
+                "cut": _cut(cells, origin, part["period"]),
                 "actual": part["actual"].to_numpy(),
                 "forecasts": {words.model_label(m): part[m].to_numpy() for m in shown},
             }
@@ -197,6 +209,13 @@ def by_month(inputs: ReportInputs) -> Section:
     section.workbook_only = tuple(section.tables)
     section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in QUANTITIES}
     return section
+
+
+def _cut(cells: pd.DataFrame, origin: Any, periods: pd.Series[Any]) -> list[bool]:
+    """Which months of a past forecast it covers in part: the day after the origin to its end."""
+    days = int(cells.loc[cells["origin"] == origin, "horizon_days"].max())
+    first, last = (origin + pd.Timedelta(days=n) for n in (1, days))
+    return words.cut(periods.dt.date, first.date(), last.date())
 
 
 def _totals(cells: pd.DataFrame, quantity: str, inputs: ReportInputs) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pandas as pd
@@ -177,6 +178,11 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame) -> dict[str, Any]:
         sold = history.assign(all=history["revenue"] + history["first_revenue"])
         past = sold.groupby("period")["all"].sum().tail(MONTHS_BACK + 1)
     known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
+    shown = pd.DatetimeIndex(sorted({*past.index, *months["period"]}))
+    start = inputs.as_of + dt.timedelta(days=1)
+    if not history.empty:
+        start = inputs.first_day(history["period"])
+    cut = words.cut(shown.date, start, inputs.last_day())
     return plain(
         {
             "title": "Company revenue by month",
@@ -189,6 +195,7 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame) -> dict[str, Any]:
             "unit": inputs.currency,
             "history": {"period": list(past.index), "revenue": past.to_numpy()},
             "forecast": {"period": list(months["period"]), "known": known, "new": new},
+            "cut": list(shown[cut]),
         }
     )
 

@@ -93,6 +93,9 @@ def _tracking(name: str, frame: pd.DataFrame, section: Section, inputs: ReportIn
             f"{words.amount(last['cumulative_observed'])}, expected "
             f"{words.amount(last['cumulative_expected'])}.",
             "period": list(frame["period"]),
+            "cut": words.cut(
+                frame["period"].dt.date, inputs.first_day(frame["period"]), inputs.as_of
+            ),
             "panels": [
                 {
                     "title": title,

@@ -34,6 +34,10 @@ DIVERGING = LinearSegmentedColormap.from_list(
 )
 SEQUENTIAL: Colormap = colormaps["viridis"]
 NO_VALUE = "#c5cbd3"
+PART = "Part of a month"
+"""What the legends call a month of which only some days are sold or forecast."""
+PALER = 0.4
+"""Opacity of a bar of such a month."""
 
 WIDTH = 6.6
 HEADROOM = 0.06
@@ -108,6 +112,34 @@ def monthly(ax: Axes, months: list[dt.date], most: int = 7) -> None:
         for k, day in enumerate(shown)
     ]
     ax.set_xticks([mdates.date2num(day) for day in shown], names)  # type: ignore[no-untyped-call]
+
+
+def cut_line(ax: Axes, x: Any, values: Any, cut: list[bool] | None, **look: Any) -> None:
+    """Line over whole months; one that the days cut is a hollow point of its own.
+
+    Joined to its neighbours it would look like a collapse of sales.
+    """
+    values = np.asarray(values, dtype=float)
+    parts = np.zeros(len(values), dtype=bool) if cut is None else np.array(cut, dtype=bool)
+    ax.plot(x, np.where(parts, np.nan, values), **look)
+    if parts.any():
+        hollow: dict[str, Any] = (
+            {"marker": "o", "ms": 4} | look | {"linestyle": "none", "mfc": "white"}
+        )
+        ax.plot(x, np.where(parts, values, np.nan), **hollow | {"label": None})
+
+
+def name_cut(ax: Axes, cut: list[bool] | None) -> None:
+    """Entry of the legend for the hollow points, where there are any."""
+    if cut and any(cut):
+        look: dict[str, Any] = {
+            "linestyle": "none",
+            "marker": "o",
+            "ms": 4.5,
+            "mfc": "white",
+            "color": MUTED,
+        }
+        ax.plot([], [], label=PART, **look)
 
 
 def dates(texts: list[str]) -> list[dt.date]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 
 from clvmodels import months
 
@@ -225,6 +226,11 @@ def days_covered(period: dt.date, first: dt.date, last: dt.date) -> str:
     start = f"from the {ordinal(first.day)}" if first > period.replace(day=1) else ""
     end = f"to the {ordinal(last.day)}" if last < months.month_end(period) else ""
     return " ".join(filter(None, (start, end))) or "all"
+
+
+def cut(periods: Iterable[dt.date], first: dt.date, last: dt.date) -> list[bool]:
+    """Which months lie only partly in first to last, so that their sums are no fall or rise."""
+    return [days_covered(period, first, last) != "all" for period in periods]
 
 
 def since(origin: dt.date, ended: int) -> str:

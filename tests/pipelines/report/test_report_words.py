@@ -56,6 +56,14 @@ def test_how_far_a_forecast_has_come(origin, ended, said):
     assert words.since(dt.date.fromisoformat(origin), ended) == said
 
 
+def test_months_that_first_and_last_day_cut():
+    months = [dt.date(2022, k, 1) for k in (1, 2, 3, 4)]
+    whole = words.cut(months[1:3], dt.date(2022, 2, 1), dt.date(2022, 3, 31))
+    assert whole == [False, False]
+    both = words.cut(months, dt.date(2022, 1, 5), dt.date(2022, 4, 4))
+    assert both == [True, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("number", "said"),
     [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd"), (30, "30th")],
