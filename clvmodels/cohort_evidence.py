@@ -20,6 +20,8 @@ from clvmodels.rolling import LEAST_TRIALS, MONTHS_TO_DROP, MOST_TRIALS, Replay,
 NORMAL_90 = 1.6448536269514722
 """Half-width of a 90 % interval of the normal distribution, in standard deviations."""
 
+NO_SEASON = "earlier origins were forecast clearly better without a season: none is used"
+
 SHORT_LOG_MONTHS = 6
 """With fewer months than this, season and company-wide series are left out."""
 

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from clvmodels import intervals, rolling
 from clvmodels.cohort_evidence import (
+    NO_SEASON,
     affordable,
     alternatives,
     choose_covariates,
@@ -247,14 +248,14 @@ class CohortForecaster:
         period_covariates: pd.DataFrame | None,
         cohort_covariates: pd.DataFrame | None,
     ) -> None:
-        options, notes = affordable(self.options or RateOptions(), table)
+        options, sights = affordable(self.options or RateOptions(), table)
         covariates = (period_covariates, cohort_covariates)
         trials: list[rolling.Replay] = []
+        notes: list[str] = []
         if self.select:
-            options, trials, note = choose_covariates(
+            options, trials, notes = choose_covariates(
                 cohort_months, table, options, *covariates, log_start
             )
-            notes += note
         candidates = alternatives(options, table) if self.select else {"default": options}
         replays = rolling.replay(
             cohort_months, table, candidates, *covariates, log_start, reach_of="default"
@@ -268,6 +269,8 @@ class CohortForecaster:
                 cohort_months, table, {chosen: self.options_}, *covariates, log_start,
                 reach_of=chosen,
             )  # fmt: skip
+        dropped = options.season and not self.options_.season
+        notes = ([NO_SEASON] if dropped else sights) + notes
         self.spread_ = rolling.spread_of(measured)
         if not replays:
             notes.append("too few months to replay earlier origins: intervals rest on the prior")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cohort_tables import simulated_table
 
 from clvmodels.cohort_evidence import affordable
 from clvmodels.cohort_rates import RateOptions
+from clvmodels.cohorts import CohortForecaster
 
 
 def note(first: int, months: int) -> list[str]:
@@ -44,3 +47,10 @@ def test_too_short_a_log_has_no_season():
     options, (told,) = affordable(RateOptions(), SimpleNamespace(months=np.arange(5)))
     assert not options.season
     assert "cannot show a season" in told
+
+
+def test_a_season_that_is_dropped_is_not_told_as_if_it_were_used():
+    table = simulated_table(months=23, season=np.zeros(12), seed=0)
+    fitted = CohortForecaster(draws=10).fit(table, dt.date(2021, 11, 30))
+    assert fitted.evidence_["chosen"] == "no season"
+    assert "one sight" not in " ".join(fitted.evidence_["notes"])

@@ -33,6 +33,7 @@ def test_intervals_are_stretched_by_the_errors_of_what_is_used():
     as_of = dt.date(2021, 12, 31)
     fitted = CohortForecaster(draws=10).fit(table, as_of)
     assert fitted.evidence_["chosen"] == "no season"
+    assert any("better without a season" in note for note in fitted.evidence_["notes"])
     alone = {"this": fitted.options_}
     known = table[table["period"] <= np.datetime64(as_of)]
     read = read_cohort_months(known, as_of)
