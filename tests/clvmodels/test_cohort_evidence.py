@@ -50,7 +50,7 @@ def test_too_short_a_log_has_no_season():
 
 
 def test_a_season_that_is_dropped_is_not_told_as_if_it_were_used():
-    table = simulated_table(months=23, season=np.zeros(12), seed=0)
+    table = simulated_table(season=np.zeros(12), seed=0)
     fitted = CohortForecaster(draws=10).fit(table, dt.date(2021, 11, 30))
     assert fitted.evidence_["chosen"] == "no season"
     assert "one sight" not in " ".join(fitted.evidence_["notes"])
