@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 
 from clvmodels import months
-from pipelines.report import accuracy, words
+from pipelines.report import accuracy, verdicts, words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.tables import plain
 
 BASELINES = tuple(words.BASELINES)
 PRODUCT = "clv"
+
+NO_TEST = (
+    "No past forecast could be tested in full: that takes about five months of log, with customers "
+    "who came back, before an earlier as-of date, and three months after it."
+)
 
 _CARDS = (
     ("revenue", "Revenue (LTV)", "before any cost"),
@@ -28,7 +33,8 @@ def headline(inputs: ReportInputs) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``forecast`` (start, end, customers, totals), ``accuracy`` (by quantity: wape, bias,
+        ``forecast`` (start, end, customers, totals: each with ``interval_past``, what to know of
+        past intervals of its kind, or None), ``accuracy`` (by quantity: wape, bias,
         wape_month, coverage_90, coverage_90_month, and ``against`` each baseline), ``company``
         (one sentence on the total with customers still to come; None without any) and
         ``sentences``.
@@ -36,6 +42,7 @@ def headline(inputs: ReportInputs) -> dict[str, Any]:
     forecast = _forecast(inputs)
     cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
     past = _accuracy(cells, inputs.metrics)
+    _warn(forecast["totals"], past)
     result = {
         "forecast": forecast,
         "accuracy": past,
@@ -140,11 +147,59 @@ def _accuracy(cells: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def by_origin(cells: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Errors of this forecast at each past date: origin, horizon_days, wape, bias; oldest first."""
+    own = cells[cells["model"] == PRODUCT]
+    rows = [
+        {"origin": origin, "horizon_days": days, **accuracy.pooled(part, PRODUCT, quantity)}
+        for (origin, days), part in own.groupby(["origin", "horizon_days"])
+    ]
+    return pd.DataFrame(rows)
+
+
+def _ends(each: pd.DataFrame) -> str:
+    """Error at the oldest and at the latest past date, where there are several."""
+    known = each[np.isfinite(each["wape"])]
+    if len(known) < 2:
+        return ""
+    oldest, latest = (
+        f"{words.percent(row.wape)} as of {words.day(row.origin.date())}"
+        for row in known.iloc[[0, -1]].itertuples()
+    )
+    return f" ({oldest}, the oldest, and {latest}, the latest)"
+
+
+def _compared(cells: pd.DataFrame) -> str | None:
+    """Errors of revenue against the baselines at the latest past date, where there are several."""
+    if cells["origin"].nunique() < 2:
+        return None
+    last = cells[cells["origin"] == cells.loc[cells["model"] == PRODUCT, "origin"].max()]
+    found = [
+        verdicts.against(name, change["change"])
+        for name in BASELINES
+        if name in set(last["model"])
+        and (change := accuracy.change_of_error(last, PRODUCT, name, "revenue"))["change"]
+        is not None
+    ]
+    return f"at the latest date alone, {words.listed(found)}" if found else None
+
+
+def _held(score: dict[str, Any]) -> dict[str, float]:
+    return {"cohort-month": score["coverage_90"], "calendar month": score["coverage_90_month"]}
+
+
+def _warn(cards: list[dict[str, Any]], past: dict[str, Any]) -> None:
+    """Say at each interval where past ones of its kind were too narrow; CLV goes by revenue."""
+    for card in cards:
+        score = past.get("purchases" if card["quantity"] == "purchases" else "revenue", {})
+        shown = bool(card["interval_text"] and score)
+        card["interval_past"] = verdicts.too_narrow(_held(score)) if shown else None
+
+
 def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) -> list[str]:
     if not past:
         return [
-            "No past forecast could be tested, so how wrong this one may be is not known. "
-            "A backtest needs a log that goes on after an earlier as-of date.",
+            f"{NO_TEST} How wrong this forecast may be is not known.",
         ]
     origins = sorted(cells.loc[cells["model"] == PRODUCT, "origin"].unique())
     first, last = (pd.Timestamp(origin).date() for origin in (origins[0], origins[-1]))
@@ -160,23 +215,30 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
         if not np.isfinite(score["wape"]):
             lines.append(f"{noun}: the tested months held no sales, so no error can be given.")
             continue
+        each = by_origin(cells, quantity)
         lines.append(
-            f"{noun}: off by {words.percent(score['wape'])} on average per {cell}, "
-            f"{words.too_high_or_low(score['bias'])}; by calendar month, off by "
-            f"{words.percent(score['wape_month'])}."
+            f"{noun}: off by {words.percent(score['wape'])} on average per {cell}"
+            f"{_ends(each)}, {verdicts.misses(each['bias'])}; by calendar month, off by "
+            f"{words.percent(score['wape_month'])} on average."
         )
         cell = "cohort-month"
     revenue = past["revenue"]["against"]
     if revenue:
-        compared = [words.against(name, score["change"]) for name, score in revenue.items()]
-        lines.append(f"For revenue per cohort-month, that is {words.listed(compared)}.")
+        compared = [verdicts.against(name, score["change"]) for name, score in revenue.items()]
+        latest = _compared(cells)
+        together = f" over all dates together; {latest}" if latest else ""
+        lines.append(f"For revenue per cohort-month, that is {words.listed(compared)}{together}.")
     else:
         lines.append("No baseline was run, so there is nothing to compare these errors with.")
     coverage, by_month = (past["revenue"][name] for name in ("coverage_90", "coverage_90_month"))
     if np.isfinite(coverage):
         whole = f" and of {words.percent(by_month)} of calendar months"
+        narrow = ""
+        if verdicts.too_narrow(_held(past["revenue"])):
+            narrow = f" instead of {words.percent(0.9)}: intervals like these were too narrow"
         lines.append(
             f"The {words.percent(0.9)} intervals held the actual revenue of "
-            f"{words.percent(coverage)} of cohort-months{whole if np.isfinite(by_month) else ''}."
+            f"{words.percent(coverage)} of cohort-months{whole if np.isfinite(by_month) else ''}"
+            f"{narrow}."
         )
     return lines

@@ -126,6 +126,11 @@ def _tables_in_order(summary: Mapping[str, Any]) -> list[Table]:
     ]
 
 
+def _card(total: dict[str, Any]) -> str:
+    value = " ".join(filter(None, (total["text"], total["interval_text"])))
+    return ". ".join(filter(None, (value, total.get("interval_past"))))
+
+
 def _write_contents(book: Any, summary: Mapping[str, Any], formats: dict[str, Any]) -> None:
     sheet = book.add_worksheet("Read me")
     sheet.set_column(0, 0, 28)
@@ -134,10 +139,7 @@ def _write_contents(book: Any, summary: Mapping[str, Any], formats: dict[str, An
     sheet.write_string(
         0, 0, f"{meta['name']}: forecast and backtest as of {meta['as_of_text']}", formats["title"]
     )
-    lines = [
-        (total["label"], " ".join(filter(None, (total["text"], total["interval_text"]))))
-        for total in headline["forecast"]["totals"]
-    ]
+    lines = [(total["label"], _card(total)) for total in headline["forecast"]["totals"]]
     if headline.get("company"):
         lines.append(("Company revenue", f"{headline['company']}."))
     lines += [("How far to trust it", sentence) for sentence in headline["sentences"]]

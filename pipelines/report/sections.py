@@ -9,14 +9,13 @@ from typing import Any
 import pandas as pd
 
 from pipelines.report import accuracy, words
-from pipelines.report.headline import BASELINES, PRODUCT, forecast_window
+from pipelines.report.headline import BASELINES, NO_TEST, PRODUCT, forecast_window
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.small_groups import large_cohorts
 from pipelines.report.tables import Column, Table, plain, table
 
 QUANTITIES = ("revenue", "purchases")
 CHURN_METRICS = ("auc", "brier", "log_loss")
-NO_BACKTEST = "No past forecast could be tested: the log holds no as-of date with enough before it."
 DAYS = Column("days", "Days covered")
 """Where the as-of date cuts months, how much of each is forecast; left out where it cuts none."""
 
@@ -150,7 +149,7 @@ def by_month(inputs: ReportInputs) -> Section:
     section = Section("months", "Forecast and actual by month")
     cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
     if cells.empty:
-        section.missing = NO_BACKTEST
+        section.missing = NO_TEST
         return section
     shown = [m for m in (PRODUCT, *BASELINES) if m in set(cells["model"])]
     section.text = [

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from clvmodels import metrics
-from pipelines.report import words
+from pipelines.report import verdicts, words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import DAYS, Section, money
 from pipelines.report.tables import Column, Table, plain, table
@@ -213,13 +213,12 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         scored = scored.drop(columns=newcomers)
     wape = metrics.wape(past["actual_revenue"], past["revenue"])
     plainest = metrics.wape(past["actual_revenue"], past["last_months_revenue"])
-    bias = metrics.bias(past["actual_revenue"], past["revenue"])
     section.text.append(
         f"Tested on {len(scored)} past date{'s' if len(scored) > 1 else ''}, with new customers "
-        f"at the level known then and no plan: the company's monthly revenue, new customers' "
-        f"included, was off by {words.percent(wape)} on average and "
-        f"{words.too_high_or_low(bias)}; repeating the average of the last three months would have "
-        f"been off by {words.percent(plainest)}.{_given_then(inputs)}"
+        f"at the level known then and no plan: the company's revenue, new customers' included, was "
+        f"{_total_misses(scored['error'])}. Its months were off by {words.percent(wape)} on "
+        "average; repeating the average of the last three months would have been off by "
+        f"{words.percent(plainest)}.{_given_then(inputs)}"
     )
     code = inputs.currency
     section.tables["company_totals"] = table(
@@ -271,6 +270,13 @@ def _given_then(inputs: ReportInputs) -> str:
         " Where covariates by month were used, these dates were given the values that later came "
         f"true, which nobody knew then{too}."
     )
+
+
+def _total_misses(errors: pd.Series[float]) -> str:
+    """Mean size of the misses and their range: pooled, misses of both signs would cancel."""
+    said = verdicts.misses(errors)
+    known = errors.dropna().abs()
+    return said if len(known) < 2 else f"{said}; the mean miss was {words.percent(known.mean())}"
 
 
 def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def cohort_level(inputs: ReportInputs) -> Section:
         note="Factors over all forecast months; 1 leaves the customer models as they are."
         + missing,
     )
-    section.tables |= _variants(inputs.selection)
+    section.tables |= _variants(inputs.selection, _how_short(inputs))
     return section
 
 
@@ -190,7 +190,21 @@ def _carried(inputs: ReportInputs) -> str:
     )
 
 
-def _variants(tried: pd.DataFrame) -> dict[str, Table]:
+def _how_short(inputs: ReportInputs) -> str:
+    """Say why the errors of a selection are not those of the backtest."""
+    short = (
+        "Its origins are the last month ends before the as-of date only, so each looks a "
+        "short way ahead"
+    )
+    if inputs.cells.empty:
+        return f"{short}: enough to choose by, too little to say how wrong the forecast may be."
+    return (
+        f"{short}: the errors are not those of the first screen, whose past dates reach further "
+        "back and are judged over all months since, and say less of a whole horizon."
+    )
+
+
+def _variants(tried: pd.DataFrame, short: str) -> dict[str, Table]:
     """What earlier origins were asked, one table a question: which parts, which covariates."""
     if tried.empty:
         return {}
@@ -211,7 +225,7 @@ def _variants(tried: pd.DataFrame) -> dict[str, Table]:
             "Errors per cohort-month, mean of the origins. Another variant takes the default's "
             f"place only if its error of purchases is lower by more than {CLEAR_ERRORS:.0f} "
             f"standard errors of the difference, on {MOST_ORIGINS} origins: how steady the gain "
-            "is decides, so it may be small.",
+            f"is decides, so it may be small. {short}",
         ),
         "covariates_tried": (
             tried[driven],
@@ -220,7 +234,7 @@ def _variants(tried: pd.DataFrame) -> dict[str, Table]:
             "A choice of its own, made before that of the parts, so the two tables do not "
             "compare. Covariates are used only if the mean error of purchases and revenue is lower "
             "with them, by more than one standard error of the difference, on at least "
-            f"{LEAST_TRIALS} origins.",
+            f"{LEAST_TRIALS} origins. {short}",
         ),
     }
     return {

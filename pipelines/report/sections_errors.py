@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.report import accuracy, words
-from pipelines.report.headline import PRODUCT
+from pipelines.report.headline import NO_TEST, PRODUCT, by_origin
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import (
     CHURN_METRICS,
-    NO_BACKTEST,
     QUANTITIES,
     Section,
     money,
@@ -27,7 +26,7 @@ def errors_by_model(inputs: ReportInputs) -> Section:
     section = Section("accuracy", "How wrong past forecasts were, model by model")
     cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
     if cells.empty:
-        section.missing = NO_BACKTEST
+        section.missing = NO_TEST
         return section
     models = ordered_models(cells["model"].unique())
     section.text = [
@@ -98,20 +97,13 @@ def _model_row(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]
 
 
 def _errors_by_origin(cells: pd.DataFrame) -> Table:
-    rows = []
-    for (origin, days), part in cells[cells["model"] == PRODUCT].groupby(
-        ["origin", "horizon_days"]
-    ):
-        scores = {q: accuracy.pooled(part, PRODUCT, q) for q in QUANTITIES}
-        rows.append(
-            {
-                "origin": origin,
-                "horizon_days": days,
-                **{f"{q}_{m}": scores[q][m] for q in QUANTITIES for m in ("wape", "bias")},
-            }
-        )
+    place = ["origin", "horizon_days"]
+    scores = [
+        by_origin(cells, q).set_index(place)[["wape", "bias"]].add_prefix(f"{q}_")
+        for q in QUANTITIES
+    ]
     return table(
-        pd.DataFrame(rows),
+        pd.concat(scores, axis=1).reset_index(),
         [
             Column("origin", "Origin", "date"),
             Column("horizon_days", "Horizon (days)", "integer"),
@@ -178,7 +170,7 @@ def heat_map(inputs: ReportInputs) -> Section:
     cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
     cells = cells[cells["model"] == PRODUCT] if not cells.empty else cells
     if cells.empty:
-        section.missing = NO_BACKTEST
+        section.missing = NO_TEST
         return section
     cells = cells.sort_values(["origin", "cohort", "period"])
     section.text = [

@@ -183,8 +183,8 @@ def percent(share: float | None, digits: int = 0) -> str:
         return "not known"
     if digits == 0 and 0 < abs(share) < 0.0095:
         digits = 1
-    text = f"{share * 100:.{digits}f}"
-    return f"{text.lstrip('-') if float(text) == 0 else text}\N{NO-BREAK SPACE}%"
+    text = f"{share * 100:,.{digits}f}"
+    return f"{text if text.strip('-0.') else text.lstrip('-')}\N{NO-BREAK SPACE}%"
 
 
 def amount(value: float | None, currency: str | None = None) -> str:
@@ -248,27 +248,6 @@ def quarter(value: dt.date | str) -> str:
     """1997-04-01 as '1997 Q2'."""
     date = dt.date.fromisoformat(value) if isinstance(value, str) else value
     return f"{date.year} Q{(date.month - 1) // 3 + 1}"
-
-
-def too_high_or_low(bias: float | None) -> str:
-    """0.02 as '2 % too high in total'."""
-    if bias is None or not math.isfinite(bias):
-        return "with an unknown bias"
-    if abs(bias) < 0.005:
-        return "right in total to within 0.5 %"
-    return f"{percent(abs(bias))} too {'high' if bias > 0 else 'low'} in total"
-
-
-def against(name: str, change: float | None) -> str:
-    """Relative change of the error against a baseline, as a noun; below zero is better."""
-    label = BASELINES.get(name, model_label(name))
-    if change is None or not math.isfinite(change):
-        return f"an error that cannot be compared with that of {label}"
-    if abs(change) < 0.01:
-        return f"about the same error as {label}"
-    size = percent(abs(change))
-    article = "an" if size.startswith("8") or size[:2] in ("11", "18") else "a"
-    return f"{article} {size} {'smaller' if change < 0 else 'larger'} error than {label}"
 
 
 def listed(items: list[str]) -> str:

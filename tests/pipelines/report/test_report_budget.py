@@ -84,10 +84,20 @@ def test_past_totals_are_scored_origin_by_origin(inputs, summary):
         assert row["customers"] == 200 * row["months"]
         assert row["new"] == pytest.approx(0.3 * row["actual"])
     said = text(summary, "budget")
-    assert "off by 10 % on average and 10 % too low in total" in said
+    assert "too low in total every time, by 10 %; the mean miss was 10 %" in said
+    assert "Its months were off by 10 % on average" in said
     assert "would have been off by 25 %" in said
     none = summarize(example_inputs(company=pd.DataFrame()))
     assert "No past forecast of the company's total could be tested" in text(none, "budget")
+
+
+def test_past_totals_that_cancel_are_not_told_as_right(inputs):
+    past = inputs.company.copy()
+    for k, (_, part) in enumerate(past.groupby("origin")):
+        past.loc[part.index, "revenue"] = part["actual_revenue"] * (1.14, 0.85, 1.05, 0.98)[k]
+    said = text(summarize(example_inputs(company=past)), "budget")
+    assert "right in total" not in said
+    assert "from 15 % too low to 14 % too high; the mean miss was 9 %" in said
 
 
 def test_long_tables_are_for_the_workbook(summary):
@@ -183,8 +193,14 @@ def test_parts_and_covariates_are_two_choices():
     tables = summarize(example_inputs(selection=tried, corrections=corrections))["tables"]
     for name in ("selection", "covariates_tried"):
         assert [row["chosen"] for row in records(tables[name])].count("yes") == 1
+        assert "not those of the first screen" in tables[name]["note"]
     assert "more than 4 standard errors" in tables["selection"]["note"]
     assert "at least 3 origins" in tables["covariates_tried"]["note"]
+    untested = {"cells": pd.DataFrame(), "metrics": pd.DataFrame()}
+    without = summarize(example_inputs(selection=tried, corrections=corrections, **untested))
+    assert "too little to say how wrong" in without["tables"]["selection"]["note"]
+    assert "first screen" not in without["tables"]["selection"]["note"]
+    assert "tested in full" in without["headline"]["sentences"][0]
     before = tried.head(2).drop(columns="joint_wape")  # of a model saved before it was kept
     tables = summarize(example_inputs(selection=before, corrections=corrections))["tables"]
     assert len(records(tables["selection"])) == 2

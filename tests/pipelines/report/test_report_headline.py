@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import openpyxl
 import pandas as pd
 import pytest
 from report_example import example_inputs, rows, section
 
-from pipelines.report import accuracy, summarize, words
+from pipelines.report import accuracy, render, summarize, words
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -122,4 +123,28 @@ def test_the_share_of_months_held_weighs_origins_by_their_days():
     assert math.isnan(accuracy.month_coverage(scores.iloc[:0], "clv", "revenue"))
     inputs = example_inputs(metrics=scores)
     said = " ".join(summarize(inputs)["headline"]["sentences"])
-    assert f"of cohort-months and of 80{NBSP}% of calendar months." in said
+    assert f"of cohort-months and of 80{NBSP}% of calendar months instead of 90{NBSP}%" in said
+    assert "intervals like these were too narrow." in said
+
+
+def test_intervals_that_failed_in_the_past_are_told_where_they_are_offered(
+    inputs, summary, tmp_path
+):
+    cards = summary["headline"]["forecast"]["totals"]
+    assert [card["interval_past"] for card in cards] == [None, None, None]
+    assert "too narrow" not in " ".join(summary["headline"]["sentences"])
+    cells = inputs.cells.copy()
+    cells["revenue_low"] = cells["revenue"] * 0.999
+    cells["revenue_high"] = cells["revenue"] * 1.001
+    narrow = summarize(example_inputs(cells=cells))
+    revenue, purchases, clv = narrow["headline"]["forecast"]["totals"]
+    assert "too narrow: they held" in revenue["interval_past"]
+    assert purchases["interval_past"] is None
+    assert clv["interval_past"] is None  # it has no interval here
+    page = render.html(narrow, {})
+    assert page.count('class="narrow"') == 1
+    render.workbook(narrow, tmp_path / "book.xlsx")
+    cells = openpyxl.load_workbook(tmp_path / "book.xlsx")["Read me"]["B"]
+    assert [revenue["interval_past"] in str(cell.value) for cell in cells].count(True) == 1
+    del revenue["interval_past"]
+    assert 'class="narrow"' not in render.html(narrow, {})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipelines.candidates import CANDIDATES
-from pipelines.report import words
+from pipelines.report import verdicts, words
 from pipelines.report.tables import plain
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -19,6 +20,8 @@ NBSP = "\N{NO-BREAK SPACE}"
     ("change", "said"),
     [
         (-0.40, "a 40 % smaller error than the lifetimes package"),
+        (9.6, "10.6 times the error of the lifetimes package"),
+        (1160.0, "1,161 times the error of the lifetimes package"),
         (0.08, "an 8 % larger error than the lifetimes package"),
         (0.18, "an 18 % larger error than the lifetimes package"),
         (-0.004, "about the same error as the lifetimes package"),
@@ -26,7 +29,37 @@ NBSP = "\N{NO-BREAK SPACE}"
     ],
 )
 def test_against_a_baseline(change, said):
-    assert words.against("lifetimes", change).replace(NBSP, " ") == said
+    assert verdicts.against("lifetimes", change).replace(NBSP, " ") == said
+
+
+@pytest.mark.parametrize(
+    ("biases", "said"),
+    [
+        ([2.21, 0.4, -0.19], "sometimes too low and sometimes too high in total, "
+         "from 19 % too low to 221 % too high"),
+        ([-0.49, -0.33, -0.01], "too low in total every time, by 1 % to 49 %"),
+        ([0.1, 0.1], "too high in total every time, by 10 %"),
+        ([0.001, -0.004], "right in total to within 0.5 % every time"),
+        ([-0.05, float("nan")], "5 % too low in total"),
+        ([], "with an unknown bias"),
+    ],
+)  # fmt: skip
+def test_misses_of_several_totals_do_not_cancel(biases, said):
+    assert verdicts.misses(biases).replace(NBSP, " ") == said
+
+
+@pytest.mark.parametrize(
+    ("months", "said"),
+    [
+        (0.6, "53 % of actuals by cohort-month and 60 % of actuals by calendar month"),
+        (0.95, "53 % of actuals by cohort-month"),
+        (math.nan, "53 % of actuals by cohort-month"),
+    ],
+)
+def test_intervals_that_failed_are_told(months, said):
+    told = verdicts.too_narrow({"cohort-month": 0.53, "calendar month": months})
+    assert told.replace(NBSP, " ").endswith(f"too narrow: they held {said} instead of 90 %.")
+    assert verdicts.too_narrow({"cohort-month": 0.83, "calendar month": math.nan}) is None
 
 
 def test_every_model_of_the_backtest_has_a_label_and_a_line():
@@ -74,7 +107,14 @@ def test_ordinals(number, said):
 
 @pytest.mark.parametrize(
     ("share", "said"),
-    [(0.093, "9 %"), (0.004, "0.4 %"), (0.0, "0 %"), (-0.0001, "0.0 %"), (None, "not known")],
+    [
+        (0.093, "9 %"),
+        (0.004, "0.4 %"),
+        (0.0, "0 %"),
+        (-0.0001, "0.0 %"),
+        (11.61, "1,161 %"),
+        (None, "not known"),
+    ],
 )
 def test_percent(share, said):
     assert words.percent(share).replace(NBSP, " ") == said
