@@ -209,13 +209,17 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
     rows = [_score(origin, part) for origin, part in past.groupby("origin")]
     scored = pd.DataFrame(rows)
     newcomers = ["customers", "customers_forecast", "new", "new_forecast"]
+    how = (
+        "with new customers at the level known then and no plan: the company's revenue, new "
+        "customers' included,"
+    )
     if not scored[newcomers].any(axis=None):
         scored = scored.drop(columns=newcomers)
+        how = "after which no customer was new, nor forecast to be: the company's revenue"
     wape = metrics.wape(past["actual_revenue"], past["revenue"])
     plainest = metrics.wape(past["actual_revenue"], past["last_months_revenue"])
     section.text.append(
-        f"Tested on {len(scored)} past date{'s' if len(scored) > 1 else ''}, with new customers "
-        f"at the level known then and no plan: the company's revenue, new customers' included, was "
+        f"Tested on {len(scored)} past date{'s' if len(scored) > 1 else ''}, {how} was "
         f"{_total_misses(scored['error'])}. Its months were off by {words.percent(wape)} on "
         "average; repeating the average of the last three months would have been off by "
         f"{words.percent(plainest)}.{_given_then(inputs)}"

@@ -62,6 +62,8 @@ def test_where_acquisition_has_stopped_the_page_says_so(inputs):
     never |= {f"actual_{key}": 0.0 for key in never}
     past = summarize(example_inputs(company=inputs.company.assign(**never)))
     assert "customers" not in records(past["tables"]["company_totals"])[0]
+    assert "after which no customer was new, nor forecast to be" in text(past, "budget")
+    assert "new customers at the level known then" not in text(past, "budget")
     planned = summarize(example_inputs(budget=stopped.assign(basis="plan")))
     assert "the plan holds none" in text(planned, "budget")
 
