@@ -166,7 +166,7 @@ def _ends(each: pd.DataFrame) -> str:
         f"{words.percent(row.wape)} as of {words.day(row.origin.date())}"
         for row in known.iloc[[0, -1]].itertuples()
     )
-    return f" ({oldest}, the oldest, and {latest}, the latest)"
+    return f": {oldest}, the oldest date, and {latest}, the latest"
 
 
 def _compared(cells: pd.DataFrame) -> str | None:
@@ -218,7 +218,7 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
         each = by_origin(cells, quantity)
         lines.append(
             f"{noun}: off by {words.percent(score['wape'])} on average per {cell}"
-            f"{_ends(each)}, {verdicts.misses(each['bias'])}; by calendar month, off by "
+            f"{_ends(each)}; {verdicts.misses(each['bias'])}. By calendar month, off by "
             f"{words.percent(score['wape_month'])} on average."
         )
         cell = "cohort-month"
@@ -226,8 +226,11 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
     if revenue:
         compared = [verdicts.against(name, score["change"]) for name, score in revenue.items()]
         latest = _compared(cells)
-        together = f" over all dates together; {latest}" if latest else ""
-        lines.append(f"For revenue per cohort-month, that is {words.listed(compared)}{together}.")
+        dates = " over all dates together" if latest else ""
+        lines.append(
+            f"For revenue per cohort-month{dates}, that is {words.listed(compared)}"
+            f"{f'; {latest}' if latest else ''}."
+        )
     else:
         lines.append("No baseline was run, so there is nothing to compare these errors with.")
     coverage, by_month = (past["revenue"][name] for name in ("coverage_90", "coverage_90_month"))

@@ -10,12 +10,15 @@ from pipelines.report import words
 TOO_FEW_HELD = 0.83
 """Share of actuals under which 90 % intervals have clearly failed."""
 
+NEARLY_RIGHT = 0.005
+"""Relative error of a total that counts as none."""
+
 
 def too_high_or_low(bias: float | None) -> str:
     """0.02 as '2 % too high in total'."""
     if bias is None or not math.isfinite(bias):
         return "with an unknown bias"
-    if abs(bias) < 0.005:
+    if abs(bias) < NEARLY_RIGHT:
         return "right in total to within 0.5 %"
     return f"{words.percent(abs(bias))} too {'high' if bias > 0 else 'low'} in total"
 
@@ -26,15 +29,15 @@ def misses(biases: Iterable[float]) -> str:
     if len(known) < 2:
         return too_high_or_low(known[0] if known else None)
     low, high = known[0], known[-1]
-    if max(-low, high) < 0.005:
+    if max(-low, high) < NEARLY_RIGHT:
         return "right in total to within 0.5 % every time"
-    if low < 0 < high:
-        return (
-            "sometimes too low and sometimes too high in total, from "
-            f"{words.percent(-low)} too low to {words.percent(high)} too high"
-        )
+    if low <= -NEARLY_RIGHT and high >= NEARLY_RIGHT:
+        return f"in total from {words.percent(-low)} too low to {words.percent(high)} too high"
     near, far = sorted((abs(low), abs(high)))
-    return f"too {'high' if high > 0 else 'low'} in total every time, by {span(near, far)}"
+    side = "high" if high >= NEARLY_RIGHT else "low"
+    if near < NEARLY_RIGHT:
+        return f"right in total to within 0.5 % or too {side}, by up to {words.percent(far)}"
+    return f"too {side} in total every time, by {span(near, far)}"
 
 
 def span(low: float, high: float) -> str:
@@ -54,9 +57,7 @@ def too_narrow(held: dict[str, float]) -> str | None:
     failed = {what: share for what, share in held.items() if share < TOO_FEW_HELD}
     if not failed:
         return None
-    said = words.listed(
-        [f"{words.percent(share)} of actuals by {what}" for what, share in failed.items()]
-    )
+    said = words.listed([f"{words.percent(share)} of {what}s" for what, share in failed.items()])
     wanted = words.percent(0.9)
     return f"Past intervals like these were too narrow: they held {said} instead of {wanted}."
 

@@ -99,7 +99,7 @@ def test_past_totals_that_cancel_are_not_told_as_right(inputs):
         past.loc[part.index, "revenue"] = part["actual_revenue"] * (1.14, 0.85, 1.05, 0.98)[k]
     said = text(summarize(example_inputs(company=past)), "budget")
     assert "right in total" not in said
-    assert "from 15 % too low to 14 % too high; the mean miss was 9 %" in said
+    assert "in total from 15 % too low to 14 % too high; the mean miss was 9 %" in said
 
 
 def test_long_tables_are_for_the_workbook(summary):

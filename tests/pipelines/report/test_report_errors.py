@@ -53,13 +53,15 @@ def test_sentences_say_how_the_past_dates_differ(inputs):
         cells.loc[lifetimes, quantity] = 1.38 * cells.loc[lifetimes, f"actual_{quantity}"]
     text = " ".join(summarize(example_inputs(cells=cells))["headline"]["sentences"])
     text = text.replace(NBSP, " ")
-    assert "(221 % as of 31 December 2023, the oldest, and 19 % as of 30 September 2024" in text
-    assert "in total, from 19 % too low to 221 % too high" in text
+    assert (
+        ": 221 % as of 31 December 2023, the oldest date, and 19 % as of 30 September 2024" in text
+    )
+    assert "in total from 19 % too low to 221 % too high" in text
     assert "times the error of the lifetimes package" in text
     assert "at the latest date alone, a 50 % smaller error than the lifetimes package" in text
     last = cells[cells["origin"] == pd.Timestamp(ORIGINS[-1])]
     text = " ".join(summarize(example_inputs(cells=last))["headline"]["sentences"])
-    assert "19 % too low in total;" in text.replace(NBSP, " ")
+    assert "; 19 % too low in total." in text.replace(NBSP, " ")
     assert "oldest" not in text
     assert "latest" not in text
 
