@@ -143,8 +143,8 @@ class Covariates:
     def columns(self, months: Months, table: pd.DataFrame | None = None) -> Array:
         """Values of ``months``, shape (n, k); those after the fit are read from ``table``.
 
-        A value outside the range seen before counts as at most that range's width away from it:
-        an effect learned within it says nothing of what lies further.
+        A value further outside what was seen than :func:`followed` counts as at its edge: an
+        effect learned within it says nothing of what lies further.
         Cohorts still to come have, unless ``table`` says otherwise, the mean of the latest
         :data:`RECENT_COHORTS`.
         """
@@ -156,8 +156,7 @@ class Covariates:
             later, rows = _covariate_rows(
                 table, self.key, self.names, lambda found: np.isin(found, asked)
             )
-            low, high = self.values.min(axis=0), self.values.max(axis=0)
-            ahead = np.clip((rows - self.mean) / self.sd, 2 * low - high, 2 * high - low)
+            ahead = np.clip((rows - self.mean) / self.sd, *followed(self.values))
             known = np.concatenate([known, later])
             values = np.vstack([values, ahead])
         if self.key == "cohort":
@@ -174,6 +173,18 @@ class Covariates:
             )
         order = np.argsort(known)
         return values[order[np.searchsorted(known, months, sorter=order)]]
+
+
+def followed(seen: Array) -> tuple[Array, Array]:
+    """Ends of the range in which a covariate's value ahead counts as it is, shape (k,) each.
+
+    Parameters
+    ----------
+    seen : ndarray, shape (m, k)
+        Values so far; their range, and its width again on either side.
+    """
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    return 2 * low - high, 2 * high - low
 
 
 def _covariate_rows(

@@ -162,7 +162,7 @@ def run(
         for done, origin in enumerate(origins):
             say(f"{done} done")
             known, truth = observe(purchases, first, origin, last, config)
-            if known.training.summary["frequency"].max() > 0:
+            if known.training.has_repeats:
                 pairs.append((known, truth))
             elif origin in config.backtest.origins:
                 raise ConfigError(

@@ -8,13 +8,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from clvmodels import baselines
-from clvmodels.cohort_levels import Level
 from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.months import MonthGrid
 from pipelines import forecast, train
@@ -25,9 +25,6 @@ from pipelines.training_data import TrainingData
 
 BOOSTED_ORIGINS = 1
 """Latest origins of the churn model that the gradient-boosting baseline learns from too."""
-
-
-CELLS_AND_MONTHS: tuple[Level, Level] = ("quarter_month", "month")
 
 
 @dataclass(frozen=True)
@@ -111,12 +108,9 @@ def customers(known: Known, fitted: Fitted, config: Config) -> Candidate:
 def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """The cohort forecast alone, which knows no customers."""
     forecaster = fitted.cohorts or train.fit_cohorts(known.training, config)
-    told, until = known.training.drivers.period, known.grid.until
-    cells, months = (
-        forecaster.forecast(until, level=level, period_covariates=told)
-        for level in CELLS_AND_MONTHS
-    )
-    return Candidate(cells, months=months)
+    told = known.training.drivers.period
+    made = partial(forecaster.forecast, known.grid.until, period_covariates=told)
+    return Candidate(made(level="quarter_month"), months=made(level="month"))
 
 
 def bgnbd(known: Known, fitted: Fitted, config: Config) -> Candidate:

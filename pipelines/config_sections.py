@@ -226,6 +226,11 @@ class Governance(Section):
     max_bad_row_share: float = Field(0.05, ge=0, le=1, description="of rows that cannot be read")
     max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
 
+    @property
+    def totals_only_for_some(self) -> bool:
+        """Whether customers without consent count in totals and are never scored alone."""
+        return self.consent == "aggregate_only"
+
 
 class Train(Section):
     """What is fitted."""

@@ -10,6 +10,7 @@ import codecs
 import csv
 import importlib.util
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -261,6 +262,17 @@ def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]
     names = next(csv.reader([line.replace(delimiter, single)], delimiter=single), [])
     if not any(name.strip() for name in names):
         raise DataError(f"{place} begins with a blank line; expected the names of the columns")
+    return distinct_names(names, place), delimiter
+
+
+def distinct_names(names: Sequence[str], place: str) -> list[str]:
+    """Return the names of columns, blank ones by their place.
+
+    Raises
+    ------
+    DataError
+        If two are the same.
+    """
     names = [name if name.strip() else f"unnamed {n}" for n, name in enumerate(names, 1)]
     repeated = repeated_names(names)
     if repeated:
@@ -268,7 +280,7 @@ def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]
             f"{place} names the column {', '.join(repeated)} twice; rename one of them "
             "(by more than upper and lower case)"
         )
-    return names, delimiter
+    return names
 
 
 def repeated_names(names: list[str]) -> list[str]:

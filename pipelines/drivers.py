@@ -15,6 +15,7 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import Table
 
+from clvmodels.cohort_effects import followed
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import add_months
@@ -139,7 +140,7 @@ def _totals(summary: Table) -> pd.Series:
 def far_plans(told: Drivers, as_of: dt.date) -> list[str]:
     """One line a driver whose plan lies further outside what was seen than a forecast follows.
 
-    See :meth:`clvmodels.cohort_effects.Covariates.columns`.
+    See :func:`clvmodels.cohort_effects.followed`.
     """
     if told.period is None:
         return []
@@ -148,15 +149,14 @@ def far_plans(told: Drivers, as_of: dt.date) -> list[str]:
     lines = []
     for name in table:
         seen, planned = table[name][known], table[name][~known]
-        low, high = seen.min(), seen.max()
-        width = high - low
-        far = planned[(planned > high + width) | (planned < low - width)]
+        least, most = followed(seen.to_numpy())
+        far = planned[(planned > most) | (planned < least)]
         if len(far):
-            edge = high + width if far.iloc[0] > high else low - width
+            edge = most if far.iloc[0] > most else least
             lines.append(
                 f"note: {name} is planned at {far.iloc[0]:g} for {far.index[0]:%Y-%m}, and was "
-                f"{low:g} to {high:g} so far: what it did there says little of so far away. A "
-                f"forecast that uses it counts it as {edge:g}"
+                f"{seen.min():g} to {seen.max():g} so far: what it did there says little of so far "
+                f"away. A forecast that uses it counts it as {edge:g}"
             )
     return lines
 

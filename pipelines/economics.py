@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
+from clvmodels.months import last_month_end
 from clvmodels.value import DAYS_PER_YEAR, historical_ltv, ltv_to_cac, payback_period
 from pipelines.config import Config
 
@@ -44,7 +45,6 @@ def unit_economics(
         measure, value (None where there is none), unit, meaning.
     """
     economics = config.economics
-    totals_only = config.governance.consent == "aggregate_only"
     money = economics.currency
     recent = np.sort(cohort_months["period"].unique())[-RECENT_MONTHS:]
     window = cohort_months[cohort_months["period"].isin(recent)]
@@ -79,7 +79,11 @@ def unit_economics(
             clv_per_customer,
             money,
             f"forecast, next {economics.horizon_months} months, discounted, net of cost to serve"
-            + (", of customers who may be profiled" if totals_only else ""),
+            + (
+                ", of customers who may be profiled"
+                if config.governance.totals_only_for_some
+                else ""
+            ),
         ),
     ]
     if economics.acquisition_cost:
@@ -89,7 +93,7 @@ def unit_economics(
 
 def complete_months(cohort_months: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     """Leave out the month under way, unless the log holds no other."""
-    ended = cohort_months["period"] + pd.offsets.MonthEnd(0) <= pd.Timestamp(as_of)
+    ended = cohort_months["period"] <= pd.Timestamp(last_month_end(as_of))
     return cohort_months[ended] if ended.any() else cohort_months
 
 

@@ -22,7 +22,7 @@ from ibis.expr.types import Table
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines.config import Columns, Source
-from pipelines.csv_files import repeated_names
+from pipelines.csv_files import distinct_names
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
@@ -49,9 +49,8 @@ def read_excel(
         If a file is no workbook, asks for a password, holds no row, names a column twice, or its
         sheets differ.
     """
-    folder = Path(connection.settings["temp_directory"])
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = Path(tempfile.mkdtemp(dir=folder)) / "rows.parquet"
+    folder = tempfile.mkdtemp(dir=connection.settings["temp_directory"])
+    copy = Path(folder) / "rows.parquet"
     first: tuple[str, list[str]] | None = None
     writer: pq.ParquetWriter | None = None
     try:
@@ -84,12 +83,13 @@ def _sheets(
     for file in files:
         try:
             with calamine.load_workbook(str(file)) as book:
-                for name in _names_of(book, file, source):
-                    place = f"sheet '{name}' of {file}"
-                    rows = (row for row in book.get_sheet_by_name(name).iter_rows() if _filled(row))
+                for sheet in _names_of(book, file, source):
+                    place = f"sheet '{sheet}' of {file}"
+                    rows = filter(_filled, book.get_sheet_by_name(sheet).iter_rows())
                     header = next(rows, None)
                     if header is not None:
-                        yield place, _header(header, place), rows
+                        names = [str(value).strip() for value in header]
+                        yield place, distinct_names(names, place), rows
         except calamine.PasswordError:
             raise DataError(f"{file} asks for a password; save a copy without one") from None
         except calamine.CalamineError as error:
@@ -117,17 +117,6 @@ def _names_of(book: calamine.CalamineWorkbook, file: Path, source: Source) -> li
 
 def _filled(row: Sequence[Any]) -> bool:
     return any(value != "" for value in row)
-
-
-def _header(row: Sequence[Any], place: str) -> list[str]:
-    names = [str(name).strip() or f"unnamed {n}" for n, name in enumerate(row, 1)]
-    repeated = repeated_names(names)
-    if repeated:
-        raise DataError(
-            f"{place} names the column {', '.join(repeated)} twice; rename one of them "
-            "(by more than upper and lower case)"
-        )
-    return names
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def headline(result: BacktestResult, config: Config) -> list[str]:
         )
     lines += _left_out(result.cells, config)
     part = result.samples[result.samples["sampled"] < result.samples["customers"]]
-    totals_only = config.governance.consent == "aggregate_only"
+    totals_only = config.governance.totals_only_for_some
     lines += [
         f"customer-level figures of {row.origin:%Y-%m-%d}: on "
         f"{'' if totals_only else 'a sample of '}{row.sampled:,} of {row.customers:,} customers"

@@ -13,7 +13,7 @@ import pandas as pd
 from python_calamine import CalamineError
 
 from clvmodels.exceptions import ConfigError, DataError, MissingColumnError
-from pipelines.excel_files import SUFFIXES
+from pipelines.paths import kind_of_file
 
 DELIMITERS = ",;\t|"
 MONTH = r"\d{4}-\d{2}(?:-\d{2})?(?:[ T]00:00(?::00(?:\.0+)?)?)?"
@@ -94,9 +94,10 @@ def _read(file: Path, where: str, section: str) -> pd.DataFrame:
             "configuration file)"
         )
     try:
-        if ".csv" in file.suffixes or file.suffix in (".txt", ".tsv"):
+        kind = kind_of_file(str(file))
+        if kind == "csv":
             return pd.read_csv(file, sep=_delimiter(file), dtype=str, encoding="utf-8-sig")
-        if file.suffix.lower() in SUFFIXES:
+        if kind == "excel":
             return pd.read_excel(file, engine="calamine")
         return pd.read_parquet(file)
     # pandas' and pyarrow's errors are ValueErrors; damaged gzip and workbooks have their own

@@ -95,7 +95,6 @@ def as_utf8(connection: BaseBackend, file: Path, encoding: str, newline: str | N
     ``newline=None`` makes all line ends alike.
     """
     folder = connection.settings["temp_directory"]
-    Path(folder).mkdir(parents=True, exist_ok=True)
     # Bytes that are no UTF-8 go through as they are: the engine puts their lines aside.
     errors = "surrogateescape" if encoding == "utf-8" else "strict"
     handle = tempfile.NamedTemporaryFile(  # noqa: SIM115

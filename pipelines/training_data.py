@@ -112,6 +112,11 @@ class TrainingData:
     churn: tuple[ChurnData, ...] = ()
     drivers: Drivers = field(default_factory=Drivers)
 
+    @property
+    def has_repeats(self) -> bool:
+        """Whether anybody has come back."""
+        return bool(self.summary["frequency"].max() > 0)
+
 
 def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> list[dt.date]:
     """Origins for the churn model, month ends, oldest first; the last one calibrates.
@@ -182,7 +187,7 @@ def require_repeats(known: TrainingData) -> None:
     DataError
         If nobody was observed for a day after the first purchase, or nobody bought again.
     """
-    if known.summary["frequency"].max() > 0:
+    if known.has_repeats:
         return
     if known.as_of <= known.first_date:
         found = (

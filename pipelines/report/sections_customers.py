@@ -105,7 +105,7 @@ def tiers(inputs: ReportInputs) -> Section:
 
 
 def _profiled_only(inputs: ReportInputs) -> str:
-    if inputs.config.governance.consent != "aggregate_only":
+    if not inputs.config.governance.totals_only_for_some:
         return ""
     return " Only customers who may be profiled are in it; the report's totals hold everybody."
 
