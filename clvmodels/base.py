@@ -17,6 +17,7 @@ from clvmodels.forecasts import Forecasts
 from clvmodels.frames import Histories, compress, read_exposures, read_histories
 from clvmodels.likelihood import Terms, Total, Value, add_by_row, dot
 from clvmodels.optimize import Estimate, LogLikelihood, estimate, systematic_sample
+from clvmodels.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,7 @@ class TransactionModel(Forecasts):
 
     # Fit
 
+    @one_blas_thread
     def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
         """Estimate the parameters by maximum likelihood.
 
@@ -129,6 +131,7 @@ class TransactionModel(Forecasts):
         self._learn(names, result, shift, in_units, customers)
         return self
 
+    @one_blas_thread
     def log_likelihood(self, summary: Any, weights: npt.ArrayLike | None = None) -> float:
         """Log-likelihood of any histories at the model's parameters, a sum over customers.
 

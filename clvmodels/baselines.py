@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.churn import one_thread
 from clvmodels.cohort_table import Cells, CohortTable, future_cells, month_dates, read_cohort_months
 from clvmodels.exceptions import DataError
 from clvmodels.months import MonthGrid, month_end
+from clvmodels.threads import one_openmp_thread
 
 Array = npt.NDArray[np.float64]
 Baseline = Callable[[pd.DataFrame, dt.date, dt.date], pd.DataFrame]
@@ -211,7 +211,7 @@ def gradient_boosting(
         if rate.sum() <= 0:
             out.append(np.zeros((len(now), grid.days.size)))
             continue
-        with one_thread():
+        with one_openmp_thread:
             trees.fit(features, rate, sample_weight=days)
             daily = np.maximum(trees.predict(now[names].to_numpy(dtype=float)), 0.0)
         out.append(daily[:, None] * grid.days[None, :])

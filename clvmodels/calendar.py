@@ -20,6 +20,7 @@ from clvmodels.beta_geometric import BetaGeometricModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.cohort_table import month_number
 from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -59,6 +60,7 @@ class SeasonalClock:
         self.rounds = rounds
         self.tolerance = tolerance
 
+    @one_blas_thread
     def fit(self, summary: pd.DataFrame, purchases_by_month: pd.Series) -> Self:
         """Estimate season and model together by expectation-maximisation.
 
@@ -114,6 +116,7 @@ class SeasonalClock:
         self.log_likelihood_ = self.model_.log_likelihood_ + float(counts @ np.log(self.season_))
         return self
 
+    @one_blas_thread
     def operational(self, summary: pd.DataFrame) -> pd.DataFrame:
         """The summary with recency and T on the clock."""
         days = _DaysByMonth.of(summary)
@@ -128,6 +131,7 @@ class SeasonalClock:
         clock = np.concatenate([[0.0], np.cumsum(self._season()[future.month - 1])])
         return np.asarray(clock[ends])
 
+    @one_blas_thread
     def expected_purchases(
         self, summary: pd.DataFrame, as_of: dt.date, edges: npt.ArrayLike
     ) -> Array:

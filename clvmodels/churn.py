@@ -8,8 +8,6 @@ a probability of 0.8 means eight in ten (Platt scaling, with stacking).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
+from clvmodels.threads import one_blas_thread, one_openmp_thread
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -152,7 +151,7 @@ class ChurnClassifier:
             categorical_features="from_dtype",
             random_state=self.random_state,
         )
-        with one_thread():
+        with one_openmp_thread, one_blas_thread:
             self.classifier_: HistGradientBoostingClassifier = classifier.fit(
                 self._matrix(sample.features), sample.churned
             )
@@ -163,7 +162,7 @@ class ChurnClassifier:
 
     def churn_probability(self, features: pd.DataFrame) -> Array:
         """Probability of no purchase within the horizon, shape (n,)."""
-        with one_thread():
+        with one_openmp_thread, one_blas_thread:
             return np.asarray(self.calibration_.predict_proba(self._logits(features))[:, 1])
 
     def permutation_importance(
@@ -179,7 +178,7 @@ class ChurnClassifier:
         from sklearn.inspection import permutation_importance
 
         sample = sample.thinned(max_rows, self.random_state)
-        with one_thread():
+        with one_openmp_thread, one_blas_thread:
             result = permutation_importance(
                 self.classifier_,
                 self._matrix(sample.features),
@@ -224,19 +223,6 @@ class ChurnClassifier:
         if name.endswith("_") and not name.startswith("__"):
             raise NotFittedError(f"ChurnClassifier has no {name} yet: call fit first")
         raise AttributeError(f"'ChurnClassifier' object has no attribute '{name}'")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep the trees on one core.
-
-    Origins run in parallel already, and on a busy machine OpenMP's threads spend more time
-    waiting for each other than they save.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="openmp"):
-        yield
 
 
 def _categorical(column: pd.Series, known: list[str]) -> pd.Categorical:

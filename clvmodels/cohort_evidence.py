@@ -16,6 +16,7 @@ from clvmodels.cohort_table import CohortTable, Months
 from clvmodels.intervals import Spread
 from clvmodels.months import MONTH_NAMES
 from clvmodels.rolling import LEAST_TRIALS, MONTHS_TO_DROP, MOST_TRIALS, Replay, earned, replay
+from clvmodels.threads import one_blas_thread
 
 NORMAL_90 = 1.6448536269514722
 """Half-width of a 90 % interval of the normal distribution, in standard deviations."""
@@ -156,6 +157,7 @@ def _covariate_note(trials: list[Replay], used: str) -> str:
     )
 
 
+@one_blas_thread
 def found_effects(
     model: CohortModel,
     table: CohortTable,
@@ -211,6 +213,7 @@ def found_effects(
     ]
 
 
+@one_blas_thread
 def evidence(
     model: CohortModel,
     spread: Spread,

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from clvmodels import intervals
 from clvmodels.cohort_model import Forecast
@@ -29,8 +28,7 @@ def summed(
         revenue_low, revenue_high (90 % intervals).
     """
     keys, group = _grouping(made, level)
-    with threadpool_limits(1, user_api="blas"):
-        counts, revenue = made.draw(draws, seed)
+    counts, revenue = made.draw(draws, seed)
     out = keys.copy()
     for name, point, drawn, unit, stretch in (
         ("purchases", made.purchases, counts, 1.0, spread.purchases),

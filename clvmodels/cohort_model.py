@@ -25,6 +25,7 @@ from clvmodels.cohort_state import (
 from clvmodels.cohort_table import Cells, CohortTable, Months, future_cells
 from clvmodels.loglinear import LogLinearFit
 from clvmodels.order_value import ValueModel, fit_values
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -72,6 +73,7 @@ class CohortModel:
     first_value: float
 
     @classmethod
+    @one_blas_thread
     def of(
         cls,
         table: CohortTable,
@@ -110,6 +112,7 @@ class CohortModel:
         """Cells of the known customers in (as_of, until]."""
         return future_cells(self.cohorts, self.customers, self.as_of, until)
 
+    @one_blas_thread
     def forecast(self, cells: Cells, period_covariates: pd.DataFrame | None = None) -> Forecast:
         """Forecast purchases and revenue of cells."""
         design = self.rates.design(cells, period_covariates)
@@ -241,6 +244,7 @@ class Forecast:
         """Expected revenue, shape (n,)."""
         return self.purchases * self.value
 
+    @one_blas_thread
     def draw(self, draws: int, seed: int) -> tuple[Array, Array]:
         """Joint draws of purchases and revenue, each of shape (n, draws)."""
         rng = np.random.default_rng(seed)

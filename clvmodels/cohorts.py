@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from clvmodels import intervals, rolling
 from clvmodels.cohort_evidence import (
@@ -31,6 +30,7 @@ from clvmodels.cohort_table import (
 from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.intervals import Spread
 from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts, has_stopped
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -84,6 +84,7 @@ class CohortForecaster:
         self.draws = draws
         self.seed = seed
 
+    @one_blas_thread
     def fit(
         self,
         cohort_months: pd.DataFrame,
@@ -124,11 +125,10 @@ class CohortForecaster:
         table = read_cohort_months(cohort_months, as_of, log_start)
         known = month_number(cohort_months["period"]) <= table.months[-1]
         cohort_months = cohort_months[known]
-        # Matrices this small cost more to share among threads than to multiply.
-        with threadpool_limits(1, user_api="blas"):
-            self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
+        self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
         return self
 
+    @one_blas_thread
     def forecast(
         self,
         until: dt.date,
@@ -162,6 +162,7 @@ class CohortForecaster:
         made = model.forecast(model.cells(until), period_covariates)
         return summed(made, level, self.spread_, self.draws, self.seed)
 
+    @one_blas_thread
     def forecast_new(
         self,
         until: dt.date,

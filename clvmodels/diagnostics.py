@@ -17,6 +17,7 @@ import pandas as pd
 from clvmodels.base import Model, TransactionModel
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import Histories, read_histories
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -60,6 +61,7 @@ def frequency_histogram(
     return pd.DataFrame({"frequency": labels, "observed": observed, "expected": expected})
 
 
+@one_blas_thread
 def tracking(
     model: TransactionModel,
     summary: Any,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.parameters import ParametricModel
+from clvmodels.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,7 @@ class Model(ParametricModel):
             }
         ).rename_axis("parameter")
 
+    @one_blas_thread
     def parameter_draws(self, n: int, random_state: RandomState = None) -> list[Self]:
         """Draw models from the sampling distribution of the estimates.
 
@@ -110,6 +112,7 @@ class Model(ParametricModel):
         normal = rng.standard_normal((n, values.size))
         return [self._at(self._working() + root @ draw) for draw in normal]
 
+    @one_blas_thread
     def delta_interval(
         self, function: Callable[[Self], npt.ArrayLike], level: float = 0.95
     ) -> Interval:
@@ -143,6 +146,7 @@ class Model(ParametricModel):
         variance = np.einsum("i...,ij,j...->...", slope, covariance, slope)
         return positive_interval(center, np.sqrt(np.maximum(variance, 0.0)), level)
 
+    @one_blas_thread
     def draw_interval(
         self,
         function: Callable[[Self], npt.ArrayLike],
@@ -168,6 +172,7 @@ class Model(ParametricModel):
         center = np.asarray(function(self), dtype=float)
         return Interval(center[()], draws.std(axis=0, ddof=1)[()], low[()], high[()])
 
+    @one_blas_thread
     def parametric_bootstrap(
         self, summary: Any, n: int = 100, random_state: RandomState = None
     ) -> pd.DataFrame:

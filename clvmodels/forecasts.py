@@ -12,6 +12,7 @@ from clvmodels.alive import AliveModel, Array, Counts
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.fitted import Interval, RandomState, positive_interval
 from clvmodels.frames import read_histories, read_horizons
+from clvmodels.threads import one_blas_thread
 
 
 class Forecasts(AliveModel):
@@ -132,6 +133,7 @@ class Forecasts(AliveModel):
         curve = alive * self._expected_if_alive(p, data.frequency, data.T, times)
         return curve[0] if single else curve
 
+    @one_blas_thread
     def discounted_expected_purchases(
         self, summary: Any, horizons: npt.ArrayLike, discount_factors: npt.ArrayLike
     ) -> Array:
@@ -226,6 +228,7 @@ class Forecasts(AliveModel):
             counts[:, draw] = np.where(rng.random(data.size) < alive, future, 0)
         return counts
 
+    @one_blas_thread
     def total_purchases(
         self,
         summary: Any,

@@ -14,6 +14,7 @@ from clvmodels.frames import Spends, read_counts, read_spends
 from clvmodels.likelihood import Terms, Total, dot, weight_by_count
 from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
 from clvmodels.special import log_rising
+from clvmodels.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,7 @@ class GammaGamma(SpendModel):
     def __init__(self, penalty: float = 0.0) -> None:
         self.penalty = penalty
 
+    @one_blas_thread
     def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
         """Estimate the parameters by maximum likelihood from customers with repeat purchases.
 

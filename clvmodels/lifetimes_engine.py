@@ -24,6 +24,7 @@ from clvmodels.frames import read_histories, read_horizons, read_spends
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.mbgnbd import MBGNBD
 from clvmodels.pareto_nbd import ParetoNBD
+from clvmodels.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +77,7 @@ class _LifetimesModel(Model):
         fitter.params_ = pd.Series(self.params_)
         return fitter
 
+    @one_blas_thread
     def _fit(self, *history: Array, **settings: Any) -> None:
         """Fit columns, the last of them weights, and take over what lifetimes found."""
         weight = history[-1]

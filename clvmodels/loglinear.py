@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.exceptions import InvalidValueError
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -106,6 +107,7 @@ class LogLinearFit:
         return np.sqrt(np.diag(self.covariance)[where])
 
 
+@one_blas_thread
 def fit_loglinear(
     response: Array,
     offset: Array,

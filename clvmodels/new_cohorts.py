@@ -13,6 +13,7 @@ from clvmodels.cohort_table import Cells, Months, month_dates, month_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import LogLinearFit
 from clvmodels.months import MonthGrid, month_grid
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -30,6 +31,7 @@ LEAST_EXPECTED = 5.0
 """Customers whom the level before must have promised; of fewer, none may come by chance."""
 
 
+@one_blas_thread
 def expected_acquisitions(
     model: CohortModel, until: dt.date, period_covariates: pd.DataFrame | None = None
 ) -> pd.Series:
@@ -64,6 +66,7 @@ def expected_acquisitions(
     return pd.Series(customers, index=grid.index(), name="customers")
 
 
+@one_blas_thread
 def has_stopped(model: CohortModel) -> bool:
     """Whether the last months brought hardly any new customer: the log is a sample of cohorts."""
     late = slice(-QUIET_MONTHS, None)
@@ -79,6 +82,7 @@ def has_stopped(model: CohortModel) -> bool:
     )
 
 
+@one_blas_thread
 def forecast_new_cohorts(
     model: CohortModel,
     until: dt.date,

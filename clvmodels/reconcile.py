@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -75,6 +76,7 @@ class Reconciliation:
         return out
 
 
+@one_blas_thread
 def reconcile(
     customer_base: pd.DataFrame,
     cohort_forecast: pd.DataFrame,

@@ -19,6 +19,7 @@ from clvmodels.cohort_rates import RateOptions
 from clvmodels.cohort_table import Cells, CohortTable, month_dates, month_number, read_cohort_months
 from clvmodels.intervals import Spread
 from clvmodels.months import last_month_end, month_end
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -92,6 +93,7 @@ def earlier_origins(table: CohortTable, most: int = MOST_ORIGINS) -> list[dt.dat
     return complete[LEAST_MONTHS - 1 : -1][-most:]
 
 
+@one_blas_thread
 def replay(
     frame: pd.DataFrame,
     table: CohortTable,
@@ -200,6 +202,7 @@ def _best(
     return best
 
 
+@one_blas_thread
 def spread_of(replays: list[Replay]) -> Spread:
     """How far the intervals must be stretched, from the replays that measured their reach."""
     measured = sorted((r for r in replays if r.reach_purchases.size), key=lambda r: r.origin)

@@ -10,8 +10,10 @@ import pandas as pd
 
 from clvmodels.base import TransactionModel
 from clvmodels.exceptions import ConvergenceWarning, InvalidValueError
+from clvmodels.threads import one_blas_thread
 
 
+@one_blas_thread
 def compare_on_holdout(
     candidates: Iterable[type[TransactionModel]],
     known: pd.DataFrame,

@@ -16,10 +16,12 @@ from scipy.special import betainc
 from clvmodels.base import SpendModel
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import read_spends
+from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
 
+@one_blas_thread
 def spend_distribution(
     model: SpendModel, summary: Any, bins: int = 20, weights: npt.ArrayLike | None = None
 ) -> pd.DataFrame:
@@ -104,6 +106,7 @@ def spend_by_frequency(
     )
 
 
+@one_blas_thread
 def spend_correlation(summary: Any, weights: npt.ArrayLike | None = None) -> dict[str, float]:
     """Correlation of the number and the mean value of repeat purchases.
 

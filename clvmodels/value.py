@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv
 
 from clvmodels.exceptions import InvalidValueError
+from clvmodels.threads import one_blas_thread
 
 Array = NDArray[np.float64]
 
@@ -52,6 +53,7 @@ def net_margin(revenue: Array, purchases: Array, economics: UnitEconomics) -> Ar
     return revenue * economics.margin - purchases * economics.cost_to_serve
 
 
+@one_blas_thread
 def customer_lifetime_value(
     purchases: Array, spend: Array, economics: UnitEconomics, discount: Array
 ) -> Array:

@@ -19,6 +19,7 @@ from joblib import Parallel, delayed
 from clvmodels import metrics
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import month_end, month_grid
+from clvmodels.threads import one_blas_thread
 from pipelines import budget, customer_scores, features, train, training_data
 from pipelines.candidates import CANDIDATES, Candidate, Known
 from pipelines.config import Config
@@ -229,6 +230,7 @@ def observe(
     )
 
 
+@one_blas_thread
 def judge(known: Known, truth: Truth, config: Config, explain: bool = True) -> BacktestResult:
     """Make every candidate's forecast from one origin and score it.
 

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from clvmodels import metrics
 from clvmodels.base import TransactionModel
@@ -50,9 +49,7 @@ def choose_level(
     """
     if data.cohort_months["period"].nunique() < LEAST_MONTHS:
         return "cohorts", None
-    # Matrices this small cost more to share among threads than to multiply.
-    with threadpool_limits(1, user_api="blas"):
-        errors = replayed(data, models, options)
+    errors = replayed(data, models, options)
     own, cohorts = errors["customers"].mean(), errors["cohorts"].mean()
     steadily = (errors["customers"] < errors["cohorts"]).all()
     if len(errors) < LEAST_ORIGINS or not (steadily and own < PLAINLY * cohorts):

@@ -11,6 +11,7 @@ import pandas as pd
 from clvmodels import metrics
 from clvmodels.exceptions import DataError
 from clvmodels.months import add_months, month_end
+from clvmodels.threads import one_blas_thread
 from pipelines import (
     backtest,
     deliver,
@@ -87,6 +88,7 @@ def _last_day(origin: dt.date, periods: pd.Series) -> dt.date:
     return add_months(origin, touched if origin == month_end(origin) else touched - 1)
 
 
+@one_blas_thread
 def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
     """Check, score with the champion, compare the last forecast with actuals, and report."""
     fitted, saved = registry.load(config)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from clvmodels.months import MonthGrid
+from clvmodels.threads import one_blas_thread
 from pipelines import forecast
 from pipelines.cohort_level import CohortLevel
 from pipelines.config import Config
@@ -94,6 +95,7 @@ class Scorer:
         extra = [("spend_total", pa.float64()), *((name, pa.string()) for name in self.dimensions)]
         return pa.schema([*forecast_only, *(pa.field(*field) for field in extra)])
 
+    @one_blas_thread
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score some rows of the table."""
         summary = batch.to_pandas(date_as_object=False)

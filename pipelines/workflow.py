@@ -15,6 +15,7 @@ from ibis import _
 
 from clvmodels.exceptions import DataError
 from clvmodels.schema import SCHEMA_VERSION
+from clvmodels.threads import one_blas_thread
 from pipelines import (
     backtest,
     budget,
@@ -110,6 +111,7 @@ def replay(
     return backtest.run(data.purchases, first, last, config, progress), fitted
 
 
+@one_blas_thread
 def train_job(
     config: Config, as_of: dt.date | None, progress: Progress, promote: bool = True
 ) -> Outcome:
@@ -159,6 +161,7 @@ def train_job(
     )
 
 
+@one_blas_thread
 def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
     """Replay the past and write the report, without saving models."""
     with dataset(config, as_of, progress) as data:
@@ -172,6 +175,7 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
     )
 
 
+@one_blas_thread
 def forecast_job(
     config: Config, as_of: dt.date | None, progress: Progress, version: str | None = None
 ) -> Outcome:
@@ -214,6 +218,7 @@ def forecast_job(
     )
 
 
+@one_blas_thread
 def report_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
     """Write page, workbook and figures again from a saved backtest.json."""
     folder = report_folder(config, as_of) if as_of else _latest_report(config)
