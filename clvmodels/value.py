@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv
 
 from clvmodels.exceptions import InvalidValueError
-from clvmodels.threads import one_blas_thread
 
 Array = NDArray[np.float64]
 
@@ -53,7 +52,6 @@ def net_margin(revenue: Array, purchases: Array, economics: UnitEconomics) -> Ar
     return revenue * economics.margin - purchases * economics.cost_to_serve
 
 
-@one_blas_thread
 def customer_lifetime_value(
     purchases: Array, spend: Array, economics: UnitEconomics, discount: Array
 ) -> Array:
@@ -76,8 +74,8 @@ def customer_lifetime_value(
     """
     per_purchase = np.asarray(spend, dtype=float) * economics.margin - economics.cost_to_serve
     if per_purchase.ndim == 1:
-        return np.asarray((purchases @ discount) * per_purchase)
-    return np.asarray((purchases * per_purchase) @ discount)
+        return np.asarray(np.einsum("ij,j->i", purchases, discount) * per_purchase)
+    return np.asarray(np.einsum("ij,j->i", purchases * per_purchase, discount))
 
 
 def value_interval(

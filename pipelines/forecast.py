@@ -134,7 +134,9 @@ def score(
     """
     economics = unit_economics(config.economics)
     discount = discount_factors(grid.midpoints, economics.annual_discount_rate)
-    clv = net_margin(months.revenue, months.purchases, economics) @ discount
+    net = net_margin(months.revenue, months.purchases, economics)
+    # A sum by row, in an order that does not depend on who shares the batch.
+    clv = np.einsum("ij,j->i", net, discount)
     low, high = clv_interval(fitted, summary, months, grid, clv)
     purchases, revenue = months.purchases.sum(axis=1), months.revenue.sum(axis=1)
     return pd.DataFrame(

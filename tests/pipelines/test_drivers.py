@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from shop import altered, assert_same, dataset_of
+from closeness import assert_close
+from shop import altered, dataset_of
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines import drivers, features, forecast, registry, train, training_data
@@ -95,10 +96,10 @@ def test_nothing_after_the_origin_is_fitted(data, log, told, known, fitted, spen
     planned = told.model_copy(update={"covariates": changed})
     with dataset_of(altered(log, AS_OF), told, tmp_path) as future:
         other = extracted(future, planned)
-    assert_same(replace(other, drivers=known.drivers), known)
+    assert_close(replace(other, drivers=known.drivers), known)
     pd.testing.assert_frame_equal(other.drivers.cohort, known.drivers.cohort)
     again = train.estimate(other, planned)
-    assert again.cohorts.to_dict() == fitted.cohorts.to_dict()
+    assert_close(again.cohorts.to_dict(), fitted.cohorts.to_dict())
     assert again.notes == fitted.notes
 
 
@@ -165,7 +166,7 @@ def test_what_no_origin_has_tried_is_not_used_on_a_later_day(data, using, known,
     _, expected = level_at(
         later, data, replace(using, cohorts=plain, drivers=drivers.Drivers()), told
     )
-    np.testing.assert_array_equal(level.purchases, expected.purchases)
+    assert_close(level.purchases, expected.purchases)
     more = known.drivers.period.assign(trading_days=known.drivers.period["price"] ** 2)
     _, level = level_at(later, data, replace(using, drivers=replace(known.drivers, period=more)),
                         told)  # fmt: skip
@@ -189,7 +190,7 @@ def test_a_saved_model_needs_the_covariates_it_was_fitted_with(using, told, know
     loaded, _ = registry.load(settings)
     assert loaded.drivers == drivers.Drivers()
     again = train.with_drivers(loaded, known.drivers)
-    assert again.cohorts.to_dict() == using.cohorts.to_dict()
+    assert_close(again.cohorts.to_dict(), using.cohorts.to_dict())
     with pytest.raises(ConfigError, match="fitted with the covariates by month"):
         train.with_drivers(loaded, drivers.Drivers())
     raw = known.drivers.period.rename(columns={"log(spend)": "spend"})

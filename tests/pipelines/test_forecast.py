@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from closeness import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -81,7 +82,7 @@ def test_months_add_up_to_the_horizon(fitted, customers, grid):
     whole = fitted.transactions.expected_purchases(customers, horizon=grid.edges[-1])
     np.testing.assert_allclose(months.purchases.sum(axis=1), whole, rtol=1e-12)
     assert (months.purchases >= 0).all()
-    np.testing.assert_array_equal(months.revenue, months.purchases * months.spend[:, None])
+    assert_close(months.revenue, months.purchases * months.spend[:, None])
 
 
 def test_customers_add_up_to_cohorts_in_every_month(customers, scored, grid):
@@ -140,7 +141,7 @@ def test_batches_hold_every_row_once_in_order(data, customers, rows):
 
 def test_without_a_classifier_churn_is_the_purchase_model_s_own(fitted, customers, config):
     bare = Fitted(fitted.as_of, fitted.transactions, fitted.spend)
-    np.testing.assert_array_equal(
+    assert_close(
         forecast.churn_probability(bare, customers, config),
         fitted.transactions.probability_no_purchase(customers, horizon=60),
     )

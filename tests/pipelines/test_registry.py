@@ -56,7 +56,7 @@ def test_a_saved_model_scores_the_same_in_a_new_process(trained, data, tmp_path)
         "churn": fitted.churn.churn_probability(with_model),
     }
     for name, values in here.items():
-        np.testing.assert_array_equal(np.array(there[name]), values, err_msg=name)
+        np.testing.assert_allclose(np.array(there[name]), values, rtol=1e-9, err_msg=name)
 
 
 def test_loading_gives_back_what_was_saved(trained):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
 import io
 import json
@@ -160,23 +159,6 @@ def copy_shop(shop: Shop, folder: Path) -> Shop:
     moved = Shop(folder)
     moved.file.write_text(text.replace(str(shop.folder), str(folder)), encoding="utf-8")
     return moved
-
-
-def assert_same(one, other) -> None:
-    """Equal bit by bit, whatever they are."""
-    if dataclasses.is_dataclass(one):
-        for field in dataclasses.fields(one):
-            assert_same(getattr(one, field.name), getattr(other, field.name))
-    elif isinstance(one, pd.DataFrame):
-        pd.testing.assert_frame_equal(one, other, check_exact=True)
-    elif isinstance(one, np.ndarray):
-        np.testing.assert_array_equal(one, other)
-    elif isinstance(one, tuple):
-        assert len(one) == len(other)
-        for a, b in zip(one, other, strict=True):
-            assert_same(a, b)
-    else:
-        assert one == other
 
 
 def altered(log: pd.DataFrame, after: dt.date) -> pd.DataFrame:

@@ -60,10 +60,11 @@ def answers() -> Iterator[tuple[str, Any]]:
     yield "log-likelihood", driven.log_likelihood(summary)
     ends, discount = np.arange(1, 13) * 30.0, np.linspace(1.0, 0.9, 12)
     yield "discounted", bgnbd.discounted_expected_purchases(summary, ends, discount)
-    yield (
-        "delta interval",
-        bgnbd.delta_interval(lambda m: weight @ m.expected_purchases(summary, 9)),
-    )
+
+    def nine_days(model: BGNBD) -> float:
+        return float(weight @ model.expected_purchases(summary, 9))
+
+    yield "delta interval", bgnbd.delta_interval(nine_days)
     yield "draw interval", bgnbd.draw_interval(nine_days, n_draws=5, random_state=1)
     later = summary.assign(purchases=summary["frequency"] // 3, weight=1.0)
     holdout = compare_on_holdout([BGNBD, MBGNBD], summary.assign(weight=1.0), later, 90)
