@@ -9,16 +9,19 @@ from __future__ import annotations
 import functools
 import importlib
 import threading
-from contextlib import ContextDecorator
-from typing import Self
+from collections.abc import Callable
+from typing import ParamSpec, Self, TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _LOADED_BY = {"blas": "scipy.linalg", "openmp": "sklearn.ensemble"}
 """The import after which all libraries of a kind are in the process (NumPy's BLAS is before)."""
 
 
-class OneThread(ContextDecorator):
+class OneThread:
     """Hold a kind of library at one thread, as a context or a decorator.
 
     The limit is the whole process's, so entries are counted: the first one sets it, and the last
@@ -34,6 +37,16 @@ class OneThread(ContextDecorator):
         self.kind = kind
         self._entries = 0
         self._lock = threading.Lock()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate a function (here, since a warning names the first caller outside the package)."""
+
+        @functools.wraps(function)
+        def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self:
+                return function(*args, **kwargs)
+
+        return limited
 
     def __enter__(self) -> Self:
         """Set the limit, unless it is set."""
