@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from clvmodels.base import Model, TransactionModel
 from clvmodels.bgnbd import BGNBD
-from clvmodels.exceptions import ConvergenceWarning, DataError, InvalidValueError
+from clvmodels.exceptions import ConvergenceWarning, DataError, InvalidValueError, warn_caller
 from clvmodels.frames import read_histories, read_horizons, read_spends
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.mbgnbd import MBGNBD
@@ -87,11 +87,11 @@ class _LifetimesModel(Model):
             logs = np.log(values) if self._has_standard_errors else values
             cost = float(fitter._negative_log_likelihood(logs, *history, 0.0))
         if relaxed:
-            warnings.warn(
-                f"lifetimes' {self._fitter_name} converged only with {relaxed}; its estimates "
-                "may be off the maximum likelihood ones.",
-                ConvergenceWarning,
-                stacklevel=3,
+            warn_caller(
+                ConvergenceWarning(
+                    f"lifetimes' {self._fitter_name} converged only with {relaxed}; its estimates "
+                    "may be off the maximum likelihood ones."
+                )
             )
         self.params_ = dict(zip(self.parameter_names, values.tolist(), strict=True))
         # divided by the sum of the weights, or by their mean in the Pareto/NBD fitter

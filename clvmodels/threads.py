@@ -39,7 +39,7 @@ class OneThread:
         self._lock = threading.Lock()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate a function (here, since a warning names the first caller outside the package)."""
+        """Decorate a function; here, since warnings name the first caller outside the package."""
 
         @functools.wraps(function)
         def limited(*args: P.args, **kwargs: P.kwargs) -> R:
