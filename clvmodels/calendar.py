@@ -158,7 +158,7 @@ class SeasonalClock:
         terms of equation 3); the days at risk end with T or t_x accordingly.
         """
         on_clock = self.operational(summary)
-        p = self.model_.params_
+        _, p = self.model_._read(on_clock)  # by customer where covariates act
         alive = self.model_.probability_alive(on_clock)
         shape = weight * (p["r"] + on_clock["frequency"].to_numpy(dtype=float))
         while_alive = shape * alive / (p["alpha"] + on_clock["T"].to_numpy())

@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import numbers
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
 
 Array = npt.NDArray[np.float64]
@@ -212,21 +213,6 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
     return Spends(frequency[bought], value[bought], weight[bought])
 
 
-def read_horizons(horizon: npt.ArrayLike) -> tuple[Array, bool]:
-    """Return horizons as an array of shape (k,), and whether a single number was given."""
-    horizons = np.asarray(horizon, dtype=float)
-    if horizons.ndim > 1 or horizons.size == 0:
-        raise InvalidValueError(
-            f"horizon must be a number or a list of numbers; found shape {horizons.shape}"
-        )
-    if not np.all(np.isfinite(horizons)) or np.any(horizons < 0):
-        raise InvalidValueError(
-            "a horizon must be finite and not negative, in the unit of T; "
-            f"found {horizons.tolist()}"
-        )
-    return np.atleast_1d(horizons), horizons.ndim == 0
-
-
 def _read(
     table: Any,
     names: Sequence[str],
@@ -248,7 +234,7 @@ def _read(
     if rows == 0:
         raise DataError(f"expected at least one row with {', '.join(names)}; the table is empty")
     if weights is not None:
-        weight = np.asarray(weights, dtype=float)
+        weight = numbers(weights, "weights")
         if weight.shape != (rows,):
             raise InvalidValueError(
                 f"weights must hold one number for each of the {rows} rows; "

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clvmodels.arguments import read_horizons
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
-from clvmodels.frames import compress, read_histories, read_horizons, read_spends
+from clvmodels.frames import compress, read_histories, read_spends
 
 GOOD = pd.DataFrame({"frequency": [0, 2], "recency": [0.0, 3.0], "T": [5.0, 5.0]})
 
