@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.arguments import numbers
+from clvmodels.arguments import column_names, numbers
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
 
 Array = npt.NDArray[np.float64]
@@ -103,6 +103,7 @@ def read_histories(
     InvalidValueError
         If a value is missing or impossible (recency beyond T, a negative count, ...).
     """
+    covariates = column_names(covariates, "covariates")
     columns = _read(summary, ("frequency", "recency", "T", *covariates), weights)
     frequency, recency, T = columns["frequency"], columns["recency"], columns["T"]
     _check_frequency(frequency)
@@ -128,6 +129,7 @@ def read_exposures(table: Any, covariates: Sequence[str] = ()) -> Histories:
 
     As :func:`read_histories`, with frequency and recency 0.
     """
+    covariates = column_names(covariates, "covariates")
     columns = _read(table, ("T", *covariates), None)
     _reject(columns["T"] < 0, "T must not be negative", T=columns["T"])
     zero = np.zeros_like(columns["T"])
