@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
@@ -21,6 +22,14 @@ LARGEST = 1e100
 def is_number(value: object) -> bool:
     """Whether something is a number, finite or not; True and False are none."""
     return isinstance(value, Real | Decimal) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> bool:
+    """Whether something is a number that a float holds."""
+    try:
+        return is_number(value) and bool(np.isfinite(float(value)))  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def numbers(values: Any, name: str) -> Array:
@@ -75,6 +84,23 @@ def probability(level: Any, name: str = "level") -> float:
             f"{name} must lie between 0 and 1 (0.9 for 90 %); found {_shown(level)}"
         )
     return float(level)
+
+
+def day(value: Any, name: str) -> dt.date:
+    """Return a date; the day of a timestamp.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is no date, a text included.
+    """
+    if isinstance(value, dt.datetime):  # pandas' Timestamp and NaT too
+        value = value.date() if value == value else None
+    if not isinstance(value, dt.date):
+        raise InvalidValueError(
+            f"{name} must be a date, such as datetime.date(2021, 12, 31); found {_shown(value)}"
+        )
+    return value
 
 
 def read_horizons(horizon: npt.ArrayLike, name: str = "horizon") -> tuple[Array, bool]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.arguments import read_horizons
 from clvmodels.beta_geometric import BetaGeometricModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.cohort_table import month_number
@@ -123,7 +124,7 @@ class SeasonalClock:
 
     def horizons(self, as_of: dt.date, edges: npt.ArrayLike) -> Array:
         """Operational length of the next ``edges`` days after ``as_of``, shape (k,)."""
-        ends = np.atleast_1d(np.asarray(edges, dtype=float)).astype(int)
+        ends = read_horizons(edges, "edges")[0].astype(int)
         future = pd.date_range(as_of + dt.timedelta(days=1), periods=int(ends.max(initial=0)))
         clock = np.concatenate([[0.0], np.cumsum(self._season()[future.month - 1])])
         return np.asarray(clock[ends])

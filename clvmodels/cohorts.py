@@ -12,6 +12,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from clvmodels import intervals, rolling
+from clvmodels.arguments import LARGEST, numbers, whole_number
 from clvmodels.cohort_evidence import (
     NO_SEASON,
     affordable,
@@ -158,9 +159,10 @@ class CohortForecaster:
             The keys of the level, then purchases, purchases_low, purchases_high, revenue,
             revenue_low, revenue_high (90 % intervals).
         """
+        draws = whole_number(self.draws, "draws", 2)
         model = self._known(customers)
         made = model.forecast(model.cells(until), period_covariates)
-        return summed(made, level, self.spread_, self.draws, self.seed)
+        return summed(made, level, self.spread_, draws, whole_number(self.seed, "seed", 0))
 
     def forecast_new(
         self,
@@ -294,8 +296,8 @@ class CohortForecaster:
         if customers is None:
             return model
         cohorts = month_number(customers.index)
-        counts = customers.to_numpy(dtype=float)
-        if np.any(counts < 0) or not np.all(np.isfinite(counts)):
+        counts = numbers(customers, "customers")
+        if not np.all((counts >= 0) & (counts <= LARGEST)):
             raise InvalidValueError("customers must be counts by cohort, none negative")
         late = int(model.rates.space.months[-1])
         if np.unique(cohorts).size != cohorts.size or np.any(cohorts > late):

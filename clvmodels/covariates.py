@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import LARGEST
 from clvmodels.frames import Histories
 from clvmodels.likelihood import Value, dot
 
@@ -21,8 +22,8 @@ a factor of 1e13 either way."""
 ROUNDING = 1e-12
 """Share of its mean by which a covariate must vary to be more than rounding."""
 
-_LEAST_SCALE = 1e-290
-"""Below it a coefficient by unit of the covariate would overflow."""
+_LEAST_SCALE = 1 / LARGEST
+"""Below it the variance of a coefficient by unit of the covariate would overflow."""
 
 
 @dataclass(frozen=True)

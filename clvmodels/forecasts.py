@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.alive import AliveModel, Array, Counts
-from clvmodels.arguments import number, numbers, read_horizon, read_horizons, whole_number
+from clvmodels.arguments import LARGEST, number, numbers, read_horizon, read_horizons, whole_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.fitted import Interval, RandomState, positive_interval
 from clvmodels.frames import read_histories
@@ -196,8 +196,11 @@ class Forecasts(AliveModel):
         for customer base analysis. Journal of Marketing Research 42(4), 415-430.
         """
         rate = number(rate, "the discount rate")
-        if rate <= 0:
-            raise InvalidValueError(f"the discount rate must be above 0; found {rate}")
+        if not 1 / LARGEST <= rate <= LARGEST:
+            raise InvalidValueError(
+                f"the discount rate must be above 0, from {1 / LARGEST:g} to {LARGEST:g}; "
+                f"found {rate}"
+            )
         data, p = self._read(summary)
         value = self._over_histories(
             lambda q, x, T: self._discounted_if_alive(q, x[:, None], T[:, None], rate)[:, 0],

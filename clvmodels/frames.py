@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.arguments import column_names, numbers
+from clvmodels.arguments import LARGEST, column_names, numbers
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
 
 Array = npt.NDArray[np.float64]
@@ -107,6 +107,7 @@ def read_histories(
     columns = _read(summary, ("frequency", "recency", "T", *covariates), weights)
     frequency, recency, T = columns["frequency"], columns["recency"], columns["T"]
     _check_frequency(frequency)
+    _check_size("T", T)
     _reject(recency < 0, "recency must not be negative", recency=recency)
     _reject(
         recency > T,
@@ -132,6 +133,7 @@ def read_exposures(table: Any, covariates: Sequence[str] = ()) -> Histories:
     covariates = column_names(covariates, "covariates")
     columns = _read(table, ("T", *covariates), None)
     _reject(columns["T"] < 0, "T must not be negative", T=columns["T"])
+    _check_size("T", columns["T"])
     zero = np.zeros_like(columns["T"])
     extra = {name: columns[name] for name in covariates}
     return Histories(zero, zero, columns["T"], columns["weight"], extra)
@@ -203,6 +205,7 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
         frequency=frequency,
         monetary_value=value,
     )
+    _check_size("monetary_value", np.where(bought, value, 0.0))
     if not fit:
         return Spends(frequency, np.where(bought, value, 0.0), weight)
     if not np.any(bought & (weight > 0)):
@@ -248,12 +251,15 @@ def _read(
         weight = np.ones(rows)
     for name, values in arrays.items():
         if name != may_be_null:
-            _reject(~np.isfinite(values), f"{name} must be a finite number", **{name: values})
+            sized = {name: values}
+            _reject(~np.isfinite(values), f"{name} must be a finite number", **sized)
+            _reject(np.abs(values) > LARGEST, f"{name} must be {LARGEST:g} at most", **sized)
     _reject(
         ~(np.isfinite(weight) & (weight >= 0)),
         "a weight must be finite and not negative",
         weight=weight,
     )
+    _check_size("weight", weight)
     if not np.any(weight > 0):
         raise DataError("every weight is zero; give the number of customers behind each row")
     return arrays | {"weight": weight}
@@ -273,6 +279,15 @@ def _check_frequency(frequency: Array) -> None:
         (frequency < 0) | (frequency > MAX_FREQUENCY) | (frequency != np.floor(frequency)),
         f"frequency must be a whole number from 0 to {MAX_FREQUENCY}",
         frequency=frequency,
+    )
+
+
+def _check_size(name: str, values: Array) -> None:
+    """Refuse what overflows once it is squared or divided by."""
+    _reject(
+        (values > LARGEST) | ((values > 0) & (values < 1 / LARGEST)),
+        f"{name} must be 0 or lie between {1 / LARGEST:g} and {LARGEST:g}; use another unit",
+        **{name: values},
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import LARGEST, numbers
 from clvmodels.base import RandomState, SpendModel, check_penalty
 from clvmodels.exceptions import InvalidValueError, warn_caller
 from clvmodels.frames import Spends, read_counts, read_spends
@@ -193,17 +194,21 @@ class GammaGamma(SpendModel):
         """
         rng = np.random.default_rng(random_state)
         data = read_spends(summary)
-        counts = np.asarray(purchases)
-        if counts.ndim != 2 or counts.shape[0] != data.size or np.any(counts < 0):
+        counts = numbers(purchases, "purchases")
+        if counts.ndim != 2 or counts.shape[0] != data.size:
             raise InvalidValueError(
                 f"purchases must hold one row of counts for each of the {data.size} customers; "
                 f"found shape {counts.shape}"
             )
+        if not np.all((counts >= 0) & (counts <= LARGEST)):
+            raise InvalidValueError(
+                "purchases must be counts, finite and not negative; "
+                f"found {counts[~((counts >= 0) & (counts <= LARGEST))][0]:g}"
+            )
         p, q, v = self.params_.values()
         shape = (p * data.frequency + q)[:, None]
         scale = (v + data.frequency * data.monetary_value)[:, None]
-        tiny = np.finfo(float).tiny
-        nu = np.maximum(rng.standard_gamma(np.broadcast_to(shape, counts.shape)), tiny)
+        nu = np.maximum(rng.standard_gamma(np.broadcast_to(shape, counts.shape)), 1 / LARGEST)
         total = rng.standard_gamma(np.where(counts > 0, p * counts, 1.0)) / nu * scale
         return np.where(counts > 0, total, 0.0)
 
@@ -227,9 +232,8 @@ class GammaGamma(SpendModel):
         x, weight = read_counts(summary)
         x = np.repeat(x, np.where(x > 0, weight, 0).astype(np.int64))
         p, q, v = self.params_.values()
-        tiny = np.finfo(float).tiny
-        nu = np.maximum(rng.gamma(q, 1 / v, x.shape), tiny)
-        value = np.maximum(rng.standard_gamma(p * x) / (nu * x), tiny)
+        nu = np.maximum(rng.standard_gamma(q, x.shape), 1 / LARGEST)
+        value = np.clip(rng.standard_gamma(p * x) / (nu * x) * v, 1 / LARGEST, LARGEST)
         return pd.DataFrame({"frequency": x, "monetary_value": value})
 
     def _spend(self, x: Array, m: Array) -> Array:

@@ -104,7 +104,7 @@ class _LifetimesModel(Model):
         if self._has_standard_errors:
             found = np.asarray(fitter.variance_matrix_ / np.outer(values, values), dtype=float)
             with contextlib.suppress(InvalidValueError):  # a flat likelihood gives it no variance
-                self._working_covariance = read_covariance(found, self.parameter_names, exact=False)
+                self._working_covariance = read_covariance(found, values.size, exact=False)
 
 
 class _LifetimesTransactions(_LifetimesModel, TransactionModel):

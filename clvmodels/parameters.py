@@ -168,7 +168,7 @@ class ParametricModel(ABC):
                 raise InvalidValueError(f"n_customers must be 0 or more; found {value}")
             model.unidentified_ = column_names(description["unidentified"], "unidentified")
             model._working_covariance = read_covariance(
-                description["working_covariance"], names, cls._exact_covariance
+                description["working_covariance"], len(names), cls._exact_covariance
             )
         return model
 

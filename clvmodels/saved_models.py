@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.arguments import is_number, number, numbers
+from clvmodels.arguments import is_finite, number, numbers
 from clvmodels.covariates import Scaling
 from clvmodels.exceptions import InvalidValueError, ModelFileError
 
@@ -18,6 +18,10 @@ Array = npt.NDArray[np.float64]
 MODEL_VERSION = 2
 """Schema version of models whose parameters are stated at a centre of the covariates: a release
 that knows of no centre would read them wrongly. Other models are still of version 1."""
+
+_MOST = 1e150
+"""Largest parameter, and one over the least: beyond, squares overflow. Parameters stated at
+covariates of 0, far from the customers, may lie beyond, as forecasts never are made there."""
 
 _ROUNDING = 1e-6
 """Share of a covariance's largest entry by which it may miss symmetry or lie below zero."""
@@ -50,27 +54,30 @@ def read_parameters(
         raise InvalidValueError(
             f"expected the parameters {', '.join(names)}; found {found or 'none'}"
         )
+    plain = set(names) == set(positive)
+    least, most = (1 / _MOST, _MOST) if plain else (np.nextafter(0.0, 1.0), np.finfo(float).max)
+
     bad = [
         f"{name} = {value!r}"
         for name, value in given.items()
-        if not is_number(value) or not np.isfinite(value) or (name in positive and value <= 0)
+        if not is_finite(value) or (name in positive and not least <= value <= most)
     ]
     if bad:
-        finite = "" if set(names) == set(positive) else ", coefficients of covariates finite ones"
+        limits = f"from {least:g} to {most:g}" if plain else "coefficients of covariates finite"
         raise InvalidValueError(
-            f"parameters must be positive numbers{finite}; found {', '.join(bad)}"
+            f"parameters must be positive numbers; found {', '.join(bad)} ({limits})"
         )
     return {name: float(given[name]) for name in names}
 
 
-def read_covariance(given: Any, names: Sequence[str], exact: bool = True) -> Array | None:
+def read_covariance(given: Any, size: int, exact: bool = True) -> Array | None:
     """Return a covariance of the parameters, or none where there is none.
 
     Parameters
     ----------
     given : array_like, shape (k, k), or None
-    names : sequence of str
-        Of the k parameters.
+    size : int
+        k, the number of parameters.
     exact : bool
         Whether it comes from exact derivatives; one of difference quotients may be lopsided.
 
@@ -83,11 +90,11 @@ def read_covariance(given: Any, names: Sequence[str], exact: bool = True) -> Arr
     if given is None:
         return None
     covariance = numbers(given, "the covariance")
-    fault = _covariance_fault(covariance, len(names), exact)
+    fault = _covariance_fault(covariance, size, exact)
     if fault:
         raise InvalidValueError(
-            f"the covariance of {', '.join(names)} must be a symmetric matrix of "
-            f"{len(names)} x {len(names)} finite numbers without negative variances; {fault}"
+            f"the covariance must be a symmetric matrix of {size} x {size} finite numbers without "
+            f"negative variances; {fault}"
         )
     return covariance
 
