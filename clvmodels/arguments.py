@@ -51,7 +51,7 @@ def numbers(values: Any, name: str) -> Array:
             return given.astype(np.float64)
     except (ValueError, OverflowError):  # rows of different lengths; beyond what a float holds
         odd = [values]
-    raise InvalidValueError(f"{name} must hold numbers; found {_shown(odd[0])}")
+    raise InvalidValueError(f"{name} must hold numbers; found {shown(odd[0])}")
 
 
 def number(value: Any, name: str) -> float:
@@ -64,7 +64,7 @@ def number(value: Any, name: str) -> float:
     """
     found = numbers(value, name)
     if found.ndim or not np.isfinite(found):
-        raise InvalidValueError(f"{name} must be one finite number; found {_shown(value)}")
+        raise InvalidValueError(f"{name} must be one finite number; found {shown(value)}")
     return float(found)
 
 
@@ -72,7 +72,7 @@ def whole_number(value: Any, name: str, least: int) -> int:
     """Return a whole number of at least ``least``, or raise InvalidValueError."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise InvalidValueError(
-            f"{name} must be a whole number of {least} or more; found {_shown(value)}"
+            f"{name} must be a whole number of {least} or more; found {shown(value)}"
         )
     return int(value)
 
@@ -81,7 +81,7 @@ def probability(level: Any, name: str = "level") -> float:
     """Return a share strictly between 0 and 1, or raise InvalidValueError."""
     if not is_number(level) or not 0 < level < 1:
         raise InvalidValueError(
-            f"{name} must lie between 0 and 1 (0.9 for 90 %); found {_shown(level)}"
+            f"{name} must lie between 0 and 1 (0.9 for 90 %); found {shown(level)}"
         )
     return float(level)
 
@@ -98,7 +98,7 @@ def day(value: Any, name: str) -> dt.date:
         value = value.date() if value == value else None
     if not isinstance(value, dt.date):
         raise InvalidValueError(
-            f"{name} must be a date, such as datetime.date(2021, 12, 31); found {_shown(value)}"
+            f"{name} must be a date, such as datetime.date(2021, 12, 31); found {shown(value)}"
         )
     return value
 
@@ -140,16 +140,17 @@ def column_names(names: Any, setting: str) -> tuple[str, ...]:
     if isinstance(names, str):
         return (names,)
     if not isinstance(names, Iterable) or isinstance(names, Mapping | bytes):
-        raise InvalidValueError(f"{setting} must be names of columns; found {_shown(names)}")
+        raise InvalidValueError(f"{setting} must be names of columns; found {shown(names)}")
     given = tuple(names)
     for name in given:
         if not isinstance(name, str):
-            raise InvalidValueError(f"{setting} must be names of columns; found {_shown(name)}")
+            raise InvalidValueError(f"{setting} must be names of columns; found {shown(name)}")
     if len(set(given)) != len(given):
         raise InvalidValueError(f"each covariate may be named once; {setting} has {given}")
     return given
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Text for a message: what was found, cut where it is long, and its type."""
     text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

@@ -32,6 +32,7 @@ from clvmodels.cohort_table import (
 from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.intervals import Spread
 from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts, has_stopped
+from clvmodels.saved_models import part_of
 
 Array = npt.NDArray[np.float64]
 
@@ -228,18 +229,26 @@ class CohortForecaster:
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Self:
-        """Rebuild a fitted forecaster from :meth:`to_dict`."""
-        if state.get("version") != _STATE_VERSION:
-            raise ModelFileError(
-                f"expected a cohort forecaster of version {_STATE_VERSION}; found "
-                f"{state.get('version')}. Fit it again with this release."
-            )
-        options = RateOptions(**state["options"])
-        new = cls(options, draws=state["draws"], seed=state["seed"])
-        new.options_ = options
-        new.model_ = CohortModel.from_dict(state["model"])
-        new.spread_ = Spread(**state["spread"])
-        new.evidence_ = state["evidence"]
+        """Rebuild a fitted forecaster from :meth:`to_dict`.
+
+        Raises
+        ------
+        ModelFileError
+            If the state is of another version, is incomplete, or holds values that no fit can have.
+        """
+        with part_of("cohort forecast"):
+            if state.get("version") != _STATE_VERSION:
+                raise ModelFileError(
+                    f"expected a cohort forecaster of version {_STATE_VERSION}; found "
+                    f"{state.get('version')}. Fit it again with this release."
+                )
+            draws, seed = whole_number(state["draws"], "draws", 2), state["seed"]
+            options = RateOptions(**state["options"])
+            new = cls(options, draws=draws, seed=whole_number(seed, "seed", 0))
+            new.options_ = options
+            new.model_ = CohortModel.from_dict(state["model"])
+            new.spread_ = Spread(**state["spread"])
+            new.evidence_ = dict(state["evidence"])
         return new
 
     def _learn(
