@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.covariates import CovariateEffects
+from clvmodels.arguments import number, numbers, read_horizon
+from clvmodels.covariates import CovariateEffects, Scaling
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.fitted import Model
-from clvmodels.frames import Histories, read_histories, read_horizons
+from clvmodels.frames import MAX_FREQUENCY, Histories, read_histories
 from clvmodels.special import unique_rows
 
 Array = npt.NDArray[np.float64]
@@ -26,6 +27,8 @@ class AliveModel(Model):
     In all of it p holds the natural parameters, numbers or arrays by customer; x, recency and T
     the histories; t the time after the end of observation. Arrays broadcast.
     """
+
+    _scaling: Scaling = Scaling({}, {})
 
     @property
     @abstractmethod
@@ -53,10 +56,14 @@ class AliveModel(Model):
         return data, self._parameters(data)
 
     def _parameters(self, data: Histories) -> Parameters:
-        return self._effects.natural(self.params_, data.covariates)
+        return self._effects.natural(self.params_, data.covariates, self._scaling)
 
     def _new_customer(self, covariates: Mapping[str, float] | None) -> Histories:
-        given, names = dict(covariates or {}), self._effects.columns
+        given, names = covariates or {}, self._effects.columns
+        if not isinstance(given, Mapping):
+            raise InvalidValueError(
+                f"covariates must map names to values, as {{'age': 40}}; found {given!r}"
+            )
         unknown = [name for name in given if name not in names]
         if unknown:
             raise InvalidValueError(
@@ -64,7 +71,11 @@ class AliveModel(Model):
                 f"the model has {', '.join(names) or 'none'}"
             )
         zero = np.zeros(1)
-        values = {name: np.array([float(given.get(name, 0.0))]) for name in names}
+        usual = self._scaling.centre
+        values = {
+            name: np.array([number(given.get(name, usual.get(name, 0.0)), f"the covariate {name}")])
+            for name in names
+        }
         return Histories(zero, zero, zero, np.ones(1), values)
 
     def _over_histories(self, function: Any, p: Parameters, data: Histories) -> Array:
@@ -78,13 +89,16 @@ class AliveModel(Model):
         return np.asarray(function(p, x, T))[position]
 
     def _pmf(self, p: Parameters, data: Histories, n: npt.ArrayLike, t: float) -> Array:
-        (horizon,), _ = read_horizons(t)
-        counts = np.atleast_1d(np.asarray(n, dtype=float))
-        if np.any(counts < 0) or np.any(counts != np.floor(counts)):
-            raise InvalidValueError(f"n must hold whole numbers from 0; found {np.unique(counts)}")
+        horizon = read_horizon(t)
+        counts = np.atleast_1d(numbers(n, "n"))
+        whole = (counts >= 0) & (counts <= MAX_FREQUENCY) & (counts == np.floor(counts))
+        if counts.ndim > 1 or not whole.all():
+            raise InvalidValueError(
+                f"n must hold whole numbers from 0 to {MAX_FREQUENCY}; found {np.unique(counts)}"
+            )
         alive = self._alive(p, data.frequency, data.recency, data.T)[:, None]
         if_alive = self._over_histories(
-            lambda q, x, T: self._pmf_if_alive(q, x[:, None], T[:, None], float(horizon), counts),
+            lambda q, x, T: self._pmf_if_alive(q, x[:, None], T[:, None], horizon, counts),
             p,
             data,
         )

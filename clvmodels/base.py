@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.alive import Counts, Parameters
-from clvmodels.covariates import CovariateEffects, Design, Effect
+from clvmodels.arguments import number
+from clvmodels.covariate_model import CovariateModel
+from clvmodels.covariates import Design, Scaling
 from clvmodels.exceptions import ConvergenceWarning, InvalidValueError, warn_caller
 from clvmodels.fitted import Model, RandomState
-from clvmodels.forecasts import Forecasts
 from clvmodels.frames import Histories, compress, read_exposures, read_histories
 from clvmodels.likelihood import Terms, Total, Value, add_by_row, dot
 from clvmodels.optimize import Estimate, LogLikelihood, estimate, systematic_sample
@@ -31,7 +32,7 @@ SAMPLE_CUSTOMERS = 20_000
 _CHUNK = 32_768
 
 
-class TransactionModel(Forecasts):
+class TransactionModel(CovariateModel):
     """A model of when customers buy and when they leave.
 
     Parameters
@@ -42,14 +43,21 @@ class TransactionModel(Forecasts):
         customers (see :func:`clvmodels.optimize.estimate`).
     purchase_covariates, dropout_covariates : sequence of str
         Columns of static covariates z that scale each customer's rates of purchase and dropout
-        by exp(gamma' z); their coefficients join ``params_``.
+        by exp(gamma' (z - centre)); their coefficients, by unit of the covariate, join
+        ``params_``. The other parameters are stated at the centre, the mean of the customers
+        fitted, so that no origin or unit of a covariate changes a forecast. A text is one name.
+
+    Attributes
+    ----------
+    covariate_centre_, covariate_scale_ : dict of str to float
+        Mean and standard deviation of each covariate over the customers of the fit (scale 1 where
+        it does not vary). Empty in models saved by earlier releases, whose parameters are stated
+        at covariates of 0.
     """
 
     scale_names: ClassVar[tuple[str, ...]]
     """Parameters measured in time."""
 
-    purchase_effects: ClassVar[tuple[Effect, ...]]
-    dropout_effects: ClassVar[tuple[Effect, ...]]
     advice: ClassVar[Mapping[str, str]]
 
     def __init__(
@@ -61,14 +69,6 @@ class TransactionModel(Forecasts):
         self.penalty = penalty
         self.purchase_covariates = purchase_covariates
         self.dropout_covariates = dropout_covariates
-
-    @property
-    def _effects(self) -> CovariateEffects:
-        return CovariateEffects(
-            self.parameter_names,
-            [(effect, self.purchase_covariates) for effect in self.purchase_effects]
-            + [(effect, self.dropout_covariates) for effect in self.dropout_effects],
-        )
 
     @abstractmethod
     def _start(self, data: Histories) -> Array:
@@ -122,12 +122,16 @@ class TransactionModel(Forecasts):
         customers = float(data.weight.sum())
         unit = dot(data.weight, data.T) / customers or 1.0
         scaled = data.in_units_of(unit)
-        fit = self._fit_with_covariates if effects.names else self._fit_plain
-        result = fit(scaled, customers)
-        names = (*self.parameter_names, *effects.names)
+        scaling = Scaling.of(data)
+        if effects.names:
+            result = self._fit_with_covariates(scaled, customers, scaling)
+        else:
+            result = self._fit_plain(scaled, customers)
+        names = self._names
         shift = np.array([np.log(unit) if name in self.scale_names else 0.0 for name in names])
         # A purchase has a density in time: changing the unit of time changes it by the unit.
         in_units = result.log_likelihood - dot(data.weight, data.frequency) * np.log(unit)
+        self._scaling = scaling
         self._learn(names, result, shift, in_units, customers)
         return self
 
@@ -140,9 +144,8 @@ class TransactionModel(Forecasts):
         summary, weights
             As for :meth:`fit`.
         """
-        effects = self._effects
-        data = read_histories(summary, weights, effects.columns)
-        values = effects.natural(self.params_, data.covariates)
+        data = read_histories(summary, weights, self._effects.columns)
+        values = self._parameters(data)
         of_rows = (terms.value for terms in self._terms(data, list(values.values())))
         return sum(dot(data.weight, value) for value in of_rows)
 
@@ -179,10 +182,9 @@ class TransactionModel(Forecasts):
             self._log_likelihood(data), self._start(data), self.parameter_names, customers, sample
         )
 
-    def _fit_with_covariates(self, data: Histories, customers: float) -> Estimate:
-        effects = self._effects
-        design = effects.design(data)
-        names = np.array([*self.parameter_names, *effects.names])
+    def _fit_with_covariates(self, data: Histories, customers: float, scaling: Scaling) -> Estimate:
+        design = self._effects.design(data, scaling)
+        names = np.array(self._names)
         free = np.flatnonzero(design.free)
         start = np.zeros(names.size)
         start[: len(self.parameter_names)] = self._start(data)
@@ -208,20 +210,21 @@ class TransactionModel(Forecasts):
             found = self._estimate(
                 of(data, design), start[free], names[free].tolist(), customers, sample
             )
-        if design.constant:
+        constant = tuple(names[~design.free].tolist())
+        if constant:
             warn_caller(
                 ConvergenceWarning(
-                    f"{type(self).__name__}: the coefficients {', '.join(design.constant)} are not "
+                    f"{type(self).__name__}: the coefficients {', '.join(constant)} are not "
                     "identified, because their covariates do not vary; they are set to 0.",
                     "Leave those covariates out.",
                 )
             )
-        back = design.to_working[:, free]
+        every = np.eye(names.size)[:, free]
         return Estimate(
-            back @ found.theta,
+            every @ found.theta,
             found.log_likelihood,
-            back @ found.covariance @ back.T,
-            found.unidentified + design.constant,
+            every @ found.covariance @ every.T,
+            found.unidentified + constant,
         )
 
     def _estimate(
@@ -247,13 +250,10 @@ class TransactionModel(Forecasts):
         result = Total.zero(theta.size)
         for at in range(0, data.size, _CHUNK):
             rows = np.arange(at, min(at + _CHUNK, data.size))
-            part, matrices = data.rows(rows), design.rows(rows).matrices
-            values: list[Value] = [
-                np.exp(np.clip(matrix @ theta[columns], -30.0, 30.0))
-                for matrix, columns in zip(matrices, design.columns, strict=True)
-            ]
+            part, covariates = data.rows(rows), design.rows(rows)
+            values = covariates.parameters(theta)
             for terms in self._terms(part, values):
-                add_by_row(result, terms, part.weight, values, matrices, design.columns)
+                add_by_row(result, terms, part.weight, values, covariates.matrices, design.columns)
         return result
 
 
@@ -271,7 +271,7 @@ class SpendModel(Model):
 
 def check_penalty(penalty: float) -> None:
     """Raise InvalidValueError unless the penalty is a number of at least 0."""
-    if not (np.isfinite(penalty) and penalty >= 0):
+    if number(penalty, "penalty") < 0:
         raise InvalidValueError(f"penalty must be 0 or more; found {penalty}")
 
 

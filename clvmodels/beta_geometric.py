@@ -114,7 +114,7 @@ class BetaGeometricModel(TransactionModel):
         np.divide(1.0, end, out=end)
         np.divide(1.0, last, out=last)
         may_leave = x + self._first > 0
-        tries = np.where(may_leave, b + x + (self._first - 1), 1.0)
+        tries = np.where(may_leave, b + (x + (self._first - 1)), 1.0)
         # log-odds of having left, their softplus and logistic curve
         log_odds = np.where(may_leave, k * gap + np.log(a / tries), -800.0)
         small = np.exp(-np.abs(log_odds))
@@ -154,7 +154,7 @@ class BetaGeometricModel(TransactionModel):
 
     def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array:
         may_leave = x + self._first > 0
-        tries = np.where(may_leave, p["b"] + x + (self._first - 1), 1.0)
+        tries = np.where(may_leave, p["b"] + (x + (self._first - 1)), 1.0)
         gap = log1p_ratio(T - recency, p["alpha"] + recency)
         log_odds = np.log(p["a"]) - np.log(tries) + (p["r"] + x) * gap
         return np.where(may_leave, special.expit(-log_odds), 1.0)

@@ -27,14 +27,15 @@ class BGNBD(BetaGeometricModel):
     Parameters
     ----------
     penalty, purchase_covariates, dropout_covariates
-        See :class:`clvmodels.base.TransactionModel`. Covariates scale lambda by
-        exp(gamma' z) through alpha, and a and b by their own exp(gamma_a' z), exp(gamma_b' z);
+        See :class:`clvmodels.base.TransactionModel`. Covariates, less their mean, scale lambda
+        by exp(gamma' z) through alpha, and a and b by their own exp(gamma_a' z), exp(gamma_b' z);
         coefficients are named ``purchase:z``, ``dropout_a:z`` and ``dropout_b:z``.
 
     Attributes
     ----------
     params_ : dict
-        ``r`` (shape), ``alpha`` (in the unit of T), ``a`` and ``b``.
+        ``r`` (shape), ``alpha`` (in the unit of T), ``a`` and ``b``; with covariates, of a
+        customer who has their mean.
 
     References
     ----------

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.arguments import read_horizons
 from clvmodels.beta_geometric import BetaGeometricModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.cohort_table import month_number
@@ -126,7 +127,7 @@ class SeasonalClock:
 
     def horizons(self, as_of: dt.date, edges: npt.ArrayLike) -> Array:
         """Operational length of the next ``edges`` days after ``as_of``, shape (k,)."""
-        ends = np.atleast_1d(np.asarray(edges, dtype=float)).astype(int)
+        ends = read_horizons(edges, "edges")[0].astype(int)
         future = pd.date_range(as_of + dt.timedelta(days=1), periods=int(ends.max(initial=0)))
         clock = np.concatenate([[0.0], np.cumsum(self._season()[future.month - 1])])
         return np.asarray(clock[ends])
@@ -162,7 +163,7 @@ class SeasonalClock:
         terms of equation 3); the days at risk end with T or t_x accordingly.
         """
         on_clock = self.operational(summary)
-        p = self.model_.params_
+        _, p = self.model_._read(on_clock)  # by customer where covariates act
         alive = self.model_.probability_alive(on_clock)
         shape = weight * (p["r"] + on_clock["frequency"].to_numpy(dtype=float))
         while_alive = shape * alive / (p["alpha"] + on_clock["T"].to_numpy())

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.arguments import LARGEST, numbers
 from clvmodels.cohort_table import Cells, CohortTable, Months, month_dates, month_number
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
 
@@ -200,9 +201,13 @@ def _covariate_rows(
         raise MissingColumnError(f"the {key} covariates", missing, found)
     months = month_number(table[key])
     rows = wanted(months)
-    months, values = months[rows], table.loc[rows, list(names)].to_numpy(dtype=float)
-    if np.unique(months).size != months.size or not np.all(np.isfinite(values)):
+    months, kept = months[rows], table.loc[rows]
+    values = np.zeros((months.size, len(names)))
+    for i, name in enumerate(names):
+        values[:, i] = numbers(kept[name], f"the {key} covariate {name}")
+    if np.unique(months).size != months.size or not np.all(np.abs(values) <= LARGEST):
         raise InvalidValueError(
-            f"the {key} covariates need one row a month and finite numbers throughout"
+            f"the {key} covariates need one row a month and finite numbers, {LARGEST:g} at most "
+            "in size, throughout"
         )
     return months, values

@@ -50,7 +50,7 @@ def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, npt.NDArray[n
         "month": np.zeros_like(cells.cohort),
         "total": np.zeros_like(cells.cohort),
     }
-    if level not in cohort:
+    if not isinstance(level, str) or level not in cohort:
         raise InvalidValueError(f"level must be one of {', '.join(cohort)}; found {level!r}")
     period = np.zeros_like(cells.period) if level == "total" else cells.period
     keys, group = np.unique(np.stack([cohort[level], period]), axis=1, return_inverse=True)

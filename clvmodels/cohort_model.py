@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +12,23 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from clvmodels import intervals
+from clvmodels.arguments import number
 from clvmodels.cohort_effects import Covariates, EffectSpace
-from clvmodels.cohort_rates import RateModel, RateOptions, company_series, fit_rates
+from clvmodels.cohort_rates import Company, RateModel, RateOptions, company_series, fit_rates
 from clvmodels.cohort_state import (
+    at_least_0,
+    block_widths,
     covariates_from_dict,
     covariates_to_dict,
     fit_from_dict,
     fit_to_dict,
+    read_amounts,
+    read_months,
     space_from_dict,
     space_to_dict,
 )
 from clvmodels.cohort_table import Cells, CohortTable, Months, future_cells
+from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import LogLinearFit
 from clvmodels.order_value import ValueModel, fit_values
 from clvmodels.threads import one_blas_thread
@@ -151,31 +157,40 @@ class CohortModel:
     def from_dict(cls, state: dict[str, Any]) -> CohortModel:
         """Rebuild from :meth:`to_dict`."""
         rates, values = state["rates"], state["values"]
+        by_period = covariates_from_dict(rates["period_covariates"], "period")
+        by_cohort = covariates_from_dict(rates["cohort_covariates"], "cohort")
+        of_values = (
+            covariates_from_dict(values["period_covariates"], "period")
+            if "period_covariates" in values
+            else Covariates.of(None, "period", 0)  # files of earlier releases have none
+        )
+        if rates["company"] not in get_args(Company):
+            raise InvalidValueError(
+                f"company must be one of {', '.join(get_args(Company))}; found {rates['company']!r}"
+            )
+        space, value_space = (space_from_dict(part["space"]) for part in (rates, values))
+        widths = block_widths(space, by_period, by_cohort)
+        value_widths = block_widths(value_space, of_values, Covariates.of(None, "cohort", 0))
+        cohorts = read_months(state["cohorts"], "cohorts")
+        acquired_months = read_months(state["acquired_months"], "acquired_months")
         return cls(
             dt.date.fromisoformat(state["as_of"]),
-            np.array(state["cohorts"], dtype=np.int64),
-            np.array(state["customers"], dtype=float),
+            cohorts,
+            read_amounts(state["customers"], "customers", cohorts.size),
             RateModel(
-                space_from_dict(rates["space"]),
-                fit_from_dict(rates["fit"]),
-                rates["company"],
-                covariates_from_dict(rates["period_covariates"]),
-                covariates_from_dict(rates["cohort_covariates"]),
+                space, fit_from_dict(rates["fit"], widths), rates["company"], by_period, by_cohort
             ),
             ValueModel(
-                space_from_dict(values["space"]),
-                fit_from_dict(values["fit"]),
-                values["unit"],
-                # Files of earlier releases have none.
-                covariates_from_dict(values["period_covariates"])
-                if "period_covariates" in values
-                else Covariates.of(None, "period", 0),
+                value_space,
+                fit_from_dict(values["fit"], value_widths),
+                at_least_0(values["unit"], "unit"),
+                of_values,
             ),
-            np.array(state["acquired_months"], dtype=np.int64),
-            np.array(state["acquired"], dtype=float),
-            np.array(state["acquired_days"], dtype=float),
-            state["acquired_excess"],
-            state["first_value"],
+            acquired_months,
+            read_amounts(state["acquired"], "acquired", acquired_months.size),
+            read_amounts(state["acquired_days"], "acquired_days", acquired_months.size),
+            at_least_0(state["acquired_excess"], "acquired_excess"),
+            number(state["first_value"], "first_value"),
         )
 
 

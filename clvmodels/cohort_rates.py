@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.arguments import number
 from clvmodels.cohort_effects import Covariates, EffectSpace, season
 from clvmodels.cohort_table import Cells, CohortTable, Months
+from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
 
 Array = npt.NDArray[np.float64]
@@ -76,6 +78,15 @@ class RateOptions:
     period_sd: float = 0.03
     cohort_sd: float = 0.2
     bend_sd: float = 0.1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, bool):
+                if not isinstance(value, bool | np.bool_):
+                    raise InvalidValueError(f"{field.name} must be true or false; found {value!r}")
+            elif number(value, field.name) < 0 and field.name.endswith("_sd"):
+                raise InvalidValueError(f"{field.name} must not be negative; found {value}")
 
 
 @dataclass(frozen=True)

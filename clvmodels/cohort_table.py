@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.arguments import LARGEST, day, numbers
 from clvmodels.exceptions import DataError, InvalidValueError
 from clvmodels.months import month_end, month_grid
 from clvmodels.schema import COHORT_MONTHS
@@ -85,7 +86,13 @@ class CohortTable:
 
 def month_number(days: object) -> Months:
     """Calendar months of dates, as 12 x year + month - 1."""
-    index = pd.DatetimeIndex(pd.to_datetime(days))  # type: ignore[call-overload]
+    try:
+        index = pd.DatetimeIndex(pd.to_datetime(days))  # type: ignore[call-overload]
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"months must be dates; {error}") from None
+    if index.hasnans:
+        missing = np.count_nonzero(index.isna())
+        raise InvalidValueError(f"months must be dates; {missing} of {index.size} are missing")
     return np.asarray(index.year * 12 + index.month - 1, dtype=np.int64)
 
 
@@ -116,6 +123,9 @@ def read_cohort_months(
         before its cohort, or a number is negative or missing.
     """
     COHORT_MONTHS.require([str(name) for name in table.columns])
+    as_of = day(as_of, "as_of")
+    if log_start is not None:
+        log_start = day(log_start, "log_start")
     if table[["cohort", "period"]].isna().any(axis=None):
         raise InvalidValueError("cohort months: every row needs a cohort and a period")
     cohort, period = month_number(table["cohort"]), month_number(table["period"])
@@ -128,13 +138,16 @@ def read_cohort_months(
     order = np.flatnonzero(known)[np.lexsort((cohort[known], period[known]))]
     table, cohort, period = table.iloc[order], cohort[order], period[order]
     columns = {
-        name: table[name].to_numpy(dtype=float)
+        name: numbers(table[name], f"cohort months: {name}")
         for name in COHORT_MONTHS.names
         if name not in ("cohort", "period")
     }
     for name, values in columns.items():
-        if not np.all(np.isfinite(values)) or (values.min() < 0 and "revenue" not in name):
-            raise InvalidValueError(f"cohort months: {name} must be finite and not negative")
+        if not np.all(np.abs(values) <= LARGEST) or (values.min() < 0 and "revenue" not in name):
+            raise InvalidValueError(
+                f"cohort months: {name} must be finite and not negative, {LARGEST:g} at most; "
+                f"found values from {values.min():g} to {values.max():g}"
+            )
     if np.any(period < cohort):
         raise InvalidValueError("cohort months: a period comes before its cohort's first purchase")
     if np.unique(cohort * 100_000 + period).size != cohort.size:

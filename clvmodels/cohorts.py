@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels import intervals, rolling
+from clvmodels.arguments import LARGEST, numbers, whole_number
 from clvmodels.cohort_evidence import (
     NO_SEASON,
     affordable,
@@ -30,6 +31,7 @@ from clvmodels.cohort_table import (
 from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.intervals import Spread
 from clvmodels.new_cohorts import expected_acquisitions, forecast_new_cohorts, has_stopped
+from clvmodels.saved_models import part_of
 from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
@@ -158,9 +160,10 @@ class CohortForecaster:
             The keys of the level, then purchases, purchases_low, purchases_high, revenue,
             revenue_low, revenue_high (90 % intervals).
         """
+        draws = whole_number(self.draws, "draws", 2)
         model = self._known(customers)
         made = model.forecast(model.cells(until), period_covariates)
-        return summed(made, level, self.spread_, self.draws, self.seed)
+        return summed(made, level, self.spread_, draws, whole_number(self.seed, "seed", 0))
 
     @one_blas_thread
     def forecast_new(
@@ -227,18 +230,26 @@ class CohortForecaster:
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Self:
-        """Rebuild a fitted forecaster from :meth:`to_dict`."""
-        if state.get("version") != _STATE_VERSION:
-            raise ModelFileError(
-                f"expected a cohort forecaster of version {_STATE_VERSION}; found "
-                f"{state.get('version')}. Fit it again with this release."
-            )
-        options = RateOptions(**state["options"])
-        new = cls(options, draws=state["draws"], seed=state["seed"])
-        new.options_ = options
-        new.model_ = CohortModel.from_dict(state["model"])
-        new.spread_ = Spread(**state["spread"])
-        new.evidence_ = state["evidence"]
+        """Rebuild a fitted forecaster from :meth:`to_dict`.
+
+        Raises
+        ------
+        ModelFileError
+            If the state is of another version, is incomplete, or holds values that no fit can have.
+        """
+        with part_of("cohort forecast"):
+            if state.get("version") != _STATE_VERSION:
+                raise ModelFileError(
+                    f"expected a cohort forecaster of version {_STATE_VERSION}; found "
+                    f"{state.get('version')}. Fit it again with this release."
+                )
+            draws, seed = whole_number(state["draws"], "draws", 2), state["seed"]
+            options = RateOptions(**state["options"])
+            new = cls(options, draws=draws, seed=whole_number(seed, "seed", 0))
+            new.options_ = options
+            new.model_ = CohortModel.from_dict(state["model"])
+            new.spread_ = Spread(**state["spread"])
+            new.evidence_ = dict(state["evidence"])
         return new
 
     def _learn(
@@ -295,8 +306,8 @@ class CohortForecaster:
         if customers is None:
             return model
         cohorts = month_number(customers.index)
-        counts = customers.to_numpy(dtype=float)
-        if np.any(counts < 0) or not np.all(np.isfinite(counts)):
+        counts = numbers(customers, "customers")
+        if not np.all((counts >= 0) & (counts <= LARGEST)):
             raise InvalidValueError("customers must be counts by cohort, none negative")
         late = int(model.rates.space.months[-1])
         if np.unique(cohorts).size != cohorts.size or np.any(cohorts > late):

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.arguments import numbers, whole_number
 from clvmodels.base import Model, TransactionModel
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import Histories, read_histories
@@ -47,8 +48,7 @@ def frequency_histogram(
         frequency ("0", "1", …, "7+"), observed, expected (customers); both sum to all customers.
     """
     _check_no_covariates(model)
-    if highest < 1:
-        raise InvalidValueError(f"highest must be at least 1; found {highest}")
+    highest = whole_number(highest, "highest", 1)
     data = read_histories(summary, weights)
     top = np.minimum(data.frequency, highest).astype(np.int64)
     observed = np.bincount(top, weights=data.weight, minlength=highest + 1)
@@ -93,9 +93,10 @@ def tracking(
         model's for customers of whom only the day of joining is known.
     """
     _check_no_covariates(model)
-    end = np.atleast_1d(np.asarray(ends, dtype=float))
-    seen = np.atleast_1d(np.asarray(observed, dtype=float))
-    if end.ndim != 1 or end.shape != seen.shape or np.any(np.diff(end) <= 0):
+    end = np.atleast_1d(numbers(ends, "ends"))
+    seen = np.atleast_1d(numbers(observed, "observed"))
+    rising = end.ndim == 1 and np.all(np.isfinite(end)) and np.all(np.diff(end) > 0)
+    if not rising or end.shape != seen.shape:
         raise InvalidValueError(
             "ends must rise and have one observed count each; "
             f"found {end.size} ends and {seen.size} counts"
@@ -147,12 +148,11 @@ def conditional_expectations(
     """
     if by not in ("frequency", "recency"):
         raise InvalidValueError(f"by must be 'frequency' or 'recency'; found {by!r}")
-    if groups < 2:
-        raise InvalidValueError(f"groups must be at least 2; found {groups}")
+    groups = whole_number(groups, "groups", 2)
     data = read_histories(summary, weights)
     columns = {}
     for name, values in (("expected", expected), ("actual", actual)):
-        columns[name] = np.asarray(values, dtype=float)
+        columns[name] = numbers(values, name)
         if columns[name].shape != (data.size,) or not np.all(np.isfinite(columns[name])):
             raise InvalidValueError(
                 f"{name} must hold one finite number for each of the {data.size} rows; "

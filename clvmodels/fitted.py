@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import probability, whole_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.parameters import ParametricModel
+from clvmodels.special import symmetric_root
 from clvmodels.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ class Model(ParametricModel):
     @abstractmethod
     def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
         """Estimate the parameters."""
+
+    @abstractmethod
+    def log_likelihood(self, summary: Any, weights: npt.ArrayLike | None = None) -> float:
+        """Log-likelihood at the model's parameters, a sum over customers in the data's units."""
 
     @abstractmethod
     def resample(self, summary: Any, random_state: RandomState = None) -> pd.DataFrame:
@@ -103,13 +109,13 @@ class Model(ParametricModel):
         Parameters
         ----------
         n : int
-            Number of draws.
+            Number of draws, at least 1.
         random_state : int or Generator, optional
         """
+        n = whole_number(n, "the number of draws", 1)
         rng = np.random.default_rng(random_state)
-        values, axes = np.linalg.eigh(self._covariance())
-        root = axes * np.sqrt(np.maximum(values, 0.0))
-        normal = rng.standard_normal((n, values.size))
+        root = symmetric_root(self._covariance())
+        normal = rng.standard_normal((n, root.shape[0]))
         return [self._at(self._working() + root @ draw) for draw in normal]
 
     @one_blas_thread
@@ -132,6 +138,7 @@ class Model(ParametricModel):
             Of parameter uncertainty alone. Where the estimate is positive the interval is
             symmetric in its logarithm, and so never crosses zero.
         """
+        level = probability(level)
         at, covariance = self._working(), self._covariance()
         center = np.asarray(function(self), dtype=float)
         slopes = []
@@ -161,9 +168,15 @@ class Model(ParametricModel):
         function, level
             As in :meth:`delta_interval`.
         n_draws : int
-            Models drawn.
+            Models drawn, at least 2.
         random_state : int or Generator, optional
+
+        Raises
+        ------
+        InvalidValueError
+            If the level is not between 0 and 1, or the draws are too few for a spread.
         """
+        level, n_draws = probability(level), whole_number(n_draws, "n_draws", 2)
         draws = np.stack(
             [np.asarray(function(m)) for m in self.parameter_draws(n_draws, random_state)]
         )
@@ -193,6 +206,7 @@ class Model(ParametricModel):
         """
         import pandas as pd
 
+        n = whole_number(n, "the number of data sets", 1)
         rng = np.random.default_rng(random_state)
         refits = (type(self)(**self.get_params()) for _ in range(n))
         return pd.DataFrame([m.fit(self.resample(summary, rng)).params_ for m in refits])
@@ -236,11 +250,9 @@ class Model(ParametricModel):
 
 def normal_quantile(level: float) -> float:
     """Half-width, in standard errors, of a central normal interval."""
-    if not 0 < level < 1:
-        raise InvalidValueError(f"level must lie between 0 and 1; found {level}")
     from scipy.special import ndtri
 
-    return float(ndtri(0.5 + level / 2))
+    return float(ndtri(0.5 + probability(level) / 2))
 
 
 def positive_interval(center: Array, error: Array, level: float) -> Interval:

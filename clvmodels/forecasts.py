@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.alive import AliveModel, Array, Counts
+from clvmodels.arguments import LARGEST, number, numbers, read_horizon, read_horizons, whole_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.fitted import Interval, RandomState, positive_interval
-from clvmodels.frames import read_histories, read_horizons
+from clvmodels.frames import read_histories
 from clvmodels.threads import one_blas_thread
 
 
@@ -90,24 +91,29 @@ class Forecasts(AliveModel):
         return self._pmf(p, data, n, horizon)
 
     def purchase_pmf(
-        self, n: npt.ArrayLike, t: float, covariates: Mapping[str, float] | None = None
+        self, n: npt.ArrayLike, t: npt.ArrayLike, covariates: Mapping[str, float] | None = None
     ) -> Array:
         """Probability that a new customer makes n repeat purchases in the first t units of time.
 
         Parameters
         ----------
         n : int or array_like of int, shape (k,)
-        t : float
+        t : float or array_like of shape (m,)
             Time since the first purchase.
         covariates : mapping of str to float, optional
-            The customer's; 0 where not given.
+            The customer's; where not given, the mean of the customers fitted
+            (``covariate_centre_``).
 
         Returns
         -------
-        ndarray, shape (k,), or a float for one n
+        ndarray, shape (k, m); without the axis of an n or a t that is a single number
         """
+        times, single = read_horizons(t, "t")
         data = self._new_customer(covariates)
-        pmf = self._pmf(self._parameters(data), data, n, t)[0]
+        p = self._parameters(data)
+        pmf = np.stack([self._pmf(p, data, n, float(time))[0] for time in times], axis=1)
+        if single:
+            pmf = pmf[:, 0]
         return pmf[0] if np.ndim(n) == 0 else pmf
 
     def expected_purchases_new_customer(
@@ -120,13 +126,14 @@ class Forecasts(AliveModel):
         t : float or array_like of shape (k,)
             Time since the first purchase.
         covariates : mapping of str to float, optional
-            The customer's; 0 where not given.
+            The customer's; where not given, the mean of the customers fitted
+            (``covariate_centre_``).
 
         Returns
         -------
         ndarray, shape (k,), or a float for one t
         """
-        times, single = read_horizons(t)
+        times, single = read_horizons(t, "t")
         data = self._new_customer(covariates)
         p = self._parameters(data)
         alive = self._alive(p, data.frequency, data.recency, data.T)
@@ -154,7 +161,7 @@ class Forecasts(AliveModel):
         ndarray, shape (n,)
         """
         ends, _ = read_horizons(horizons)
-        factors = np.atleast_1d(np.asarray(discount_factors, dtype=float))
+        factors = np.atleast_1d(numbers(discount_factors, "discount_factors"))
         if factors.shape != ends.shape or np.any(np.diff(ends) < 0):
             raise InvalidValueError(
                 "horizons must rise and have one discount factor each; "
@@ -190,8 +197,12 @@ class Forecasts(AliveModel):
         Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). RFM and CLV: using iso-value curves
         for customer base analysis. Journal of Marketing Research 42(4), 415-430.
         """
-        if not (np.isfinite(rate) and rate > 0):
-            raise InvalidValueError(f"the discount rate must be above 0; found {rate}")
+        rate = number(rate, "the discount rate")
+        if not 1 / LARGEST <= rate <= LARGEST:
+            raise InvalidValueError(
+                f"the discount rate must be above 0, from {1 / LARGEST:g} to {LARGEST:g}; "
+                f"found {rate}"
+            )
         data, p = self._read(summary)
         value = self._over_histories(
             lambda q, x, T: self._discounted_if_alive(q, x[:, None], T[:, None], rate)[:, 0],
@@ -218,13 +229,13 @@ class Forecasts(AliveModel):
         -------
         ndarray of int, shape (n, n_draws)
         """
-        (t,), _ = read_horizons(horizon)
+        t, n_draws = read_horizon(horizon), whole_number(n_draws, "n_draws", 1)
         rng = np.random.default_rng(random_state)
         data, p = self._read(summary)
         alive = self._alive(p, data.frequency, data.recency, data.T)
         counts = np.empty((data.size, n_draws), dtype=np.int64)
         for draw in range(n_draws):
-            future = self._draw_if_alive(p, data.frequency, data.T, float(t), rng)
+            future = self._draw_if_alive(p, data.frequency, data.T, t, rng)
             counts[:, draw] = np.where(rng.random(data.size) < alive, future, 0)
         return counts
 
@@ -260,6 +271,7 @@ class Forecasts(AliveModel):
         Interval
             Of the model being right: season, trend and new customers are not in it.
         """
+        horizon = read_horizon(horizon)
         weight = read_histories(summary, covariates=self._effects.columns).weight
         expected = self.delta_interval(
             lambda m: weight @ m.expected_purchases(summary, horizon), level

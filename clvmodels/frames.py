@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import LARGEST, column_names, numbers
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
 
 Array = npt.NDArray[np.float64]
@@ -102,9 +103,11 @@ def read_histories(
     InvalidValueError
         If a value is missing or impossible (recency beyond T, a negative count, ...).
     """
+    covariates = column_names(covariates, "covariates")
     columns = _read(summary, ("frequency", "recency", "T", *covariates), weights)
     frequency, recency, T = columns["frequency"], columns["recency"], columns["T"]
     _check_frequency(frequency)
+    _check_size("T", T)
     _reject(recency < 0, "recency must not be negative", recency=recency)
     _reject(
         recency > T,
@@ -127,8 +130,10 @@ def read_exposures(table: Any, covariates: Sequence[str] = ()) -> Histories:
 
     As :func:`read_histories`, with frequency and recency 0.
     """
+    covariates = column_names(covariates, "covariates")
     columns = _read(table, ("T", *covariates), None)
     _reject(columns["T"] < 0, "T must not be negative", T=columns["T"])
+    _check_size("T", columns["T"])
     zero = np.zeros_like(columns["T"])
     extra = {name: columns[name] for name in covariates}
     return Histories(zero, zero, columns["T"], columns["weight"], extra)
@@ -200,6 +205,7 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
         frequency=frequency,
         monetary_value=value,
     )
+    _check_size("monetary_value", np.where(bought, value, 0.0))
     if not fit:
         return Spends(frequency, np.where(bought, value, 0.0), weight)
     if not np.any(bought & (weight > 0)):
@@ -210,21 +216,6 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
     if bought.all():
         return Spends(frequency, value, weight)
     return Spends(frequency[bought], value[bought], weight[bought])
-
-
-def read_horizons(horizon: npt.ArrayLike) -> tuple[Array, bool]:
-    """Return horizons as an array of shape (k,), and whether a single number was given."""
-    horizons = np.asarray(horizon, dtype=float)
-    if horizons.ndim > 1 or horizons.size == 0:
-        raise InvalidValueError(
-            f"horizon must be a number or a list of numbers; found shape {horizons.shape}"
-        )
-    if not np.all(np.isfinite(horizons)) or np.any(horizons < 0):
-        raise InvalidValueError(
-            "a horizon must be finite and not negative, in the unit of T; "
-            f"found {horizons.tolist()}"
-        )
-    return np.atleast_1d(horizons), horizons.ndim == 0
 
 
 def _read(
@@ -248,7 +239,7 @@ def _read(
     if rows == 0:
         raise DataError(f"expected at least one row with {', '.join(names)}; the table is empty")
     if weights is not None:
-        weight = np.asarray(weights, dtype=float)
+        weight = numbers(weights, "weights")
         if weight.shape != (rows,):
             raise InvalidValueError(
                 f"weights must hold one number for each of the {rows} rows; "
@@ -260,12 +251,15 @@ def _read(
         weight = np.ones(rows)
     for name, values in arrays.items():
         if name != may_be_null:
-            _reject(~np.isfinite(values), f"{name} must be a finite number", **{name: values})
+            sized = {name: values}
+            _reject(~np.isfinite(values), f"{name} must be a finite number", **sized)
+            _reject(np.abs(values) > LARGEST, f"{name} must be {LARGEST:g} at most", **sized)
     _reject(
         ~(np.isfinite(weight) & (weight >= 0)),
         "a weight must be finite and not negative",
         weight=weight,
     )
+    _check_size("weight", weight)
     if not np.any(weight > 0):
         raise DataError("every weight is zero; give the number of customers behind each row")
     return arrays | {"weight": weight}
@@ -285,6 +279,15 @@ def _check_frequency(frequency: Array) -> None:
         (frequency < 0) | (frequency > MAX_FREQUENCY) | (frequency != np.floor(frequency)),
         f"frequency must be a whole number from 0 to {MAX_FREQUENCY}",
         frequency=frequency,
+    )
+
+
+def _check_size(name: str, values: Array) -> None:
+    """Refuse what overflows once it is squared or divided by."""
+    _reject(
+        (values > LARGEST) | ((values > 0) & (values < 1 / LARGEST)),
+        f"{name} must be 0 or lie between {1 / LARGEST:g} and {LARGEST:g}; use another unit",
+        **{name: values},
     )
 
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from clvmodels.arguments import LARGEST, numbers
 from clvmodels.base import RandomState, SpendModel, check_penalty
 from clvmodels.exceptions import InvalidValueError, warn_caller
 from clvmodels.frames import Spends, read_counts, read_spends
-from clvmodels.likelihood import Terms, Total, dot, weight_by_count
-from clvmodels.optimize import LogLikelihood, estimate, systematic_sample
-from clvmodels.special import log_rising
+from clvmodels.gamma_gamma_likelihood import log_likelihood, moment_start
+from clvmodels.likelihood import dot
+from clvmodels.optimize import estimate, systematic_sample
 from clvmodels.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Array = npt.NDArray[np.float64]
 
 SAMPLE_ROWS = 60_000
 SAMPLE_CUSTOMERS = 20_000
-P, Q, V = range(3)
 
 
 class GammaGamma(SpendModel):
@@ -103,10 +102,10 @@ class GammaGamma(SpendModel):
         sample = None
         if data.size > SAMPLE_ROWS:
             rows, weight = systematic_sample(data.weight, SAMPLE_CUSTOMERS)
-            sample = (_log_likelihood(scaled.rows(rows, weight)), float(weight.sum()))
+            sample = (log_likelihood(scaled.rows(rows, weight)), float(weight.sum()))
         result = estimate(
-            _log_likelihood(scaled),
-            _start(scaled),
+            log_likelihood(scaled),
+            moment_start(scaled),
             self.parameter_names,
             customers,
             penalty=self.penalty,
@@ -118,6 +117,17 @@ class GammaGamma(SpendModel):
         shift = np.array([0.0, 0.0, np.log(unit)])
         self._learn(self.parameter_names, result, shift, in_units, customers)
         return self
+
+    def log_likelihood(self, summary: Any, weights: npt.ArrayLike | None = None) -> float:
+        """Log-likelihood of any mean values at the model's parameters, a sum over customers.
+
+        Parameters
+        ----------
+        summary, weights
+            As for :meth:`fit`.
+        """
+        data = read_spends(summary, weights, fit=True)
+        return log_likelihood(data)(np.log(list(self.params_.values()))).value
 
     @property
     def mean_spend_(self) -> float:
@@ -186,17 +196,21 @@ class GammaGamma(SpendModel):
         """
         rng = np.random.default_rng(random_state)
         data = read_spends(summary)
-        counts = np.asarray(purchases)
-        if counts.ndim != 2 or counts.shape[0] != data.size or np.any(counts < 0):
+        counts = numbers(purchases, "purchases")
+        if counts.ndim != 2 or counts.shape[0] != data.size:
             raise InvalidValueError(
                 f"purchases must hold one row of counts for each of the {data.size} customers; "
                 f"found shape {counts.shape}"
             )
+        if not np.all((counts >= 0) & (counts <= LARGEST)):
+            raise InvalidValueError(
+                "purchases must be counts, finite and not negative; "
+                f"found {counts[~((counts >= 0) & (counts <= LARGEST))][0]:g}"
+            )
         p, q, v = self.params_.values()
         shape = (p * data.frequency + q)[:, None]
         scale = (v + data.frequency * data.monetary_value)[:, None]
-        tiny = np.finfo(float).tiny
-        nu = np.maximum(rng.standard_gamma(np.broadcast_to(shape, counts.shape)), tiny)
+        nu = np.maximum(rng.standard_gamma(np.broadcast_to(shape, counts.shape)), 1 / LARGEST)
         total = rng.standard_gamma(np.where(counts > 0, p * counts, 1.0)) / nu * scale
         return np.where(counts > 0, total, 0.0)
 
@@ -220,9 +234,8 @@ class GammaGamma(SpendModel):
         x, weight = read_counts(summary)
         x = np.repeat(x, np.where(x > 0, weight, 0).astype(np.int64))
         p, q, v = self.params_.values()
-        tiny = np.finfo(float).tiny
-        nu = np.maximum(rng.gamma(q, 1 / v, x.shape), tiny)
-        value = np.maximum(rng.standard_gamma(p * x) / (nu * x), tiny)
+        nu = np.maximum(rng.standard_gamma(q, x.shape), 1 / LARGEST)
+        value = np.clip(rng.standard_gamma(p * x) / (nu * x) * v, 1 / LARGEST, LARGEST)
         return pd.DataFrame({"frequency": x, "monetary_value": value})
 
     def _spend(self, x: Array, m: Array) -> Array:
@@ -237,61 +250,3 @@ class GammaGamma(SpendModel):
             )
         )
         return p * (v + x * m) / (p * x + q)
-
-
-def _start(data: Spends) -> Array:
-    # Moments: the mean is p v / (q - 1), and 1 in the data's units.
-    squared = float(data.weight @ (data.monetary_value - 1) ** 2 / data.weight.sum())
-    q = 2.0 + 1.0 / max(squared, 0.05)
-    p = 2.0
-    return np.log([p, q, (q - 1) / p])
-
-
-def _log_likelihood(data: Spends) -> LogLikelihood:
-    x, m, w = data.frequency, data.monetary_value, data.weight
-    counts, by_count = weight_by_count(x, w)
-    total_value = x * m
-    purchases = w * x
-    log_m = np.log(m)
-    sum_log_m = dot(w, log_m)
-    by_p = dot(purchases, log_m) + dot(by_count, special.xlogy(counts, counts))
-
-    def total(theta: Array) -> Total:
-        p, q, v = natural = np.exp(theta)
-        result = Total.zero(3)
-        result.add(_count_terms(counts, p, q, v), by_count)
-        # ... + p (sum of w x ln(x m)) - sum of w ln m - sum of w (p x + q) ln(x m + v)
-        value = total_value + v
-        log_value, inverse = np.log(value), 1 / value
-        x_log, one_log = dot(purchases, log_value), dot(w, log_value)
-        x_1, one_1 = dot(purchases, inverse), dot(w, inverse)
-        inverse *= inverse
-        x_2, one_2 = dot(purchases, inverse), dot(w, inverse)
-        result.value += p * by_p - sum_log_m - p * x_log - q * one_log
-        result.gradient += [by_p - x_log, -one_log, -(p * x_1 + q * one_1)]
-        result.hessian += [
-            [0.0, 0.0, -x_1],
-            [0.0, 0.0, -one_1],
-            [-x_1, -one_1, p * x_2 + q * one_2],
-        ]
-        return result.in_logs(natural)
-
-    return total
-
-
-def _count_terms(x: Array, p: float, q: float, v: float) -> Terms:
-    """Ln of Gamma(px+q) / Gamma(px) / Gamma(q) v^q."""
-    px = p * x
-    both, own = special.psi(px + q), special.psi(px)
-    both_2, own_2 = special.polygamma(1, px + q), special.polygamma(1, px)
-    return Terms(
-        log_rising(px, q) - special.gammaln(q) + q * np.log(v),
-        {P: x * (both - own), Q: both - special.psi(q) + np.log(v), V: q / v},
-        {
-            (P, P): x * x * (both_2 - own_2),
-            (P, Q): x * both_2,
-            (Q, Q): both_2 - special.polygamma(1, q),
-            (Q, V): 1 / v,
-            (V, V): -q / v**2,
-        },
-    )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import number, whole_number
+from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import LogLinearFit
 
 Array = npt.NDArray[np.float64]
@@ -163,6 +165,14 @@ class Spread:
     purchases: float = PRIOR_SPREAD
     revenue: float = PRIOR_SPREAD
     origins: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("purchases", "revenue"):
+            if not number(getattr(self, name), f"the spread of {name}") > 0:
+                raise InvalidValueError(
+                    f"the spread of {name} must be above 0; found {getattr(self, name)}"
+                )
+        whole_number(self.origins, "the spread's origins", 0)
 
 
 def learn_spread(purchases: list[Array], revenue: list[Array], level: float = LEVEL) -> Spread:

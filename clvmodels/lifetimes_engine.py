@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import read_horizons
 from clvmodels.base import Model, TransactionModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.exceptions import ConvergenceWarning, DataError, InvalidValueError, warn_caller
-from clvmodels.frames import read_histories, read_horizons, read_spends
+from clvmodels.frames import read_histories, read_spends
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.mbgnbd import MBGNBD
 from clvmodels.pareto_nbd import ParetoNBD
+from clvmodels.saved_models import read_covariance
 from clvmodels.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class _LifetimesModel(Model):
     _fitter_name: str
 
     _has_standard_errors = True
+    _exact_covariance = False
 
     def _new_fitter(self, penalizer: float = 0.0) -> Any:
         import lifetimes
@@ -99,11 +102,11 @@ class _LifetimesModel(Model):
         self.log_likelihood_ = -cost * float(divisor)
         self.n_customers_ = float(weight.sum())
         self.unidentified_ = ()
-        self._working_covariance = (
-            np.asarray(fitter.variance_matrix_ / np.outer(values, values), dtype=float)
-            if self._has_standard_errors
-            else None
-        )
+        self._working_covariance = None
+        if self._has_standard_errors:
+            found = np.asarray(fitter.variance_matrix_ / np.outer(values, values), dtype=float)
+            with contextlib.suppress(InvalidValueError):  # a flat likelihood gives it no variance
+                self._working_covariance = read_covariance(found, values.size, exact=False)
 
 
 class _LifetimesTransactions(_LifetimesModel, TransactionModel):

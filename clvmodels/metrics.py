@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clvmodels.arguments import numbers
 from clvmodels.exceptions import InvalidValueError
 
 Array = NDArray[np.float64]
 
 
 def _pair(actual: ArrayLike, forecast: ArrayLike) -> tuple[Array, Array]:
-    a = np.asarray(actual, dtype=float)
-    f = np.asarray(forecast, dtype=float)
+    a, f = numbers(actual, "actual"), numbers(forecast, "forecast")
     if a.shape != f.shape or a.ndim != 1:
         raise InvalidValueError(
             f"actual and forecast must be vectors of one length; found shapes {a.shape}, {f.shape}"

@@ -63,8 +63,8 @@ def model_from_dict(description: Mapping[str, Any]) -> Any:
     ModelFileError
         If the description names no model, or is damaged.
     """
-    name = description.get("model")
-    if name not in _CLASSES:
+    name = description.get("model") if isinstance(description, Mapping) else description
+    if not isinstance(name, str) or name not in _CLASSES:
         raise ModelFileError(
             f"expected a saved model, one of {', '.join(_CLASSES)}; found {name!r}"
         )

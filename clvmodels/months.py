@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clvmodels.arguments import day
 from clvmodels.exceptions import InvalidValueError
 
 MONTH_NAMES = (
@@ -74,17 +75,18 @@ def month_grid(as_of: dt.date, until: dt.date) -> MonthGrid:
     InvalidValueError
         If ``until`` is not after ``as_of``.
     """
+    as_of, until = day(as_of, "as_of"), day(until, "until")
     if until <= as_of:
         raise InvalidValueError(
             f"a forecast must end after its as-of date; as of {as_of}, it was asked until {until}"
         )
-    day = as_of + dt.timedelta(days=1)
+    first = as_of + dt.timedelta(days=1)
     periods, edges = [], []
-    while day <= until:
-        last = min(month_end(day), until)
-        periods.append(day.replace(day=1))
+    while first <= until:
+        last = min(month_end(first), until)
+        periods.append(first.replace(day=1))
         edges.append(float((last - as_of).days))
-        day = last + dt.timedelta(days=1)
+        first = last + dt.timedelta(days=1)
     return MonthGrid(as_of, tuple(periods), np.array(edges))
 
 

@@ -41,7 +41,8 @@ class NBD(TransactionModel):
     Attributes
     ----------
     params_ : dict
-        ``r`` (shape) and ``alpha`` (in the unit of T).
+        ``r`` (shape) and ``alpha`` (in the unit of T); with covariates, of a customer who has
+        their mean.
 
     References
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from clvmodels.arguments import LARGEST, numbers
 from clvmodels.cohort_model import CohortModel, old_customers
 from clvmodels.cohort_table import Cells, Months, month_dates, month_number
 from clvmodels.exceptions import InvalidValueError
@@ -105,10 +106,10 @@ def forecast_new_cohorts(
     """
     grid = month_grid(model.as_of, until)
     period = month_number(grid.periods)
-    given = pd.Series(acquisitions.to_numpy(dtype=float), index=month_number(acquisitions.index))
-    if given.index.has_duplicates or not np.all(np.isfinite(given)) or (given < 0).any():
+    given = pd.Series(numbers(acquisitions, "acquisitions"), index=month_number(acquisitions.index))
+    if given.index.has_duplicates or not given.between(0, LARGEST).all():
         raise InvalidValueError("acquisitions need one number a month, none negative or missing")
-    customers = given.reindex(period).fillna(0.0).to_numpy()
+    customers = np.asarray(given.reindex(period).fillna(0.0), dtype=np.float64)
     i, j = np.triu_indices(period.size)
     cells = Cells(period[i], period[j], _exposure(grid, customers, i, j))
     some = Cells(cells.cohort, cells.period, np.maximum(cells.exposure, 1e-12))

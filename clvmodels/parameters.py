@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.arguments import column_names, number
 from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.optimize import Estimate
+from clvmodels.saved_models import MODEL_VERSION, part_of, read_covariance, read_parameters
 from clvmodels.schema import SCHEMA_VERSION
 
 Array = npt.NDArray[np.float64]
@@ -22,12 +24,14 @@ class ParametricModel(ABC):
     """A fitted model holds parameters, never the data they came from.
 
     Estimation runs in the logarithms of the positive parameters, followed by the coefficients of
-    covariates, which may have either sign; together these are the working parameters.
+    standardised covariates, which may have either sign; together these are the working
+    parameters.
 
     Attributes
     ----------
     params_ : dict of str to float
-        Natural parameters, then covariate coefficients. Scales are in the units of the data.
+        Natural parameters, then covariate coefficients. Scales are in the units of the data; so
+        are coefficients, which are by unit of their covariate.
     log_likelihood_ : float
         Sum over customers, without the penalty, in the units of the data.
     n_customers_ : float
@@ -37,6 +41,9 @@ class ParametricModel(ABC):
     """
 
     parameter_names: ClassVar[tuple[str, ...]]
+
+    _exact_covariance: ClassVar[bool] = True
+    """Whether it comes from exact derivatives."""
 
     params_: dict[str, float]
     log_likelihood_: float
@@ -82,11 +89,8 @@ class ParametricModel(ABC):
                 f"{cls.__name__} has the parameters {', '.join(cls.parameter_names)}; "
                 f"found {', '.join(params) or 'none'}"
             )
-        bad = [f"{k} = {v}" for k, v in params.items() if not (np.isfinite(v) and v > 0)]
-        if bad:
-            raise InvalidValueError(f"parameters must be positive numbers; found {', '.join(bad)}")
         model = cls()
-        model.params_ = {name: float(params[name]) for name in cls.parameter_names}
+        model.params_ = read_parameters(params, cls.parameter_names, cls.parameter_names)
         model.log_likelihood_ = float("nan")
         model.n_customers_ = 0.0
         model.unidentified_ = ()
@@ -101,9 +105,7 @@ class ParametricModel(ABC):
         log_likelihood: float,
         customers: float,
     ) -> None:
-        working = estimate.theta + shift
-        positive = len(self.parameter_names)
-        natural = np.concatenate([np.exp(working[:positive]), working[positive:]])
+        natural = self._natural(estimate.theta + shift)
         self.params_ = dict(zip(names, natural.tolist(), strict=True))
         self.log_likelihood_ = log_likelihood
         self.n_customers_ = customers
@@ -136,54 +138,65 @@ class ParametricModel(ABC):
         Raises
         ------
         ModelFileError
-            If the description is of another model or a later version, or is incomplete.
+            If the description is of another model or a later version, is incomplete, or holds
+            values that no model can have.
         """
-        if description.get("model") != cls.__name__:
-            raise ModelFileError(
-                f"expected a saved {cls.__name__}; found {description.get('model')!r}"
-            )
-        version = description.get("schema_version")
-        if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-            raise ModelFileError(
-                f"this version reads files up to schema version {SCHEMA_VERSION}; "
-                f"found {version!r}. Upgrade the package, or train again."
-            )
-        try:
+        with part_of(cls.__name__):
+            if description.get("model") != cls.__name__:
+                raise ModelFileError(
+                    f"expected a saved {cls.__name__}; found {description.get('model')!r}"
+                )
+            version = description.get("schema_version")
+            if not isinstance(version, int) or not 1 <= version <= MODEL_VERSION:
+                raise ModelFileError(
+                    f"this version reads models up to schema version {MODEL_VERSION}; "
+                    f"found {version!r}. Upgrade the package, or train again."
+                )
             settings = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in description["settings"].items()
             }
             model = cls(**settings)
-            model.params_ = {str(k): float(v) for k, v in description["params"].items()}
+            names = model._names
+            model.params_ = read_parameters(description["params"], cls.parameter_names, names)
             value = description["log_likelihood"]
-            model.log_likelihood_ = float("nan") if value is None else float(value)
-            model.n_customers_ = float(description["n_customers"])
-            model.unidentified_ = tuple(description["unidentified"])
-            covariance = description["working_covariance"]
-            model._working_covariance = (
-                None if covariance is None else np.array(covariance, dtype=float)
+            model.log_likelihood_ = (
+                float("nan") if value is None else number(value, "log_likelihood")
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the saved {cls.__name__} is damaged: {error!r}") from None
-        missing = [name for name in cls.parameter_names if name not in model.params_]
-        if missing:
-            raise ModelFileError(f"the saved {cls.__name__} lacks {', '.join(missing)}")
+            model.n_customers_ = number(description["n_customers"], "n_customers")
+            if model.n_customers_ < 0:
+                raise InvalidValueError(f"n_customers must be 0 or more; found {value}")
+            model.unidentified_ = column_names(description["unidentified"], "unidentified")
+            model._working_covariance = read_covariance(
+                description["working_covariance"], len(names), cls._exact_covariance
+            )
         return model
 
     # Working parameters
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Names of ``params_``, in their order."""
+        return self.parameter_names
+
+    def _coefficient_scales(self) -> Array:
+        """Scales of the covariates, one a coefficient: working coefficients are multiples."""
+        return np.ones(0)
+
     def _working(self) -> Array:
         values = np.array(list(self.params_.values()))
         positive = len(self.parameter_names)
-        return np.concatenate([np.log(values[:positive]), values[positive:]])
+        coefficients = values[positive:] * self._coefficient_scales()
+        return np.concatenate([np.log(values[:positive]), coefficients])
 
     def _natural(self, working: Array) -> Array:
         positive = len(self.parameter_names)
-        return np.concatenate([np.exp(working[:positive]), working[positive:]])
+        coefficients = working[positive:] / self._coefficient_scales()
+        return np.concatenate([np.exp(working[:positive]), coefficients])
 
     def _jacobian(self) -> Array:
         values = np.array(list(self.params_.values()))
-        values[len(self.parameter_names) :] = 1.0
+        values[len(self.parameter_names) :] = 1.0 / self._coefficient_scales()
         return values
 
     def _at(self, working: Array) -> Self:
@@ -196,8 +209,8 @@ class ParametricModel(ABC):
         covariance = self._working_covariance
         if covariance is None:
             raise NotFittedError(
-                f"this {type(self).__name__} was given its parameters; only a fit has standard "
-                "errors"
+                f"this {type(self).__name__} has no standard errors: it was given its parameters, "
+                "or was fitted by an engine that finds none"
             )
         return covariance
 

@@ -46,14 +46,15 @@ class ParetoNBD(TransactionModel):
     Parameters
     ----------
     penalty, purchase_covariates, dropout_covariates
-        See :class:`clvmodels.base.TransactionModel`. Covariates scale lambda and mu by
-        exp(gamma' z) through alpha and beta; coefficients are named ``purchase:z`` and
+        See :class:`clvmodels.base.TransactionModel`. Covariates, less their mean, scale lambda
+        and mu by exp(gamma' z) through alpha and beta; coefficients are named ``purchase:z`` and
         ``dropout:z``.
 
     Attributes
     ----------
     params_ : dict
-        ``r`` (shape), ``alpha`` (in the unit of T), ``s`` (shape), ``beta`` (in the unit of T).
+        ``r`` (shape), ``alpha`` (in the unit of T), ``s`` (shape), ``beta`` (in the unit of T);
+        with covariates, of a customer who has their mean.
 
     References
     ----------

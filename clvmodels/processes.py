@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from clvmodels.arguments import is_finite
 from clvmodels.exceptions import InvalidValueError
 
 Floats = NDArray[np.float64]
@@ -53,7 +54,7 @@ class _Positive:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not (np.isfinite(value) and value > 0):
+            if not (is_finite(value) and value > 0):
                 raise InvalidValueError(
                     f"{type(self).__name__} needs {field.name} > 0 and finite; found {value!r}"
                 )

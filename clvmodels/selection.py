@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from clvmodels.arguments import numbers, read_horizon
 from clvmodels.base import TransactionModel
 from clvmodels.exceptions import ConvergenceWarning, InvalidValueError
 from clvmodels.threads import one_blas_thread
@@ -48,8 +49,9 @@ def compare_on_holdout(
     InvalidValueError
         If nobody bought in the horizon, so that nothing can be told apart.
     """
-    weight = later["weight"].to_numpy(dtype=float)
-    actual = later["purchases"].to_numpy(dtype=float)
+    horizon = read_horizon(horizon)
+    weight = numbers(later["weight"], "weight")
+    actual = numbers(later["purchases"], "purchases")
     bought = float(weight @ actual)
     if bought <= 0:
         raise InvalidValueError(

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from clvmodels.arguments import number, numbers, whole_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.processes import (
     BGNBDProcess,
@@ -104,8 +105,9 @@ def simulate_log(
     InvalidValueError
         If a size, factor or weight is negative, not finite or of the wrong length.
     """
-    _check(n_customers >= 1, f"n_customers must be at least 1; found {n_customers}")
-    _check(np.isfinite(days) and days > 0, f"days must be positive and finite; found {days}")
+    n_customers = whole_number(n_customers, "n_customers", 1)
+    days, trend = number(days, "days"), number(trend, "trend")
+    _check(days > 0, f"days must be positive and finite; found {days}")
     rng = np.random.default_rng(random_state)
     joined = _first_purchases(acquisition, n_customers, days, rng)
     traits = process.draw(n_customers, rng)
@@ -155,7 +157,7 @@ def _first_purchases(
 ) -> Floats:
     if acquisition is None:
         return rng.uniform(0, days, n)
-    weights = np.asarray(acquisition, dtype=float)
+    weights = numbers(acquisition, "acquisition")
     _check(bool(np.all(np.isfinite(weights)) and np.all(weights >= 0)), "acquisition must be >= 0")
     if weights.ndim == 0:
         _check(float(weights) <= days, f"acquisition over {weights} days exceeds {days} days")
@@ -177,7 +179,7 @@ def _clock(
     middle = knots[:-1] + 0.5
     speed = np.exp(trend * middle / _DAYS_A_YEAR)
     if season is not None:
-        factors = np.asarray(season, dtype=float)
+        factors = numbers(season, "season")
         _check(
             factors.shape == (12,) and bool(np.all(np.isfinite(factors)) and np.all(factors > 0)),
             f"season needs 12 positive factors, January to December; found {season!r}",
@@ -189,7 +191,7 @@ def _clock(
 def _cohort_factor(effects: Sequence[float] | None, start: dt.date, joined: Floats) -> Any:
     if effects is None:
         return 1.0
-    factors = np.asarray(effects, dtype=float)
+    factors = numbers(effects, "cohort_effects")
     _check(
         factors.ndim == 1 and factors.size > 0 and bool(np.all(factors >= 0)),
         f"cohort_effects needs one factor >= 0 a month; found {effects!r}",

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clvmodels.arguments import number
 from clvmodels.processes import Floats, Integers, Traits
 
 _SECONDS_A_DAY = 86_400
@@ -117,7 +118,7 @@ class SimulatedLog:
             customer_id, frequency, recency, T (days), monetary_value (mean of repeat purchases,
             0 where there is none), first_purchase.
         """
-        end = self.days if until is None else float(until)
+        end = self.days if until is None else number(until, "until")
         known = self.day <= end
         customer, day = self.customer[known], self.day[known]
         counts = np.bincount(customer, minlength=self.n_customers)

@@ -135,6 +135,16 @@ def trigamma(value: npt.ArrayLike) -> Array:
     return np.asarray(special.polygamma(1, value))
 
 
+def symmetric_root(covariance: Array) -> Array:
+    """Return the symmetric square root of a covariance, shape (k, k), by which normals are drawn.
+
+    Axes of about the same variance turn with the last digit of a covariance, and so would draws
+    along them; this root does not, so that seeded draws are the same on every machine.
+    """
+    values, axes = np.linalg.eigh(covariance)
+    return np.asarray((axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T)
+
+
 def draw_geometric(p: Array, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Trials until the first success; astronomically many where p is all but 0."""
     return rng.geometric(np.maximum(p, 1e-15))

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import betainc
 
+from clvmodels.arguments import whole_number
 from clvmodels.base import SpendModel
-from clvmodels.exceptions import InvalidValueError
 from clvmodels.frames import read_spends
 from clvmodels.threads import one_blas_thread
 
@@ -46,8 +46,7 @@ def spend_distribution(
     DataFrame
         low, high (currency; high is infinite in the last row), observed, expected (customers).
     """
-    if bins < 1:
-        raise InvalidValueError(f"bins must be at least 1; found {bins}")
+    bins = whole_number(bins, "bins", 1)
     data = read_spends(summary, weights, fit=True)
     order = np.argsort(data.monetary_value)
     reached = np.cumsum(data.weight[order]) / data.weight.sum()
@@ -85,6 +84,7 @@ def spend_by_frequency(
     DataFrame
         frequency ("1", …, "7+"), customers, mean_value, standard_error (currency).
     """
+    highest = whole_number(highest, "highest", 1)
     data = read_spends(summary, weights, fit=True)
     code = np.minimum(data.frequency, highest).astype(np.int64)
     size = np.bincount(code, weights=data.weight, minlength=highest + 1)

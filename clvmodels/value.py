@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv
 
+from clvmodels.arguments import number, numbers, probability
 from clvmodels.exceptions import InvalidValueError
 
 Array = NDArray[np.float64]
@@ -44,7 +45,9 @@ class UnitEconomics:
 
 def discount_factors(days: ArrayLike, annual_rate: float) -> Array:
     """Present value of one unit received ``days`` after the as-of date, shape as ``days``."""
-    return np.asarray((1 + annual_rate) ** (-np.asarray(days, dtype=float) / DAYS_PER_YEAR))
+    if not number(annual_rate, "the annual discount rate") > -1:
+        raise InvalidValueError(f"the annual discount rate must lie above -1; found {annual_rate}")
+    return np.asarray((1 + annual_rate) ** (-numbers(days, "days") / DAYS_PER_YEAR))
 
 
 def net_margin(revenue: Array, purchases: Array, economics: UnitEconomics) -> Array:
@@ -113,6 +116,7 @@ def value_interval(
     E[S^2] = E[z^2] (E[N^2] + E[N] within^2) with E[z^2] = spend^2 (1 + between^2). Given that it
     is positive, S is taken as gamma with these first two moments.
     """
+    level = probability(level)
     positive = np.clip(1.0 - p_zero, 1e-12, 1.0)
     mean = expected * spend / positive
     second = (
@@ -136,7 +140,7 @@ def value_tiers(clv: ArrayLike) -> NDArray[np.str_]:
     A tier holds the customers above the one before it, so that each customer is in one tier;
     the top k % are all tiers down to k. Ties go to the better tier in row order.
     """
-    values = np.asarray(clv, dtype=float)
+    values = numbers(clv, "clv")
     rank = np.empty(values.size, dtype=np.int64)
     rank[np.argsort(-values, kind="stable")] = np.arange(values.size)
     names = np.array(TIER_NAMES)
@@ -153,21 +157,21 @@ def historical_ltv(arpu: float, gross_margin: float, churn: float) -> float:
 
     ``arpu`` is revenue per customer and period, ``churn`` the share of customers lost a period.
     """
-    if not 0 < churn <= 1:
+    if not 0 < number(churn, "churn") <= 1:
         raise InvalidValueError(f"churn must lie in (0, 1] per period; found {churn}")
     return arpu * gross_margin / churn
 
 
 def lifetime_ltv(arpu: float, gross_margin: float, lifetime_periods: float) -> float:
     """LTV = ARPU x gross margin x lifetime in periods."""
-    if lifetime_periods < 0:
+    if number(lifetime_periods, "a lifetime") < 0:
         raise InvalidValueError(f"a lifetime cannot be negative; found {lifetime_periods}")
     return arpu * gross_margin * lifetime_periods
 
 
 def ltv_to_cac(ltv: float, acquisition_cost: float) -> float:
     """LTV over customer acquisition cost (CAC), a ratio."""
-    if acquisition_cost <= 0:
+    if number(acquisition_cost, "CAC") <= 0:
         raise InvalidValueError(f"CAC must be positive; found {acquisition_cost}")
     return ltv / acquisition_cost
 
@@ -177,7 +181,7 @@ def payback_period(margin_by_period: ArrayLike, acquisition_cost: float) -> floa
 
     Within the period in which it is repaid, margin is taken to arrive evenly.
     """
-    margin = np.asarray(margin_by_period, dtype=float)
+    margin = numbers(margin_by_period, "margin_by_period")
     cumulative = np.cumsum(margin)
     reached = np.flatnonzero(cumulative >= acquisition_cost)
     if acquisition_cost <= 0:

@@ -6,6 +6,7 @@ folder of the file that names them.
 
 from __future__ import annotations
 
+import json
 import tomllib
 import typing
 from collections.abc import Iterable
@@ -148,6 +149,10 @@ def _explain(error: ValidationError) -> Iterable[str]:
             yield f"unknown key '{location[-1]}' in {place}{nearest(location[-1], valid)}"
         elif problem["type"] == "missing":
             yield f"missing key '{'.'.join(location)}'"
+        elif problem["type"] == "tuple_type":
+            given = problem["input"]
+            example = f"; write [{json.dumps(given)}]" if isinstance(given, str) else ""
+            yield f"{'.'.join(location)}: expected a list (found {given!r}){example}"
         else:
             message = problem["msg"].removeprefix("Value error, ")
             given = problem["input"]

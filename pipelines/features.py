@@ -17,6 +17,7 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import DateColumn, NumericValue, StringValue, Table
 
+from clvmodels.arguments import column_names
 from clvmodels.exceptions import InvalidValueError
 from pipelines.churn_features import churn_features, with_gaps
 from pipelines.dialect import md5, month_start, quarter_start
@@ -72,7 +73,7 @@ def compress(table: Table, by: Sequence[str] = ()) -> pd.DataFrame:
     DataFrame
         ``schema.COMPRESSED_SUMMARY``, sorted; ``weight`` counts the customers that share a row.
     """
-    return _sorted_frame(table, ["frequency", "recency", "T", *by])
+    return _sorted_frame(table, ["frequency", "recency", "T", *column_names(by, "by")])
 
 
 def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFrame:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from python_calamine import CalamineError
 
+from clvmodels.arguments import column_names
 from clvmodels.exceptions import ConfigError, DataError, MissingColumnError
 from pipelines.paths import kind_of_file
 
@@ -47,6 +48,7 @@ def read_months(path: str, period: str, columns: Sequence[str], section: str) ->
         If it cannot be read or holds no row, a column is missing, a date is no month, a month
         appears twice, or a value is missing or no number.
     """
+    columns = column_names(columns, "columns")
     where = f"{path}, named in [{section}],"
     raw = _read(Path(path), where, section)
     missing = [name for name in (period, *columns) if name not in raw.columns]

@@ -100,6 +100,8 @@ def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
         If an id is empty, if nothing is saved where the configuration says, or if a Parquet file
         cannot be read, since it may hold the person.
     """
+    if isinstance(customer_ids, str):  # one id, never the customers named by its letters
+        customer_ids = [customer_ids]
     given = {str(customer_id) for customer_id in customer_ids}
     names = {plain_id(name) for name in given}
     if "" in names:

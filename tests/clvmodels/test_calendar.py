@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from clvmodels import BGNBD, MBGNBD
-from clvmodels.calendar import SeasonalClock
+from clvmodels.calendar import SeasonalClock, _DaysByMonth
 from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
 
 START, END = pd.Timestamp("2019-01-01"), pd.Timestamp("2020-12-31")
@@ -110,3 +110,26 @@ def test_errors_name_what_is_wrong(log):
         SeasonalClock().fit(summary, months * 2)
     with pytest.raises(NotFittedError, match="fit"):
         SeasonalClock().horizons(END.date(), 10)
+
+
+def test_with_covariates_each_customer_has_a_rate_of_her_own(log):
+    summary = log[0].assign(online=np.arange(len(log[0])) % 2)
+    known = {"r": 0.8, "alpha": 40.0, "a": 0.5, "b": 4.0}
+    description = BGNBD.from_params(**known).to_dict()
+    description["settings"]["purchase_covariates"] = ["online"]
+    description["params"]["purchase:online"] = 1.0
+    clock = SeasonalClock()
+    clock.season_, clock.model_ = SEASON, BGNBD.from_dict(description)
+
+    def expected(clock, rows):
+        return clock._expected_at_one(rows, np.ones(len(rows)), _DaysByMonth.of(rows))
+
+    # Rows of one first day, so that parts of the table have the calendar of the whole.
+    rows = summary[summary["first_purchase"] == summary["first_purchase"].iloc[0]]
+    apart = []
+    for online, group in rows.groupby("online"):
+        plain = SeasonalClock()
+        plain.season_ = SEASON
+        plain.model_ = BGNBD.from_params(**known | {"alpha": 40.0 * np.exp(-online)})
+        apart.append(expected(plain, group))
+    np.testing.assert_allclose(expected(clock, rows), sum(apart), rtol=1e-12)

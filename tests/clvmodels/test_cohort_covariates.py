@@ -206,6 +206,28 @@ def test_a_plan_far_outside_what_was_seen_counts_as_at_its_edge(table):
     assert totals[1:] == pytest.approx([totals[1]] * 3)
 
 
+@pytest.mark.parametrize(("shift", "scale"), [(2021.0, 1.0), (-3.0, 1e6), (0.0, 1e-3)])
+def test_origin_and_unit_of_a_covariate_change_no_forecast(table, shift, scale):
+    spend = drivers(2)
+    mix = pd.DataFrame({"cohort": MONTHS, "online": np.random.default_rng(5).random(MONTHS.size)})
+    driven = driven_by(table, spend, 0.3)
+
+    def forecasts(spend, mix):
+        fitted = CohortForecaster(select=False, draws=200).fit(
+            driven, AS_OF, period_covariates=spend, cohort_covariates=mix
+        )
+        known = fitted.forecast(UNTIL, level="month", period_covariates=spend)
+        return known, fitted.forecast_new(UNTIL, period_covariates=spend)
+
+    moved = spend.assign(spend=scale * (spend["spend"] + shift))
+    moved_mix = mix.assign(online=scale * (mix["online"] + shift))
+    for here, there in zip(forecasts(spend, mix), forecasts(moved, moved_mix), strict=True):
+        ends = [name for name in here if name.endswith(("_low", "_high"))]
+        pd.testing.assert_frame_equal(there.drop(columns=ends), here.drop(columns=ends), rtol=1e-6)
+        # The draws behind the ends turn with the last digit of the covariance.
+        np.testing.assert_allclose(there[ends], here[ends], rtol=0.2)
+
+
 def test_months_after_the_as_of_date_are_not_read(table):
     """Neither their values nor whether they can be used at all."""
     spend = drivers(1)

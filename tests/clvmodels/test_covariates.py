@@ -11,6 +11,7 @@ from closeness import assert_close
 from true_parameters import TRUE_PARAMETERS
 
 from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
+from clvmodels.covariates import Scaling
 from clvmodels.exceptions import ConvergenceWarning, InvalidValueError, MissingColumnError
 from clvmodels.frames import read_histories
 
@@ -59,13 +60,15 @@ def fitted(truth, drawn):
 
 def test_recovers_the_truth_within_its_standard_errors(truth, fitted):
     assert list(fitted.params_) == list(truth.params_)
-    for name, value in truth.params_.items():
+    at_centre = {name: np.array([mean]) for name, mean in fitted.covariate_centre_.items()}
+    stated = truth.params_ | truth._effects.natural(truth.params_, at_centre, truth._scaling)
+    for name, value in stated.items():
         assert abs(fitted.params_[name] - value) < 4 * fitted.standard_errors_[name], name
 
 
 def test_gradient_and_hessian_against_finite_differences(truth, drawn):
     data = read_histories(drawn.head(200), covariates=truth._effects.columns)
-    design = truth._effects.design(data)
+    design = truth._effects.design(data, Scaling.of(data))
     theta = np.random.default_rng(0).normal(0, 0.4, len(truth.params_))
     total = truth._total_by_row(data, design, theta)
     for i in range(theta.size):

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clvmodels.arguments import read_horizons
 from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError
-from clvmodels.frames import compress, read_histories, read_horizons, read_spends
+from clvmodels.frames import compress, read_exposures, read_histories, read_spends
 
 GOOD = pd.DataFrame({"frequency": [0, 2], "recency": [0.0, 3.0], "T": [5.0, 5.0]})
 
@@ -78,6 +79,12 @@ def test_spends_of_silent_customers_are_not_read():
     table = pd.DataFrame({"frequency": [0, 2], "monetary_value": [np.nan, 7.0]})
     assert read_spends(table, fit=True).monetary_value.tolist() == [7.0]
     assert read_spends(table).monetary_value.tolist() == [0.0, 7.0]
+
+
+def test_a_text_is_the_name_of_one_covariate():
+    table = GOOD.assign(sex=1.0)
+    assert list(read_histories(table, covariates="sex").covariates) == ["sex"]
+    assert list(read_exposures(table, covariates="sex").covariates) == ["sex"]
 
 
 def test_horizons():

@@ -15,7 +15,7 @@ from scipy import integrate, stats
 from clvmodels import GammaGamma, model_from_dict
 from clvmodels.exceptions import ConvergenceWarning, DataError, InvalidValueError
 from clvmodels.frames import read_spends
-from clvmodels.gamma_gamma import _log_likelihood
+from clvmodels.gamma_gamma_likelihood import log_likelihood
 
 TRUE = {"p": 6.25, "q": 3.74, "v": 15.44}
 
@@ -43,12 +43,12 @@ def test_likelihood_against_the_mixture_integral():
             epsabs=1e-14,
         )
         row = pd.DataFrame({"frequency": [x], "monetary_value": [m]})
-        total = _log_likelihood(read_spends(row, fit=True))(np.log([p, q, v]))
+        total = log_likelihood(read_spends(row, fit=True))(np.log([p, q, v]))
         assert total.value == pytest.approx(np.log(density), rel=1e-8)
 
 
 def test_gradient_and_hessian_against_finite_differences(spends):
-    function = _log_likelihood(read_spends(spends.head(200), fit=True))
+    function = log_likelihood(read_spends(spends.head(200), fit=True))
     rng = np.random.default_rng(0)
     for _ in range(3):
         theta = rng.normal(0.5, 0.7, 3)

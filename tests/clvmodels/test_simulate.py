@@ -216,7 +216,7 @@ def test_a_dropout_probability_near_zero_never_drops():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"n_customers": 0}, "n_customers must be at least 1"),
+        ({"n_customers": 0}, "n_customers must be a whole number of 1 or more"),
         ({"days": -1}, "days must be positive"),
         ({"season": [1.0] * 11}, "12 positive factors"),
         ({"acquisition": [0.0, 0.0]}, "positive sum"),

@@ -135,3 +135,16 @@ def test_unique_rows_give_the_table_back(rows):
 def test_unique_rows_leave_continuous_times_alone():
     times = np.random.default_rng(1).uniform(0, 1, 5000)
     assert special.unique_rows(np.arange(5000.0), times) is None
+
+
+def test_draws_do_not_turn_with_the_last_digit_of_a_covariance():
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=(6, 3))
+    covariance = np.eye(6) + 1e-9 * factor @ factor.T  # axes are all but arbitrary
+    nudged = covariance * (1 + 1e-15 * rng.normal(size=(6, 6)))
+    root = special.symmetric_root(covariance)
+    np.testing.assert_allclose(root @ root.T, covariance, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(special.symmetric_root((nudged + nudged.T) / 2), root, atol=1e-12)
+    singular = factor @ factor.T
+    root = special.symmetric_root(singular)
+    np.testing.assert_allclose(root @ root, singular, atol=1e-12)

@@ -34,6 +34,10 @@ def test_rows_come_sorted_and_other_columns_are_left(folder):
     np.testing.assert_array_equal(table["spend"], [100.0, 200.5, 300.0])
 
 
+def test_a_text_is_the_name_of_one_column(folder):
+    pd.testing.assert_frame_equal(read(folder, GOOD, columns="spend"), read(folder, GOOD))
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_the_delimiter_is_that_of_the_header(folder, delimiter):
     expected = read(folder, GOOD)

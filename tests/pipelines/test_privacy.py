@@ -97,6 +97,13 @@ def test_erasure_removes_the_person_everywhere_and_nobody_else(tmp_path):
     assert privacy.erase(settings_for(tmp_path), ["2"]) == []
 
 
+def test_an_id_given_as_a_text_is_one_customer(tmp_path):
+    """Not the customers whom its characters name."""
+    file = save(tmp_path, ["1", "2", "12"])
+    privacy.erase(settings_for(tmp_path), "12")
+    assert pd.read_parquet(file)["customer_id"].tolist() == ["1", "2"]
+
+
 def test_erasure_looks_through_folders_that_spark_wrote(tmp_path):
     """With their checksums, of which Spark refuses a file that does not match."""
     folder = tmp_path / "reports" / "shop" / "2024-01-31" / "customers.parquet"

@@ -55,6 +55,8 @@ def test_later_purchases_are_those_of_the_days_between(purchases, counts):
     assert later["purchases"].sum() > 0
     compressed = features.compress(features.history(counts, day, until), by=["purchases"])
     assert (compressed["purchases"] * compressed["weight"]).sum() == expected.sum()
+    named = features.compress(features.history(counts, day, until), by="purchases")
+    pd.testing.assert_frame_equal(named, compressed)
 
 
 @pytest.mark.parametrize("origin", ORIGINS)

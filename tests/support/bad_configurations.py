@@ -15,6 +15,18 @@ CONFIGURATIONS = [
         2,
         more='[calendar]\ntime_zon = "UTC"',
     ),
+    Case(
+        "a text for a list of names",
+        "covariates.columns: expected a list (found 'spend'); write [\"spend\"]",
+        2,
+        more='[covariates]\npath = "months.csv"\ncolumns = "spend"',
+    ),
+    Case(
+        "a number for a list of names",
+        "source.null_values: expected a list (found 7)",
+        2,
+        source='kind = "csv"\npath = "log.csv"\nnull_values = 7',
+    ),
     Case("unknown section", "unknown key 'sorce' in the top level", 2, more="[sorce]\nx = 1"),
     Case(
         "unknown time zone",
