@@ -95,7 +95,8 @@ def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> C
     ``summary`` holds a customer or a history of :mod:`pipelines.histories` in every row.
     """
     cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
-    purchases = np.diff(cumulative, axis=1, prepend=0.0)
+    # The difference of sums that have come to their end may be rounding below nothing.
+    purchases = np.maximum(np.diff(cumulative, axis=1, prepend=0.0), 0.0)
     spend = np.asarray(fitted.spend.expected_spend(spend_table(summary, fitted.spend_from)))
     return CustomerMonths(purchases, purchases * spend[:, None], spend)
 
