@@ -27,6 +27,7 @@ LOGS = {
     "subscription": small_cohorts.subscription,
     "giant": small_cohorts.giant,
     "fading": small_cohorts.fading,
+    "cdnow": small_cohorts.cdnow,
 }
 CASES = [*((name, "own") for name in LOGS), ("fading", "lifetimes")]
 

@@ -1,8 +1,9 @@
-"""Logs whose cohorts are small, fade, or are one customer's."""
+"""Logs whose cohorts are small, fade, or are one customer's; and CDNOW, where none is."""
 
 from __future__ import annotations
 
 import datetime as dt
+import importlib.resources
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,20 @@ def fading(seed: int = 6) -> pd.DataFrame:
             strict=True,
         )
     )
+
+
+def cdnow() -> pd.DataFrame:
+    """Return the CDNOW log that comes with lifetimes: three cohorts, of many customers."""
+    source = importlib.resources.files("lifetimes") / "datasets" / "CDNOW_master.txt"
+    with importlib.resources.as_file(source) as path:
+        log = pd.read_csv(
+            path,
+            sep=r"\s+",
+            header=0,
+            names=["who", "date", "discs", "paid"],
+            dtype={"who": str, "date": str},
+        )
+    return _log(log.assign(when=pd.to_datetime(log["date"]))[["who", "when", "paid"]])
 
 
 def _log(rows: object) -> pd.DataFrame:
