@@ -40,7 +40,10 @@ class Reconciliation:
     weights: pd.DataFrame
 
     def apply(self, customer_months: pd.DataFrame) -> pd.DataFrame:
-        """Multiply customer months by their cohort's factors.
+        """Multiply customer months by their cohort's factors, whatever each customer can carry.
+
+        Factors that hold customers to what they can carry are those of
+        :func:`clvmodels.capacity.month_factors`.
 
         Parameters
         ----------
