@@ -69,6 +69,52 @@ def test_corrections_say_how_far_each_cohort_is_believed(data, fitted, config):
     np.testing.assert_allclose(unplaced, 0.0, atol=1e-6)
 
 
+class Louder:
+    """A cohort forecast of so many times as much."""
+
+    def __init__(self, forecaster, purchases, revenue):
+        self.forecaster, self.times = forecaster, {"purchases": purchases, "revenue": revenue}
+
+    def forecast(self, *given, **more):
+        made = self.forecaster.forecast(*given, **more)
+        for quantity, times in self.times.items():
+            columns = [name for name in made if str(name).startswith(quantity)]
+            made[columns] *= times
+        return made
+
+
+@pytest.mark.parametrize("times", [(40.0, 40.0), (1.0, 40.0), (1.0, 0.01)])
+def test_what_nobody_can_carry_is_given_back_and_every_table_follows(data, fitted, config, times):
+    louder = replace(fitted, cohorts=Louder(fitted.cohorts, *times))
+    _, grid, level = level_at(AS_OF, data, louder, config)
+    customers = features.summary(data.purchases, AS_OF).to_pandas()
+    months = level.customer_months(louder, customers)
+    sums = forecast.cohort_sums(customers["cohort"], months, grid)
+    pd.testing.assert_frame_equal(sums, level.cells, check_dtype=False, rtol=1e-9)
+    asked = louder.cohorts.forecast(grid.until)
+    most = forecast.bounds(louder, customers, grid).purchases.sum()
+    for quantity in ("purchases", "revenue"):
+        left = level.corrections[f"{quantity}_unplaced"].sum()
+        assert left == pytest.approx(asked[quantity].sum() - level.cells[quantity].sum(), rel=1e-9)
+    made = level.cells[["purchases", "revenue"]].sum()
+    if times[0] > 1:
+        assert made["purchases"] == pytest.approx(most, rel=1e-6)
+    else:
+        assert made["purchases"] == pytest.approx(asked["purchases"].sum(), rel=1e-9)
+        value = (months.purchases.sum(axis=1) * months.spend).sum()
+        assert made["revenue"] == pytest.approx(value, rel=1e-9)
+        # a cohort's orders are at most three times, at least a third of those of its customers
+        alone = (months.purchases.sum(axis=1) * louder.spend.expected_spend(
+            forecast.spend_table(customers, louder.spend_from))).sum()  # fmt: skip
+        assert alone / 3 < made["revenue"] < 3 * alone
+    for scope, keys in (("cohort_month", ["cohort", "period"]), ("month", ["period"])):
+        cells = level.cells.groupby(keys, as_index=False)[["purchases", "revenue"]].sum()
+        ends = level.with_intervals(cells, scope)
+        assert (ends["purchases_low"] <= ends["purchases"] + 1e-9).all()
+        assert (ends["purchases"] <= ends["purchases_high"] + 1e-9).all()
+        assert ends["purchases_high"].sum() < 30 * made["purchases"]
+
+
 def test_without_a_cohort_forecast_customers_stay_as_they_are(data, fitted, config):
     base, _, level = level_at(AS_OF, data, replace(fitted, cohorts=None), config)
     pd.testing.assert_frame_equal(level.cells, base, check_dtype=False, rtol=1e-12)
