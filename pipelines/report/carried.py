@@ -10,12 +10,12 @@ MATERIAL = 0.01
 """Share of a total from which it is told."""
 
 _LEFT_OUT = (
-    "The customers who are left in their cohorts cannot carry all that the cohort forecast expects "
-    "of them: {what} ({share} of this forecast) left out of their cohorts and of the company."
+    "Left out of cohorts and company: {what} ({share} of this forecast), which the cohort forecast "
+    "expects of customers whose own histories do not bear it."
 )
 _KEPT = (
-    "Customers whose own orders are known well bring more by these than the cohort forecast "
-    "expects of them: {what} ({share} of this forecast) kept in their cohorts and in the company."
+    "Kept in cohorts and company: {what} ({share} of this forecast) beyond the cohort forecast, "
+    "from customers whose own orders say more of what they spend."
 )
 
 

@@ -96,8 +96,8 @@ def test_what_customers_cannot_carry_is_told_where_it_is_material(config):
     )
     made = SimpleNamespace(grid=grid, totals=totals, customers=80, corrections=corrections)
     _, left_out, kept = messages.forecast_lines(made, 80, config)
-    assert "20 purchases (5 % of this forecast) left out of their cohorts" in left_out
-    assert "revenue of EUR 450 (5 % of this forecast) kept in their cohorts" in kept
+    assert left_out.startswith("Left out of cohorts and company: 20 purchases (5 % of this")
+    assert kept.startswith("Kept in cohorts and company: revenue of EUR 450 (5 % of this")
     little = replace_unplaced(made, 0.009)
     assert len(messages.forecast_lines(little, 80, config)) == 1
     assert len(messages.forecast_lines(replace_unplaced(made, 0.011), 80, config)) == 2
