@@ -51,6 +51,14 @@ class AliveModel(Model):
     @abstractmethod
     def _discounted_if_alive(self, p: Parameters, x: Array, T: Array, rate: float) -> Array: ...
 
+    def _rate_if_alive(self, p: Parameters, x: Array, T: Array) -> tuple[Array, Array]:
+        """Shape and rate of the gamma posterior of lambda, given the history and being alive.
+
+        Of a customer who is alive the history says x purchases in T; whatever else it says does
+        not depend on lambda, so that every model of the family shares the NBD's posterior.
+        """
+        return np.asarray(p["r"] + x), np.asarray(p["alpha"] + T)
+
     def _read(self, summary: Any) -> tuple[Histories, Parameters]:
         data = read_histories(summary, covariates=self._effects.columns)
         return data, self._parameters(data)

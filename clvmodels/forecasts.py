@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from clvmodels.alive import AliveModel, Array, Counts
 from clvmodels.arguments import LARGEST, number, numbers, read_horizon, read_horizons, whole_number
@@ -33,6 +34,36 @@ class Forecasts(AliveModel):
         """
         data, p = self._read(summary)
         return self._alive(p, data.frequency, data.recency, data.T)
+
+    def purchase_rate_quantile(self, summary: Any, probability: float) -> Array:
+        """Quantile of the purchase rate lambda of a customer, given that she is alive.
+
+        In every model of the family lambda ~ Gamma(r, alpha) across customers, and a customer who
+        is alive has made x purchases in T at her rate: lambda given that is
+        Gamma(r + x, alpha + T), as in the derivation of equation 10 of Fader, Hardie and Lee
+        (2005). Covariates scale alpha.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency, recency, T.
+        probability : float
+            Between 0 and 1; 0.99 is the rate that one in a hundred such customers exceeds.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Purchases per unit of T.
+        """
+        if not 0 <= probability < 1:
+            raise InvalidValueError(f"a probability lies in [0, 1); found {probability}")
+        data, p = self._read(summary)
+
+        def quantile(q: Mapping[str, Any], x: Array, T: Array) -> Array:
+            shape, rate = self._rate_if_alive(q, x[:, None], T[:, None])
+            return special.gammaincinv(shape, probability) / rate
+
+        return self._over_histories(quantile, p, data)[:, 0]
 
     def expected_purchases(self, summary: Any, horizon: npt.ArrayLike) -> Array:
         """Expected purchases in the period of length ``horizon`` after the end of observation.

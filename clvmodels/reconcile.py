@@ -41,7 +41,10 @@ class Reconciliation:
     weights: pd.DataFrame
 
     def apply(self, customer_months: pd.DataFrame) -> pd.DataFrame:
-        """Multiply customer months by their cohort's factors.
+        """Multiply customer months by their cohort's factors, whatever each customer can carry.
+
+        Factors that hold customers to what they can carry are those of
+        :func:`clvmodels.capacity.month_factors`.
 
         Parameters
         ----------
@@ -84,18 +87,19 @@ def reconcile(
 ) -> Reconciliation:
     r"""Find the factors by cohort and month.
 
-    In each month the company's correction is F = sum of cohort forecasts / sum of the customer
-    model. A cohort's own correction departs from it by a log ratio, which is shrunk by its
+    In each month the company's correction of purchases is F = sum of cohort forecasts / sum of the
+    customer model. A cohort's own correction departs from it by a log ratio, which is shrunk by its
     evidence,
 
     .. math:: \log f_{ct} = \log F_t + w_c (\log r_{ct} - \log F_t), \qquad
               w_c = \tau^2 / (\tau^2 + 1/n_c),
 
-    n being the cohort's repeat purchases so far (half a purchase at least) and tau^2 the variance
-    of the cohorts' mean log departures (each :data:`MOST_DEPARTURE` at most from their median)
-    beyond what counts of that size show by chance (DerSimonian & Laird 1986). Last,
-    each month is scaled to the company forecast, so that customers, cohorts and company agree
-    exactly.
+    n being the purchases that speak for the cohort (half a purchase at least) and tau^2 the
+    variance of the cohorts' mean log departures (each :data:`MOST_DEPARTURE` at most from their
+    median) beyond what counts of that size show by chance (DerSimonian & Laird 1986). The value
+    of a purchase is the cohort forecast's own, cohort by cohort: how far a cohort's orders are
+    believed it knows already, and the company's mean may be one customer's. Last, each month is
+    scaled to the company forecast, so that customers, cohorts and company agree exactly.
 
     Parameters
     ----------
@@ -104,8 +108,9 @@ def reconcile(
     cohort_forecast : DataFrame
         The same columns (more are ignored), with the same cohorts and periods.
     evidence : Series, optional
-        Repeat purchases observed so far, by cohort (first of month). Without it the cohort
-        forecasts are met exactly, wherever both sides are above zero.
+        Repeat purchases observed so far that speak for a cohort (first of month) as it is now:
+        those of customers who are still there. Without it the cohort forecasts are met exactly,
+        wherever both sides are above zero.
 
     Returns
     -------
@@ -137,43 +142,62 @@ def reconcile(
         )
     right = right.loc[left.index]
     cohorts, cohort = np.unique(left.index.get_level_values(0), return_inverse=True)
-    periods, period = np.unique(left.index.get_level_values(1), return_inverse=True)
+    _, period = np.unique(left.index.get_level_values(1), return_inverse=True)
     counts = _evidence(evidence, pd.DatetimeIndex(cohorts))
-    base, target = left["purchases"].to_numpy(), right["purchases"].to_numpy()
-    weight = _weights(base, target, cohort, period, counts)
+    base, target = left.to_numpy().T, right.to_numpy().T  # purchases, revenue
+    weight = _weights(base[0], target[0], cohort, period, counts)
+    bought = _corrections(base[0], target[0], weight[cohort], period)
+    corrections = (bought, bought + _value_corrections(base, target, period))
     out = pd.DataFrame({"cohort": left.index.get_level_values(0)})
     out["period"] = left.index.get_level_values(1)
-    for quantity in QUANTITIES:
-        base, target = left[quantity].to_numpy(), right[quantity].to_numpy()
-        factor = _factors(base, target, weight[cohort], period, periods.size)
-        out[f"{quantity}_base"], out[f"{quantity}_cohort"] = base, target
-        out[f"{quantity}_factor"], out[quantity] = factor, base * factor
+    for at, quantity in enumerate(QUANTITIES):
+        factor = _factors(base[at], target[at], corrections[at], period)
+        out[f"{quantity}_base"], out[f"{quantity}_cohort"] = base[at], target[at]
+        out[f"{quantity}_factor"], out[quantity] = factor, base[at] * factor
     weights = pd.DataFrame({"cohort": cohorts, "purchases": counts, "weight": weight})
     return Reconciliation(out, weights)
 
 
-def _factors(base: Array, target: Array, weight: Array, period: Labels, periods: int) -> Array:
-    base = np.where(base < NOBODY, 0.0, base)
-    wanted = np.bincount(period, weights=target, minlength=periods)
-    if np.any((np.bincount(period, weights=base, minlength=periods) == 0) & (wanted > 0)):
+def _factors(base: Array, target: Array, corrections: Array, period: Labels) -> Array:
+    """Factors of log corrections, each month scaled to what is wanted in all."""
+    some = base >= NOBODY
+    wanted = np.bincount(period, weights=target)
+    if np.any((np.bincount(period, weights=np.where(some, base, 0.0)) == 0) & (wanted > 0)):
         raise InvalidValueError(
             "the customer model expects nothing in a month for which the cohorts forecast "
             "something; there is nobody to carry it"
         )
-    company, own = _log_corrections(base, target, period, periods)
-    corrections = np.where(base > 0, company + weight * (own - company), -np.inf)
-    factor = np.exp(corrections)
-    reached = np.bincount(period, weights=base * factor, minlength=periods)
-    scale = np.divide(wanted, reached, out=np.zeros(periods), where=reached > 0)
+    factor = np.exp(np.where(some, corrections, -np.inf))
+    reached = np.bincount(period, weights=base * factor)
+    scale = np.divide(wanted, reached, out=np.zeros_like(wanted), where=reached > 0)
     return np.asarray(factor * scale[period])
 
 
-def _log_corrections(
-    base: Array, target: Array, period: Labels, periods: int
-) -> tuple[Array, Array]:
+def _corrections(base: Array, target: Array, weight: Array, period: Labels) -> Array:
+    """Log correction of each cell, its own as far as it is believed."""
+    base = np.where(base < NOBODY, 0.0, base)
+    company, own = _log_corrections(base, target, period)
+    return np.asarray(company + weight * (own - company))
+
+
+def _value_corrections(base: Array, target: Array, period: Labels) -> Array:
+    """Log correction of the value of a purchase, the company's where a cell has none."""
+    company, own = (
+        revenue - purchases
+        for purchases, revenue in zip(
+            _log_corrections(base[0], target[0], period),
+            _log_corrections(base[1], target[1], period),
+            strict=True,
+        )
+    )
+    usable = ((base >= NOBODY) & (target > 0)).all(axis=0)
+    return np.asarray(np.where(usable, own, company))
+
+
+def _log_corrections(base: Array, target: Array, period: Labels) -> tuple[Array, Array]:
     """Log correction of the company in each cell's month, and of the cell itself."""
-    below = np.bincount(period, weights=base, minlength=periods)
-    above = np.bincount(period, weights=target, minlength=periods)
+    below = np.bincount(period, weights=base)
+    above = np.bincount(period, weights=target)
     tiny = np.finfo(float).tiny
     company = np.log(np.maximum(above, tiny)) - np.log(np.maximum(below, tiny))
     own = np.log(np.maximum(target, tiny)) - np.log(np.maximum(base, tiny))
@@ -184,7 +208,7 @@ def _log_corrections(
 def _weights(base: Array, target: Array, cohort: Labels, period: Labels, counts: Array) -> Array:
     if not np.all(np.isfinite(counts)):
         return np.ones(counts.size)
-    company, own = _log_corrections(base, target, period, int(period.max()) + 1)
+    company, own = _log_corrections(base, target, period)
     size = np.bincount(cohort, weights=target, minlength=counts.size)
     departure = np.bincount(cohort, weights=target * (own - company), minlength=counts.size)
     mean = np.divide(departure, size, out=np.zeros(counts.size), where=size > 0)

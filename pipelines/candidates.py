@@ -81,15 +81,20 @@ Make = Callable[[Known, Fitted, Config], Candidate | None]
 
 def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
     """What the product would have forecast: customers, reconciled with the cohort forecast."""
-    base = forecast.history_sums(fitted, known.histories, known.grid)
     level = cohort_level(
-        fitted, base, known.grid, known.training.cohort_months, known.training.first_date
+        fitted,
+        known.histories,
+        known.grid,
+        known.training.cohort_months,
+        known.training.first_date,
     )
-    cells = _by_quarter(level.scaled(base))
-    alone = _alone(known, fitted)
+    cells = _by_quarter(level.cells)
+    alone = None
+    if not known.customers.empty:
+        alone = _in_all(level.customer_months(fitted, known.customers))
     return Candidate(
         level.with_intervals(cells, "quarter_month"),
-        None if alone is None else _in_all(level.apply(known.customers["cohort"], alone)),
+        alone,
         level.with_intervals(
             cells.groupby("period", as_index=False)[["purchases", "revenue"]].sum(), "month"
         ),

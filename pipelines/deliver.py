@@ -15,7 +15,7 @@ from ibis.expr.types import Table
 
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid
-from pipelines import batches, features, forecast, sources, training_data
+from pipelines import batches, features, sources, training_data
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.dialect import held
@@ -110,10 +110,9 @@ def write(
             return write(fitted, purchases, first_date, grid, folder, config, made, cohort_months)
     if cohort_months is None:
         cohort_months = features.cohort_months(purchases, grid.as_of, summary=summary)
-    base = forecast.history_sums(fitted, histories(summary), grid)
-    level = cohort_level(fitted, base, grid, cohort_months, first_date)
+    level = cohort_level(fitted, histories(summary), grid, cohort_months, first_date)
     table = training_data.scoring_table(purchases, grid.as_of, summary)
-    cohorts = cohort_table(base, level, config.economics)
+    cohorts = cohort_table(level, config.economics)
     cohorts.to_parquet(folder / COHORTS, index=False)
     score = Scorer.of(fitted, level, grid, config, table)
     with _scored(purchases.get_backend(), table, score, folder, config) as (engine, scored):

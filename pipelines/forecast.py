@@ -6,7 +6,9 @@ Cohort totals are the sums of their customers in every month, taken over distinc
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -22,10 +24,18 @@ from clvmodels.value import (
 )
 from pipelines.batches import BATCH_ROWS
 from pipelines.config import Config, Economics
-from pipelines.histories import spend_table
+from pipelines.histories import LEAST_PURCHASES, spend_table
 from pipelines.train import Fitted, with_model_features
 
 Array = NDArray[np.float64]
+
+RATE_END = 0.99
+"""Nobody is forecast to buy faster, while alive, than the end of this probability of their rate."""
+
+STANDARD_ERRORS = 4.0
+
+NOBODY = 1e-100
+"""Purchases so few that their revenue over them is rounding."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,31 @@ class CustomerMonths:
     spend: Array
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What customers' own histories bear, whatever a cohort forecast asks of them.
+
+    Attributes
+    ----------
+    purchases : ndarray, shape (n,)
+        The most over all months: probability alive x days x the purchase rate at its 99 % end.
+    orders : ndarray, shape (n,)
+        Purchases whose values the spend model has seen.
+    spend_low, spend_high : ndarray, shape (n,)
+        Of the expected value of a purchase, in currency: :data:`STANDARD_ERRORS` from the own mean
+        of who has bought :data:`LEAST_PURCHASES` times or more; no bounds for others.
+    """
+
+    purchases: Array
+    orders: Array
+    spend_low: Array
+    spend_high: Array
+
+
+Each = Callable[[Fitted, pd.DataFrame], CustomerMonths]
+"""Models and customers, or histories, to their months."""
+
+
 def default_grid(as_of: dt.date, config: Config) -> MonthGrid:
     """The configured horizon, cut at the ends of calendar months."""
     return month_grid(as_of, add_months(as_of, config.economics.horizon_months))
@@ -60,9 +95,29 @@ def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> C
     ``summary`` holds a customer or a history of :mod:`pipelines.histories` in every row.
     """
     cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
-    purchases = np.diff(cumulative, axis=1, prepend=0.0)
+    # The difference of sums that have come to their end may be rounding below nothing.
+    purchases = np.maximum(np.diff(cumulative, axis=1, prepend=0.0), 0.0)
     spend = np.asarray(fitted.spend.expected_spend(spend_table(summary, fitted.spend_from)))
     return CustomerMonths(purchases, purchases * spend[:, None], spend)
+
+
+def bounds(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> Bounds:
+    """Say what the customers, or histories, of :func:`customer_months` can bear."""
+    alive = fitted.transactions.probability_alive(summary)
+    rate = fitted.transactions.purchase_rate_quantile(summary, RATE_END)
+    # a hair less, so that the rounding of sums stays within
+    most = alive * float(grid.edges[-1]) * rate * (1 - 1e-12)
+    table = spend_table(summary, fitted.spend_from)
+    orders, mean = (table[name].to_numpy(dtype=float) for name in table)
+    within, _ = fitted.spend.variation(table)
+    many = summary["frequency"].to_numpy() >= LEAST_PURCHASES - 1
+    reach = STANDARD_ERRORS * within / np.sqrt(np.maximum(orders, 1.0)) * (1 - 1e-12)
+    return Bounds(
+        most,
+        orders,
+        np.where(many, mean * np.maximum(1 - reach, 0.0), 0.0),
+        np.where(many, mean * (1 + reach), np.inf),
+    )
 
 
 def history_sums(
@@ -71,6 +126,7 @@ def history_sums(
     grid: MonthGrid,
     by: Literal["cohort", "quarter"] = "cohort",
     rows: int = BATCH_ROWS,
+    each: Each | None = None,
 ) -> pd.DataFrame:
     """Sum the customer models over everybody, by cohort and month.
 
@@ -82,18 +138,22 @@ def history_sums(
         Month or quarter of first purchase.
     rows : int
         Histories forecast at once; memory is bounded by it.
+    each : callable, optional
+        Instead of :func:`customer_months`: scaled to their cohorts, for example.
 
     Returns
     -------
     DataFrame
         cohort, period, purchases, revenue; sorted.
     """
+    if each is None:
+        each = partial(customer_months, grid=grid)
     parts = []
     for start in range(0, len(known), rows):
         part = known.iloc[start : start + rows]
-        each = customer_months(fitted, part, grid)
+        made = each(fitted, part)
         weight = part["weight"].to_numpy()[:, None]
-        everybody = CustomerMonths(each.purchases * weight, each.revenue * weight, each.spend)
+        everybody = CustomerMonths(made.purchases * weight, made.revenue * weight, made.spend)
         parts.append(cohort_sums(part[by], everybody, grid))
     return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
 
@@ -147,7 +207,7 @@ def score(
             "churn_probability": churn_probability(fitted, summary, config),
             "expected_purchases": purchases,
             "expected_spend": np.divide(
-                revenue, purchases, out=months.spend.copy(), where=purchases > 0
+                revenue, purchases, out=months.spend.copy(), where=purchases > NOBODY
             ),
             "expected_revenue": revenue,
             "clv": clv,

@@ -3,6 +3,8 @@
 A customer's expected purchases depend on frequency, recency and T alone, and T fixes the day of
 first purchase, hence the cohort. Expected spend is a straight line in the mean value of a given
 number of purchases, so that the mean over the customers of one history gives their sum exactly.
+Of customers with many purchases it is bounded by their own mean, and these share a history only if
+they share the mean too.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from ibis import _
 from ibis.expr.types import Table
 
 from pipelines.summaries import VALUE_DIGITS, SpendFrom, spend_evidence
+
+LEAST_PURCHASES = 30
+"""Who has bought so often has an own mean value that bounds what is expected of them."""
 
 MEAN_VALUE: dict[SpendFrom, str] = {"all": "value_all", "repeat": "value_repeat"}
 """Column that holds what a spend model reads, by the purchases that it reads."""
@@ -41,9 +46,11 @@ def histories(summary: Table) -> pd.DataFrame:
         for spend_from, column in MEAN_VALUE.items()
     }
     keys = ["cohort", "frequency", "recency", "T"]
+    many = summary.frequency >= LEAST_PURCHASES - 1
+    own = {f"own_{column}": ibis.ifelse(many, value, 0.0) for column, value in values.items()}
     grouped = (
-        summary.select(*keys, **values)
-        .group_by(keys)
+        summary.select(*keys, **values, **own)
+        .group_by([*keys, *own])
         .agg(
             weight=_.count().cast("float64"),
             # rounded: the order of summation leaves no trace
@@ -54,7 +61,7 @@ def histories(summary: Table) -> pd.DataFrame:
     grouped["cohort"] = pd.to_datetime(grouped["cohort"]).astype("datetime64[s]")
     quarter = grouped["cohort"].dt.to_period("Q").dt.start_time
     grouped.insert(1, "quarter", quarter.astype("datetime64[s]"))
-    return grouped.sort_values(keys, ignore_index=True)
+    return grouped.sort_values([*keys, *own], ignore_index=True).drop(columns=list(own))
 
 
 def spend_table(known: pd.DataFrame, spend_from: SpendFrom) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pipelines.budget import NewCustomers
 from pipelines.candidates import CANDIDATES
 from pipelines.config import Config
 from pipelines.deliver import Delivered
-from pipelines.report import accuracy
+from pipelines.report import accuracy, carried
 from pipelines.train import Fitted
 
 
@@ -77,14 +77,18 @@ def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
 
 
 def forecast_lines(made: Delivered, known: int, config: Config) -> list[str]:
-    """One line a total over the horizon, of so many customers known."""
+    """Totals over the horizon, of so many customers known, and what customers could not carry."""
     total = made.totals.set_index("quantity")["value"]
     money = config.economics.currency
     alone = f" ({made.customers:,} of them scored alone)" if made.customers < known else ""
     span = f"{made.grid.as_of + dt.timedelta(days=1)} to {made.grid.until}"
     return [
         f"{known:,} customers{alone}, {span}: {total['purchases']:,.0f} purchases, "
-        f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}"
+        f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}",
+        *(
+            line.replace("\N{NO-BREAK SPACE}", " ")
+            for line in carried.departures(made.corrections, made.totals, money)
+        ),
     ]
 
 

@@ -81,7 +81,13 @@ class Scorer:
         """
         return cls(
             replace(fitted, cohorts=None, notes=(), drivers=Drivers()),
-            replace(level, forecaster=None, corrections=pd.DataFrame(), drivers=None),
+            replace(
+                level,
+                cells=pd.DataFrame(),
+                forecaster=None,
+                corrections=pd.DataFrame(),
+                drivers=None,
+            ),
             grid,
             config,
             pseudonyms(config),
@@ -99,8 +105,7 @@ class Scorer:
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score some rows of the table."""
         summary = batch.to_pandas(date_as_object=False)
-        alone = forecast.customer_months(self.fitted, summary, self.grid)
-        months = self.level.apply(summary["cohort"], alone)
+        months = self.level.customer_months(self.fitted, summary)
         scored = forecast.score(self.fitted, summary, months, self.grid, self.config)
         # Equal histories are worth the same in whatever batch they were: their tie goes by id.
         scored["clv"] = scored["clv"].round(VALUE_DIGITS)

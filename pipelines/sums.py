@@ -73,12 +73,9 @@ def segment_table(scored: Table, economics: Economics) -> pd.DataFrame:
     return sums.sort_values(["dimension", "customers"], ascending=[True, False], kind="stable")
 
 
-def cohort_table(base: pd.DataFrame, level: CohortLevel, economics: Economics) -> pd.DataFrame:
-    """Forecast by cohort and month with intervals, schema.COHORT_FORECAST.
-
-    ``base`` holds the customer models' sums: cohort, period, purchases, revenue.
-    """
-    table = level.with_intervals(level.scaled(base), "cohort_month")
+def cohort_table(level: CohortLevel, economics: Economics) -> pd.DataFrame:
+    """Forecast by cohort and month with intervals, schema.COHORT_FORECAST."""
+    table = level.with_intervals(level.cells, "cohort_month")
     for end in ("", "_low", "_high"):
         table[f"margin{end}"] = table[f"revenue{end}"] * economics.margin
     return table[COHORT_COLUMNS]

@@ -154,7 +154,8 @@ class ReportInputs:
         measure, value, unit, meaning: LTV by the historical formula, LTV against CAC, payback.
     corrections : DataFrame
         cohort, purchases (seen), weight, purchases_factor, revenue_factor: what carried customers
-        to the cohort forecast.
+        to the cohort forecast; optionally purchases_unplaced and revenue_unplaced, what they could
+        not carry.
     selection : DataFrame
         candidate, wape, mean_absolute_bias, origins, chosen, optionally joint_wape (of purchases
         and revenue): variants of parts, and of covariates where there are any, on

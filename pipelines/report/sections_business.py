@@ -8,7 +8,7 @@ import pandas as pd
 
 from clvmodels import metrics
 from clvmodels.rolling import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
-from pipelines.report import accuracy, words
+from pipelines.report import accuracy, carried, words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import DAYS, QUANTITIES, Section, money
 from pipelines.report.small_groups import large_cohorts
@@ -131,8 +131,12 @@ def cohort_level(inputs: ReportInputs) -> Section:
             "they are."
         )
         return section
-    corrections, missing = large_cohorts(inputs, inputs.dated("corrections", "cohort"))
-    section.text = [_carried(inputs)]
+    of_all = inputs.dated("corrections", "cohort")
+    corrections, missing = large_cohorts(inputs, of_all)
+    section.text = [
+        _carried(inputs),
+        *carried.departures(of_all, inputs.totals, inputs.config.economics.currency),
+    ]
     section.tables["corrections"] = table(
         corrections,
         [
@@ -154,8 +158,8 @@ def cohort_level(inputs: ReportInputs) -> Section:
 def _carried(inputs: ReportInputs) -> str:
     """How customers were carried to the cohort forecast, and what it knows."""
     believed = (
-        "A cohort's own correction is believed as far as its purchases bear it out; the rest is "
-        "the company's."
+        "A cohort's own correction of purchases is believed as far as the purchases of those who "
+        "are still its customers bear it out; the rest is the company's."
     )
     if inputs.learned.level == "customers":
         season = ", with its season" if inputs.learned.season else ""
@@ -167,8 +171,9 @@ def _carried(inputs: ReportInputs) -> str:
             f"cohort and month. {believed}"
         )
     multiplied = (
-        "Every customer's month is multiplied by a factor of its cohort and month, so that "
-        f"customers add up to cohorts and cohorts to the company. {believed}"
+        "Every customer's month is multiplied by a factor of its cohort and month, as far as the "
+        "customer's own history bears it, so that customers add up to cohorts and cohorts to the "
+        f"company. {believed}"
     )
     if inputs.learned.season:
         return (

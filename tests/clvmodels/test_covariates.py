@@ -102,6 +102,9 @@ def test_the_log_likelihood_is_the_sum_over_groups(truth, drawn):
         assert getattr(truth, method)(few, *arguments) == pytest.approx(
             getattr(alike, method)(few, *arguments), rel=1e-10
         )
+    assert truth.purchase_rate_quantile(few, 0.99) == pytest.approx(
+        alike.purchase_rate_quantile(few, 0.99), rel=1e-12
+    )
     new = truth.expected_purchases_new_customer(9.0, {"age": 4.0, "online": 1.0})
     assert new == pytest.approx(alike.expected_purchases_new_customer(9.0))
 

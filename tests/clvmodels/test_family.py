@@ -16,8 +16,22 @@ from true_parameters import TRUE_PARAMETERS
 
 from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
 from clvmodels.base import TransactionModel
-from clvmodels.exceptions import ModelFileError, NotFittedError
+from clvmodels.exceptions import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.frames import read_histories
+from clvmodels.simulate import (
+    BGNBDProcess,
+    MBGNBDProcess,
+    NBDProcess,
+    ParetoNBDProcess,
+    simulate_log,
+)
+
+PROCESSES = {
+    BGNBD: BGNBDProcess,
+    MBGNBD: MBGNBDProcess,
+    ParetoNBD: ParetoNBDProcess,
+    NBD: NBDProcess,
+}
 
 HORIZONS = [0.0, 1.0, 10.0, 100.0, 1000.0]
 
@@ -218,6 +232,37 @@ def check_laws(model: TransactionModel, table: pd.DataFrame) -> None:
     assert (none >= 1 - alive[:, None] - 1e-12).all()
     # Markov: the probability of a purchase is at most the expected number of them.
     assert (1 - none <= expected * (1 + 1e-9) + 1e-12).all()
+
+
+def test_one_in_a_hundred_who_are_alive_buys_faster_than_her_99_percent_end(transaction_model):
+    """Against the true rates of simulated customers, of every age and frequency."""
+    process = PROCESSES[type(transaction_model)](**transaction_model.params_)
+    log = simulate_log(process, 60_000, days=60, random_state=8)
+    alive = log.customers()["alive"].to_numpy()
+    summary, rate = log.summary()[alive], log.traits.rate[alive]
+    bought = summary["frequency"].to_numpy()
+    for probability in (0.99, 0.5):
+        over = rate > transaction_model.purchase_rate_quantile(summary, probability)
+        for some in (bought == 0, (bought > 0) & (bought < 4), bought >= 4):
+            error = np.sqrt(probability * (1 - probability) / some.sum())
+            assert over[some].mean() == pytest.approx(1 - probability, abs=4 * error)
+
+
+def test_the_rate_that_a_history_bears_bounds_what_is_expected(transaction_model, histories):
+    rates = [transaction_model.purchase_rate_quantile(histories, q) for q in (0.0, 0.9, 0.99)]
+    assert (rates[0] == 0).all()
+    assert (rates[1] < rates[2]).all()
+    most = transaction_model.probability_alive(histories) * 30.0 * rates[2]
+    assert (transaction_model.expected_purchases(histories, 30.0) < most).all()
+    in_weeks = histories.assign(recency=histories["recency"] / 7, T=histories["T"] / 7)
+    scaled = {
+        name: value / 7 if name in transaction_model.scale_names else value
+        for name, value in transaction_model.params_.items()
+    }
+    slower = type(transaction_model).from_params(**scaled)
+    assert slower.purchase_rate_quantile(in_weeks, 0.99) == pytest.approx(7 * rates[2], rel=1e-12)
+    with pytest.raises(InvalidValueError, match="probability"):
+        transaction_model.purchase_rate_quantile(histories, 1.0)
 
 
 def test_laws(transaction_model, histories):

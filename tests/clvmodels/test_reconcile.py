@@ -101,3 +101,13 @@ def test_a_cohort_of_a_few_customers_says_nothing_of_the_others():
     chance[30] = 0.3
     made = reconcile(base, base.assign(purchases=chance), counts)
     assert (made.weights["weight"][:-1] < 0.1).all()
+
+
+def test_a_cohort_of_one_large_customer_does_not_set_the_value_of_others_orders():
+    """The company's revenue is the first cohort's, whose orders are forecast a fifth smaller."""
+    value = np.array([1e5, 1e5, 10.0, 10.0, 20.0, 20.0])
+    base = frame([4] * 6, 4 * value)
+    target = frame([4] * 6, 4 * value * [0.8, 0.8, 1.0, 1.0, 1.1, 1.1])
+    made = reconcile(base, target, pd.Series([60, 3, 3], index=COHORTS)).factors
+    np.testing.assert_allclose(made["revenue"], target["revenue"], rtol=1e-9)
+    np.testing.assert_allclose(made["revenue_factor"][2:], [1, 1, 1.1, 1.1], rtol=1e-9)

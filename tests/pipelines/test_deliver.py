@@ -11,6 +11,7 @@ from shop import TRAINED_AS_OF, altered, dataset_of
 from clvmodels import schema
 from clvmodels.value import value_tiers
 from pipelines import batches, deliver, features, forecast, train, training_data
+from pipelines.carriers import Carriers
 
 AS_OF = TRAINED_AS_OF
 
@@ -53,9 +54,12 @@ def test_equal_runs_write_equal_files(write, tmp_path):
 
 @pytest.mark.parametrize("rows", [7, 250, 699])
 def test_the_size_of_batches_changes_nothing(written, write, tmp_path, monkeypatch, rows):
-    stream, sums = batches.stream, forecast.history_sums
+    stream, sums, carried = batches.stream, forecast.history_sums, Carriers.of
     monkeypatch.setattr(batches, "stream", lambda table, _: stream(table, rows))
-    monkeypatch.setattr(forecast, "history_sums", lambda *given: sums(*given, rows=rows))
+    monkeypatch.setattr(
+        forecast, "history_sums", lambda *given, **more: sums(*given, rows=rows, **more)
+    )
+    monkeypatch.setattr(Carriers, "of", lambda *given: carried(*given, rows=rows))
     _, customers, cohorts = write(tmp_path / "out")
     # cohort sums, and the factors made of them, are summed in another order
     pd.testing.assert_frame_equal(customers, written[1], rtol=1e-11)

@@ -130,30 +130,27 @@ def using(known, told):
 def level_at(as_of, data, fitted, config):
     grid = forecast.default_grid(as_of, config)
     history = features.cohort_months(data.purchases, as_of)
-    cohorts = sorted(history["cohort"].unique())
-    index = pd.MultiIndex.from_product([cohorts, grid.index()], names=["cohort", "period"])
-    base = index.to_frame(index=False).assign(purchases=1.0, revenue=30.0)
-    return base, cohort_level(fitted, base, grid, history, data.first_date)
+    everybody = histories(features.summary(data.purchases, as_of, people="all"))
+    return cohort_level(fitted, everybody, grid, history, data.first_date)
 
 
 def test_a_plan_of_more_spend_changes_the_forecast_by_the_effect_found(data, using, told, known):
-    base, level = level_at(AS_OF, data, using, told)
+    level = level_at(AS_OF, data, using, told)
     table = known.drivers.period
     more = table.assign(price=table["price"] + 100.0 * (table["period"] > pd.Timestamp(AS_OF)))
     dear = replace(using, drivers=replace(known.drivers, period=more))
-    _, other = level_at(AS_OF, data, dear, told)
+    other = level_at(AS_OF, data, dear, told)
     found = {(e["name"], e["quantity"]): e["effect"] for e in using.cohorts.evidence_["covariates"]}
     ratio = np.exp(100.0 * found["price", "purchases"])
-    sums = [lv.scaled(base).groupby("period")["purchases"].sum() for lv in (level, other)]
+    sums = [lv.cells.groupby("period")["purchases"].sum() for lv in (level, other)]
     np.testing.assert_allclose(sums[1] / sums[0], ratio, rtol=1e-6)
 
 
 def test_a_later_day_refits_with_the_covariates(data, using, told):
-    _, level = level_at(dt.date(2022, 9, 30), data, using, told)
+    level = level_at(dt.date(2022, 9, 30), data, using, told)
     assert level.forecaster.evidence_["as_of"] == "2022-09-30"
     assert level.forecaster.model_.rates.period_covariates.names == ("log(spend)", "price")
-    made = level.with_intervals(level.scaled(level_at(dt.date(2022, 9, 30), data, using, told)[0]),
-                                "cohort_month")  # fmt: skip
+    made = level.with_intervals(level.cells, "cohort_month")
     assert made["purchases_low"].notna().all()
 
 
@@ -162,13 +159,11 @@ def test_what_no_origin_has_tried_is_not_used_on_a_later_day(data, using, known,
     later = dt.date(2022, 9, 30)
     table = known.cohort_months
     plain = type(using.cohorts)(select=False, seed=1).fit(table, AS_OF, log_start=known.first_date)
-    _, level = level_at(later, data, replace(using, cohorts=plain), told)
-    _, expected = level_at(
-        later, data, replace(using, cohorts=plain, drivers=drivers.Drivers()), told
-    )
+    level = level_at(later, data, replace(using, cohorts=plain), told)
+    expected = level_at(later, data, replace(using, cohorts=plain, drivers=drivers.Drivers()), told)
     assert_close(level.purchases, expected.purchases)
     more = known.drivers.period.assign(trading_days=known.drivers.period["price"] ** 2)
-    _, level = level_at(later, data, replace(using, drivers=replace(known.drivers, period=more)),
+    level = level_at(later, data, replace(using, drivers=replace(known.drivers, period=more)),
                         told)  # fmt: skip
     assert level.forecaster.model_.rates.period_covariates.names == ("log(spend)", "price")
 

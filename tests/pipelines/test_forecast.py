@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from shop import ID_PREFIX, TRAINED_AS_OF
 
+from clvmodels import GammaGamma, ParetoNBD
 from clvmodels.months import add_months, month_grid
 from clvmodels.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
 from pipelines import forecast, train, training_data
@@ -83,6 +84,20 @@ def test_months_add_up_to_the_horizon(fitted, customers, grid):
     np.testing.assert_allclose(months.purchases.sum(axis=1), whole, rtol=1e-12)
     assert (months.purchases >= 0).all()
     assert_close(months.revenue, months.purchases * months.spend[:, None])
+
+
+def test_no_month_holds_less_than_nothing():
+    """Everybody leaves within a day: sums come to their end, and their last digits waver."""
+    left = Fitted(
+        AS_OF,
+        ParetoNBD.from_params(r=63.6875, alpha=97.5, s=12.0, beta=2.0),
+        GammaGamma.from_params(p=2.0, q=2.0, v=2.0),
+    )
+    one = pd.DataFrame(
+        {"frequency": [0], "recency": [0.0], "T": [1.0], "monetary_value": [0.0]}
+    ).assign(first_value=5.0)
+    window = month_grid(dt.date(2022, 6, 30), dt.date(2022, 12, 31))
+    assert (forecast.customer_months(left, one, window).purchases >= 0).all()
 
 
 def test_customers_add_up_to_cohorts_in_every_month(customers, scored, grid):

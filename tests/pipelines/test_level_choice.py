@@ -55,15 +55,14 @@ def test_steady_customers_without_season_keep_their_own_level(steady, known, fit
     assert any("sum of the customer models" in note for note in fitted.notes)
     grid = forecast.default_grid(AS_OF, config)
     summary = features.summary(steady.purchases, AS_OF, people="all")
-    base = forecast.history_sums(fitted, histories(summary), grid)
-    level = cohort_level(fitted, base, grid, known.cohort_months, steady.first_date)
+    level = cohort_level(fitted, histories(summary), grid, known.cohort_months, steady.first_date)
     np.testing.assert_allclose(level.purchases, 1.0, rtol=1e-9)
-    made = level.with_intervals(level.scaled(base), "cohort_month")
+    made = level.with_intervals(level.cells, "cohort_month")
     assert (made["purchases_low"] <= made["purchases"]).all()
     assert (made["purchases"] <= made["purchases_high"]).all()
     by_cohorts = fitted.cohorts.forecast(grid.until, level="month").set_index("period")
     value = by_cohorts["revenue"] / by_cohorts["purchases"]
-    months = level.scaled(base).groupby("period")[["purchases", "revenue"]].sum()
+    months = level.cells.groupby("period")[["purchases", "revenue"]].sum()
     assert (months["revenue"] / months["purchases"] / value).between(0.8, 1.25).all()
 
 

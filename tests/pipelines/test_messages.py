@@ -79,11 +79,33 @@ def test_the_headline_of_one_forecast_and_of_months_without_sales(config):
 def test_totals_of_everybody_name_those_who_are_scored_alone(config):
     grid = SimpleNamespace(as_of=dt.date(2022, 6, 30), until=dt.date(2023, 6, 30))
     totals = pd.DataFrame({"quantity": ["purchases", "revenue", "clv"], "value": [9.0, 90.0, 8.0]})
-    made = SimpleNamespace(grid=grid, totals=totals, customers=80)
+    made = SimpleNamespace(grid=grid, totals=totals, customers=80, corrections=pd.DataFrame())
     (all_alone,) = messages.forecast_lines(made, 80, config)
     assert all_alone.startswith("80 customers, 2022-07-01 to 2023-06-30: 9 purchases")
     (some,) = messages.forecast_lines(made, 100, config)
     assert some.startswith("100 customers (80 of them scored alone), 2022-07-01")
+
+
+def test_what_customers_cannot_carry_is_told_where_it_is_material(config):
+    grid = SimpleNamespace(as_of=dt.date(2022, 6, 30), until=dt.date(2023, 6, 30))
+    totals = pd.DataFrame(
+        {"quantity": ["purchases", "revenue", "clv"], "value": [400.0, 9000.0, 8.0]}
+    )
+    corrections = pd.DataFrame(
+        {"purchases_unplaced": [20.0, 0.0], "revenue_unplaced": [89.0, -450.0]}
+    )
+    made = SimpleNamespace(grid=grid, totals=totals, customers=80, corrections=corrections)
+    _, left_out, kept = messages.forecast_lines(made, 80, config)
+    assert left_out.startswith("Left out of cohorts and company: 20 purchases (5 % of this")
+    assert kept.startswith("Kept in cohorts and company: revenue of EUR 450 (5 % of this")
+    little = replace_unplaced(made, 0.009)
+    assert len(messages.forecast_lines(little, 80, config)) == 1
+    assert len(messages.forecast_lines(replace_unplaced(made, 0.011), 80, config)) == 2
+
+
+def replace_unplaced(made, share):
+    corrections = pd.DataFrame({"purchases_unplaced": [400.0 * share], "revenue_unplaced": [0.0]})
+    return SimpleNamespace(**{**vars(made), "corrections": corrections})
 
 
 def test_those_who_may_be_profiled_are_no_sample(config):

@@ -32,8 +32,7 @@ def scorer(data, config, table):
     fitted = train.estimate(known, config)
     grid = forecast.default_grid(AS_OF, config)
     summary = features.summary(data.purchases, AS_OF, people="all")
-    base = forecast.history_sums(fitted, histories(summary), grid)
-    level = cohort_level(fitted, base, grid, known.cohort_months, data.first_date)
+    level = cohort_level(fitted, histories(summary), grid, known.cohort_months, data.first_date)
     return Scorer.of(fitted, level, grid, config, table)
 
 

@@ -108,3 +108,12 @@ def test_tracking_says_how_often_the_intervals_held():
     assert said.count("75 % of cohort-months fell inside their 90 % interval.") == 2
     bare = cells.drop(columns=[c for c in cells if c.endswith(("_low", "_high"))])
     assert "interval" not in text(page(tracking=bare, **tracked), "tracking")
+
+
+def test_what_customers_cannot_carry_is_told():
+    totals = pd.DataFrame({"quantity": ["purchases", "revenue", "clv"], "value": [50.0, 2e3, 9.0]})
+    unplaced = CORRECTIONS.assign(purchases_unplaced=5.0, revenue_unplaced=0.0)
+    made = summarize(example_inputs(corrections=unplaced, totals=totals))
+    said = text(made, "cohort_level")
+    assert "Left out of cohorts and company: 5 purchases (10 % of this forecast)" in said
+    assert "Left out" not in text(page(totals=totals), "cohort_level")
