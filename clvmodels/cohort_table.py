@@ -129,7 +129,7 @@ def read_cohort_months(
     table, cohort, period = table.iloc[order], cohort[order], period[order]
     columns = {
         name: table[name].to_numpy(dtype=float)
-        for name in COHORT_MONTHS.names
+        for name in COHORT_MONTHS.required
         if name not in ("cohort", "period")
     }
     for name, values in columns.items():

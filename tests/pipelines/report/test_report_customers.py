@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,11 +74,31 @@ def test_no_segment_tells_on_a_single_customer():
     assert [(row["value"], row["customers"]) for row in shown] == [
         ("UK", 500),
         ("other (3 values)", 10),
-        ("shop", 40),
     ]
     assert shown[1]["clv"] == pytest.approx((6 * 20 + 3 * 40 + 700) / 10)
-    few = summarize(example_inputs(segments=segments.tail(1)))
-    assert "No segment holds 10 customers" in section(few, "segments")["missing"]
+    # two in the post: all less the shop would be theirs, so this dimension is not told
+    few = summarize(example_inputs(segments=segments.tail(2)))
+    assert "No two segments hold 10 customers" in section(few, "segments")["missing"]
+
+
+def test_a_small_segment_takes_the_next_larger_along():
+    segments = pd.DataFrame(
+        {
+            "dimension": "channel",
+            "value": ["web", "shop", "post"],
+            "customers": [500, 40, 2],
+            "clv": [10.0, 5.0, 9.0],
+        }
+    )
+    shown = rows(summarize(example_inputs(segments=segments)), "segments")
+    assert [(row["value"], row["customers"]) for row in shown] == [
+        ("web", 500),
+        ("other (2 values)", 42),
+    ]
+    assert shown[1]["clv"] == pytest.approx((40 * 5 + 2 * 9) / 42)
+    unknown = segments.assign(customers=[500, 40, None])
+    shown = rows(summarize(example_inputs(segments=unknown)), "segments")
+    assert [row["value"] for row in shown] == ["web", "other (2 values)"]
 
 
 def with_a_lone_customer(inputs):
@@ -86,6 +108,8 @@ def with_a_lone_customer(inputs):
     one = history[history["cohort"] == history["cohort"].min()].copy()
     one = one.assign(cohort=alone, customers=1, purchases=1, revenue=45.01, first_revenue=45.01)
     one["first_purchases"] = (one["period"] == one["period"].min()).astype(int)
+    one["buyers"] = 1
+    history = history.assign(buyers=history["purchases"].clip(upper=history["customers"]))
     last = ahead[ahead["cohort"] == ahead["cohort"].min()].assign(cohort=alone)
     return {
         "cohort_months": pd.concat([one, history], ignore_index=True),
@@ -98,18 +122,48 @@ def with_a_lone_customer(inputs):
 
 
 def test_no_cohort_of_page_or_workbook_tells_on_a_single_customer(inputs):
-    made = summarize(example_inputs(**with_a_lone_customer(inputs)))
-    for name in ("cohort_value", "cohort_history", "cohort_forecast", "corrections"):
+    lone = with_a_lone_customer(inputs)
+    made = summarize(example_inputs(**lone))
+    for name in ("cohort_value", "corrections"):  # means and factors: who is with it is left out
         shown = rows(made, name)
-        assert shown
         assert not any(str(row["cohort"]).startswith("2022") for row in shown)
         note = made["tables"][name]["note"]
-        assert "Left out: 1 cohort of fewer than 10 customers (1 customer in all)" in note
+        assert re.search(
+            "Left out: [12] cohorts? of fewer than 10 customers, or put together", note
+        )
     assert all(
         not str(line["cohort"]).startswith("2022")
         for line in made["charts"]["cumulative_ltv"]["lines"]
     )
-    assert "Left out" not in summarize(inputs)["tables"]["cohort_history"]["note"]
+    for name, given in (("cohort_history", "cohort_months"), ("cohort_forecast",) * 2):
+        shown = [row for row in rows(made, name) if row["cohort_to"]]
+        assert {row["cohort"] for row in shown} == {"2022-07-01"}
+        assert "put together with their neighbours" in made["tables"][name]["note"]
+        # the one after it is with it, in one sum
+        assert {row["cohort_to"] for row in shown} == {"2023-01-01"}
+        both = lone[given]
+        both = both[both["cohort"] <= pd.Timestamp("2023-01-01")]
+        sums = both.groupby("period")["revenue"].sum()
+        assert [row["revenue"] for row in shown] == pytest.approx(list(sums))
+    first = [row["first_revenue"] for row in rows(made, "cohort_history") if row["cohort_to"]]
+    whole = lone["cohort_months"].query("cohort <= '2023-01-01'")["first_revenue"].sum()
+    assert [value for value in first if value is not None] == pytest.approx([whole])
+    note = summarize(inputs)["tables"]["cohort_history"]["note"]
+    assert "put together" not in note
+
+
+def test_where_nobody_was_counted_no_small_cohort_is_told(inputs):
+    """Without the number of buyers, nothing shows that others hide the lone one's months."""
+    lone = with_a_lone_customer(inputs)
+    lone["cohort_months"] = lone["cohort_months"].drop(columns="buyers")
+    made = summarize(example_inputs(**lone))
+    assert {row["cohort"] for row in rows(made, "cohort_history")} == {"2022-07-01"}
+    assert {row["cohort_to"] for row in rows(made, "cohort_history")} == {"2024-12-01"}
+    assert "tell on single ones" in section(made, "cohorts")["missing"]
+    uncounted = inputs.cells.drop(columns="customers")
+    past = summarize(example_inputs(cells=uncounted))
+    assert "cells" not in past["tables"]
+    assert "months_revenue" not in past["tables"]
 
 
 def test_cohort_months_of_few_customers_are_left_out_of_the_past_too(inputs, summary):
