@@ -34,8 +34,8 @@ class Tracked:
     origin : date
         Its as-of date.
     table : DataFrame
-        cohort, period, purchases, revenue (forecast), actual_purchases, actual_revenue; empty
-        where no month has ended since.
+        cohort, period, customers, purchases, revenue (forecast), actual_purchases,
+        actual_revenue; empty where no month has ended since.
     """
 
     origin: dt.date

@@ -52,8 +52,8 @@ def track(data: Dataset, origin: dt.date, path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        cohort, period, purchases, revenue (forecast), actual_purchases, actual_revenue; empty
-        where no month has ended since.
+        cohort, period, purchases, revenue (forecast), customers (known at the origin),
+        actual_purchases, actual_revenue; empty where no month has ended since.
 
     Raises
     ------

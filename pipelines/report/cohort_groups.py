@@ -99,7 +99,7 @@ class Groups:
     def of_quarters(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Sum quarters that a group of cohorts spans, by origin and period, as :meth:`summed`."""
         if cells.empty or self.first.empty:
-            return cells.assign(cohort_to=pd.NaT)
+            return cells.assign(cohort_to=None)
         quarter = self.first.index.to_series().dt.to_period("Q").dt.start_time
         begins = ~(self.first.eq(self.first.shift()) | quarter.eq(quarter.shift()))
         block = quarter.groupby(begins.cumsum()).transform("min")

@@ -153,8 +153,8 @@ class ReportInputs:
         quantity (revenue, purchases, margin, clv), value, low, high over the horizon. Without
         it the intervals are the sums of the cohorts' intervals, which are wider.
     tracking : DataFrame
-        The last delivered forecast and what happened since: cohort, period, purchases and
-        revenue, each also as actual_; empty where there is none.
+        The last delivered forecast and what happened since: cohort, period, customers, purchases
+        and revenue, each also as actual_; empty where there is none.
     tracked_from : datetime.date, optional
         As-of date of the tracked forecast.
     unit_economics : DataFrame

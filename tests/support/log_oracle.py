@@ -98,10 +98,9 @@ def cohort_months(
             cell["customers"] += 1
             cell["customer_days"] += (end - max(first, period - dt.timedelta(days=1))).days
             inside = [day for day in some if period <= day.date <= end]
-            later = [
-                d for d in inside if not ((d.purchase and d.date == first) or d.refund_of_first)
-            ]
-            cell["buyers"] += bool(later)
+            cell["buyers"] += any(
+                not (day.refund_of_first or (day.purchase and day.date == first)) for day in inside
+            )
             for day in inside:
                 is_first = day.purchase and day.date == first
                 if is_first or day.refund_of_first:
