@@ -139,7 +139,7 @@ def read_cohort_months(
     table, cohort, period = table.iloc[order], cohort[order], period[order]
     columns = {
         name: numbers(table[name], f"cohort months: {name}")
-        for name in COHORT_MONTHS.names
+        for name in COHORT_MONTHS.required
         if name not in ("cohort", "period")
     }
     for name, values in columns.items():

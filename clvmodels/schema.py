@@ -118,6 +118,15 @@ COHORT_MONTHS = Table(
         Column("revenue", "number", "value of the repeat purchases", "currency"),
         Column("first_purchases", "integer", "first purchases in the period", "purchases"),
         Column("first_revenue", "number", "value of the first purchases", "currency"),
+        Column("margin", "number", "recorded gross margin of revenue", "currency", required=False),
+        Column(
+            "first_margin",
+            "number",
+            "recorded gross margin of first_revenue",
+            "currency",
+            required=False,
+        ),
+        Column("buyers", "integer", "customers behind purchases and revenue", required=False),
     ),
 )
 

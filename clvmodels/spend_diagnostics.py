@@ -38,7 +38,8 @@ def spend_distribution(
     summary : DataFrame
         With frequency, monetary_value [, weight]; rows of frequency 0 are left out.
     bins : int
-        Intervals of equal width up to the 99th percentile, and one above it.
+        Intervals of equal width up to the 99th percentile, rounded up to two digits so that no
+        edge is one customer's value, and one above it.
     weights : array_like, shape (n,), optional
 
     Returns
@@ -50,7 +51,7 @@ def spend_distribution(
     data = read_spends(summary, weights, fit=True)
     order = np.argsort(data.monetary_value)
     reached = np.cumsum(data.weight[order]) / data.weight.sum()
-    last = data.monetary_value[order][np.searchsorted(reached, 0.99)]
+    last = _rounded_up(data.monetary_value[order][np.searchsorted(reached, 0.99)])
     edges = np.append(np.linspace(0.0, last, bins + 1), np.inf)
     # A value that equals an edge belongs to the interval that ends there.
     code = np.searchsorted(edges[1:], data.monetary_value, side="left")
@@ -64,6 +65,12 @@ def spend_distribution(
     return pd.DataFrame(
         {"low": edges[:-1], "high": edges[1:], "observed": observed, "expected": expected}
     )
+
+
+def _rounded_up(value: float) -> float:
+    """Return the next number of two significant digits that is larger."""
+    unit = 10.0 ** (np.floor(np.log10(value)) - 1)
+    return float((np.floor(value / unit) + 1) * unit)
 
 
 def spend_by_frequency(

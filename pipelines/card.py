@@ -12,6 +12,7 @@ from clvmodels.cohort_evidence import covariates_in_use
 from clvmodels.months import add_months, month_grid
 from pipelines import effects
 from pipelines.config import Config
+from pipelines.margins import Margin
 from pipelines.train import Fitted
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -25,6 +26,7 @@ def write(
     account: dict[str, Any],
     metrics: pd.DataFrame,
     parity: pd.DataFrame,
+    margin: Margin | None = None,
 ) -> str:
     """Render the model card as Markdown.
 
@@ -37,6 +39,8 @@ def write(
         The backtest's metrics.
     parity : DataFrame
         model, quantity, own, lifetimes, difference: both engines on the same data.
+    margin : Margin, optional
+        What the run goes by; by default the configuration's own.
     """
     economics = config.economics
     parts = [
@@ -68,20 +72,20 @@ def write(
         _scores(metrics),
         _churn_scores(metrics),
         "## Assumptions",
-        _bullets(assumptions(config, fitted)),
+        _bullets(assumptions(config, fitted, margin)),
     ]
     if fitted.notes:
         parts += ["## Notes", _bullets(fitted.notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def assumptions(config: Config, fitted: Fitted) -> list[str]:
-    """Every assumption that the log does not hold, in words."""
+def assumptions(config: Config, fitted: Fitted, margin: Margin | None = None) -> list[str]:
+    """Every assumption that the forecast rests on, in words."""
+    margin = margin or Margin.configured(config)
     economics, governance = config.economics, config.governance
     money = economics.currency
     return [
-        f"Gross margin is {economics.margin:.1%} of revenue, "
-        + ("as observed in the log." if config.columns.margin else "assumed: the log holds none."),
+        f"Gross margin is {margin.rate:.1%} of revenue, {margin.said()}.",
         f"Serving a purchase costs {economics.cost_to_serve:,.2f} {money}.",
         f"Future margin is discounted at {economics.annual_discount_rate:.1%} a year, from the "
         "middle of each month.",

@@ -95,7 +95,7 @@ class Columns(Section):
     date_format: str | None = Field(None, description="strptime format, for dates kept as text")
     transaction_id: str | None = None
     product_code: str | None = Field(None, description="what governance.non_product_codes match")
-    margin: str | None = None
+    margin: str | None = Field(None, description="gross margin of the line, in currency")
     channel: str | None = None
     product_category: str | None = None
     country: str | None = None
@@ -199,7 +199,12 @@ class Economics(Section):
     """The assumptions that turn purchases into money; every one is printed in the report."""
 
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="three letters (ISO 4217)")
-    margin: float = Field(0.3, ge=0, le=1, description="gross margin as a share of revenue")
+    margin: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="gross margin as a share of revenue, unless [columns] margin records it",
+    )
     cost_to_serve: float = Field(0.0, ge=0, description="cost of serving one purchase, in currency")
     annual_discount_rate: float = Field(0.1, ge=0, lt=10, description="of future margins")
     horizon_months: int = Field(12, ge=1, le=120, description="how far forecasts reach")

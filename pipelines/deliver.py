@@ -15,11 +15,12 @@ from ibis.expr.types import Table
 
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid
-from pipelines import batches, features, sources, training_data
+from pipelines import batches, features, forecast, sources, training_data
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.dialect import held
 from pipelines.histories import histories
+from pipelines.margins import Margin
 from pipelines.scoring import CUSTOMER_SCHEMA, Scorer
 from pipelines.sums import cohort_table, month_table, segment_table, tier_table, totals
 from pipelines.tiers import tier_of
@@ -41,7 +42,8 @@ class Delivered:
     tiers : DataFrame
         tier, customers, clv, expected_revenue, share_of_clv.
     segments : DataFrame
-        dimension, value, customers, ltv_revenue (revenue to date per customer), ltv_margin,
+        dimension, value, customers, ltv_revenue (revenue to date per customer), ltv_margin (the
+        recorded margin to date; revenue times the configured rate where none is recorded),
         clv (forecast, per customer), churn (mean churn probability).
     months : DataFrame
         All cohorts together: period, purchases, revenue, margin, each with _low and _high.
@@ -78,6 +80,7 @@ def write(
     config: Config,
     summary: Table | None = None,
     cohort_months: pd.DataFrame | None = None,
+    margin: Margin | None = None,
 ) -> Delivered:
     """Score every customer known at the grid's as-of date and write both forecast tables.
 
@@ -104,17 +107,21 @@ def write(
     cohort_months : DataFrame, optional
         The purchases by cohort and month up to that date where they are at hand, such as
         ``TrainingData.cohort_months``; otherwise they are counted here.
+    margin : Margin, optional
+        What the run goes by; by default the configuration's own.
     """
+    margin = margin or Margin.configured(config)
     if summary is None:
         with held(features.summary(purchases, grid.as_of, people="all")) as made:
-            return write(fitted, purchases, first_date, grid, folder, config, made, cohort_months)
+            given = (fitted, purchases, first_date, grid, folder, config, made)
+            return write(*given, cohort_months, margin)
     if cohort_months is None:
         cohort_months = features.cohort_months(purchases, grid.as_of, summary=summary)
     level = cohort_level(fitted, histories(summary), grid, cohort_months, first_date)
     table = training_data.scoring_table(purchases, grid.as_of, summary)
-    cohorts = cohort_table(level, config.economics)
+    cohorts = cohort_table(level, margin)
     cohorts.to_parquet(folder / COHORTS, index=False)
-    score = Scorer.of(fitted, level, grid, config, table)
+    score = Scorer.of(fitted, level, grid, config, table, margin)
     with _scored(purchases.get_backend(), table, score, folder, config) as (engine, scored):
         ranked = scored.mutate(tier=tier_of(scored))
         _remove(folder / CUSTOMERS)
@@ -123,15 +130,15 @@ def write(
             final = final.order_by("customer_id")
         batches.write(engine, final, CUSTOMER_SCHEMA, folder / CUSTOMERS)
         tiers = tier_table(ranked)
-        segments = segment_table(scored, config.economics)
+        segments = segment_table(scored, margin)
     customers = int(tiers["customers"].sum())
     return Delivered(
         grid=grid,
         cohorts=cohorts,
         tiers=tiers,
         segments=segments,
-        months=month_table(cohorts, level, config.economics),
-        totals=totals(cohorts, level, grid, config.economics),
+        months=month_table(cohorts, level, margin),
+        totals=totals(cohorts, level, grid, forecast.unit_economics(config.economics, margin)),
         corrections=level.corrections,
         forecaster=level.forecaster,
         customers=customers,

@@ -10,6 +10,7 @@ import pandas as pd
 from clvmodels.months import last_month_end
 from clvmodels.value import DAYS_PER_YEAR, historical_ltv, ltv_to_cac, payback_period
 from pipelines.config import Config
+from pipelines.margins import Margin, of_history
 
 RECENT_MONTHS = 12
 """Months of history that ARPU is taken from, or as many as there are."""
@@ -23,7 +24,11 @@ Row = tuple[str, float | None, str, str]
 
 
 def unit_economics(
-    cohort_months: pd.DataFrame, as_of: dt.date, clv_per_customer: float, config: Config
+    cohort_months: pd.DataFrame,
+    as_of: dt.date,
+    clv_per_customer: float,
+    config: Config,
+    margin: Margin | None = None,
 ) -> pd.DataFrame:
     """Facts for planning, one row each.
 
@@ -38,6 +43,8 @@ def unit_economics(
         Last day known.
     clv_per_customer : float
         Mean forecast CLV, in currency.
+    margin : Margin, optional
+        What stands in where the history records no margins; by default the configuration's own.
 
     Returns
     -------
@@ -45,11 +52,14 @@ def unit_economics(
         measure, value (None where there is none), unit, meaning.
     """
     economics = config.economics
+    cohort_months = of_history(cohort_months, margin or Margin.configured(config))
     money = economics.currency
     recent = np.sort(cohort_months["period"].unique())[-RECENT_MONTHS:]
     window = cohort_months[cohort_months["period"].isin(recent)]
     months = window["customer_days"].sum() / DAYS_PER_MONTH
-    arpu = float(window["revenue"].sum() / months) if months else 0.0
+    arpu, earned = (
+        float(window[name].sum() / months) if months else 0.0 for name in ("revenue", "margin")
+    )
     whole = complete_months(cohort_months, as_of)
     churn = monthly_churn(whole)
     rows: list[Row] = [
@@ -69,9 +79,9 @@ def unit_economics(
         ),
         (
             "Historical LTV, gross margin",
-            historical_ltv(arpu, economics.margin, churn) if 0 < churn <= 1 else None,
+            historical_ltv(earned, 1.0, churn) if 0 < churn <= 1 else None,
             money,
-            "ARPU x gross margin / churn: repeat purchases for ever, without the first one; "
+            "ARPU x its gross margin / churn: repeat purchases for ever, without the first one; "
             "empty: purchases did not fall, so it has no end",
         ),
         (
@@ -112,19 +122,22 @@ def monthly_churn(cohort_months: pd.DataFrame) -> float:
     return max(1 - float(as_long[followed].sum()) / before, 0.0) if before > 0 else 0.0
 
 
-def ltv_by_age(cohort_months: pd.DataFrame) -> pd.Series:
-    """Cumulative revenue per customer by age in months, of every cohort that has reached it."""
+def ltv_by_age(cohort_months: pd.DataFrame, of: str = "revenue") -> pd.Series:
+    """Cumulative revenue per customer by age in months, of every cohort that has reached it.
+
+    ``of = "margin"`` gives gross margin instead.
+    """
     period, cohort = cohort_months["period"].dt, cohort_months["cohort"].dt
     age = (period.year - cohort.year) * 12 + period.month - cohort.month
-    revenue = cohort_months["revenue"] + cohort_months["first_revenue"]
-    sums = pd.DataFrame({"revenue": revenue, "customers": cohort_months["customers"]})
+    brought = cohort_months[of] + cohort_months[f"first_{of}"]
+    sums = pd.DataFrame({of: brought, "customers": cohort_months["customers"]})
     by_age = sums.groupby(age).sum()
-    return (by_age["revenue"] / by_age["customers"]).cumsum()
+    return (by_age[of] / by_age["customers"]).cumsum()
 
 
 def _against_cost(cohort_months: pd.DataFrame, cost: float, config: Config) -> list[Row]:
     money = config.economics.currency
-    margin = ltv_by_age(cohort_months) * config.economics.margin
+    margin = ltv_by_age(cohort_months, "margin")
     age = min(LTV_AGE, int(margin.index[-1]))
     months = payback_period(np.diff(margin, prepend=0.0), cost)
     return [

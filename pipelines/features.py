@@ -34,6 +34,7 @@ __all__ = [
     "VALUE_DIGITS",
     "churn_features",
     "cohort_actuals",
+    "cohort_buyers",
     "cohort_months",
     "compress",
     "compress_spend",
@@ -177,9 +178,9 @@ def cohort_actuals(
     Returns
     -------
     DataFrame
-        cohort, period, purchases, revenue (as in :func:`customer_months`), sorted; every cohort
-        known at the origin has a row in every month that (origin, until] touches, zero where
-        nothing happened.
+        cohort, period, customers (of the cohort known at the origin), purchases, revenue (as in
+        :func:`customer_months`), sorted; every cohort known at the origin has a row in every month
+        that (origin, until] touches, zero where nothing happened.
     """
     known = _first_purchases(purchases, origin)
     later = _between(purchases, origin, until).join(known, "customer_id")
@@ -190,11 +191,10 @@ def cohort_actuals(
         .agg(purchases=_.purchase.sum(), revenue=_repeat_revenue(later))
         .execute()
     )
-    cohorts = known.select(cohort=_truncate(known.first_purchase, cohort)).distinct().execute()
-    starts = pd.to_datetime(cohorts["cohort"]).sort_values()
-    grid = pd.MultiIndex.from_product(
-        [starts, _months(origin + dt.timedelta(days=1), until)], names=["cohort", "period"]
-    ).to_frame(index=False)
+    sizes = known.group_by(cohort=_truncate(known.first_purchase, cohort)).agg(customers=_.count())
+    months = pd.DataFrame({"period": _months(origin + dt.timedelta(days=1), until)})
+    grid = sizes.execute().sort_values("cohort").merge(months, how="cross")
+    grid = grid[["cohort", "period", "customers"]]
     return _fill(grid, cells, {"purchases": "int64", "revenue": "float64"})
 
 
@@ -216,10 +216,10 @@ def cohort_months(
     Returns
     -------
     DataFrame
-        ``schema.COHORT_MONTHS``, sorted. Cells without a purchase are present. customer_days is
-        exact: for every customer, the days of the period after the day of first purchase.
-        Refunds of a first purchase reduce first_revenue in the month of the refund, all other
-        refunds reduce revenue.
+        ``schema.COHORT_MONTHS``, sorted, with the margins that the log records. Cells without a
+        purchase are present. customer_days is exact: for every customer, the days of the period
+        after the day of first purchase. Refunds of a first purchase reduce first_revenue in the
+        month of the refund, all other refunds reduce revenue.
     """
     known = purchases.filter(purchases.date <= ibis.literal(until))
     first = _first_purchases(purchases, until) if summary is None else summary
@@ -229,9 +229,16 @@ def cohort_months(
     rows = known.join(first, "customer_id")
     is_first = (rows.date == rows.first_purchase) & (rows.purchase == 1)
     of_first = is_first | rows.refund_of_first
+    margins = {}
+    if "margin" in rows.columns:
+        margins = {
+            "margin": rows.margin.sum(where=~of_first).round(VALUE_DIGITS),
+            "first_margin": rows.margin.sum(where=of_first).round(VALUE_DIGITS),
+        }
     cells = (
         rows.group_by("cohort", period=month_start(rows.date))
         .agg(
+            **margins,
             purchases=rows.purchase.sum(where=~is_first),
             revenue=rows.amount.sum(where=~of_first).round(VALUE_DIGITS),
             first_purchases=rows.purchase.sum(where=is_first),
@@ -243,7 +250,32 @@ def cohort_months(
     grid = _exposure(starts, until, cohort)
     kinds = {"purchases": "int64", "revenue": "float64"}
     kinds |= {"first_purchases": "int64", "first_revenue": "float64"}
+    kinds |= dict.fromkeys(margins, "float64")
     return _fill(grid, cells, kinds)
+
+
+def cohort_buyers(purchases: Table, until: dt.date, summary: Table) -> pd.DataFrame:
+    """Count the customers behind the cells of :func:`cohort_months`.
+
+    Returns
+    -------
+    DataFrame
+        cohort, period, buyers: customers with a repeat purchase or a refund of one; cells without
+        any are left out.
+    """
+    known = purchases.filter(purchases.date <= ibis.literal(until))
+    first = summary.select("customer_id", "first_purchase")
+    rows = known.join(first, "customer_id")
+    is_first = (rows.date == rows.first_purchase) & (rows.purchase == 1)
+    later = rows.filter(~(is_first | rows.refund_of_first))
+    table = (
+        later.group_by(cohort=month_start(later.first_purchase), period=month_start(later.date))
+        .agg(buyers=_.customer_id.nunique())
+        .execute()
+    )
+    for key in ("cohort", "period"):
+        table[key] = pd.to_datetime(table[key]).astype("datetime64[s]")
+    return table
 
 
 def _exposure(starts: pd.DataFrame, until: dt.date, cohort: Cohort) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from clvmodels.value import (
 from pipelines.batches import BATCH_ROWS
 from pipelines.config import Config, Economics
 from pipelines.histories import LEAST_PURCHASES, spend_table
+from pipelines.margins import Margin
 from pipelines.train import Fitted, with_model_features
 
 Array = NDArray[np.float64]
@@ -84,9 +85,10 @@ def default_grid(as_of: dt.date, config: Config) -> MonthGrid:
     return month_grid(as_of, add_months(as_of, config.economics.horizon_months))
 
 
-def unit_economics(economics: Economics) -> UnitEconomics:
-    """The part of the configuration that values a purchase."""
-    return UnitEconomics(economics.margin, economics.cost_to_serve, economics.annual_discount_rate)
+def unit_economics(economics: Economics, margin: Margin | None = None) -> UnitEconomics:
+    """What values a purchase; the margin as configured where no other is given."""
+    rate = economics.margin if margin is None else margin.rate
+    return UnitEconomics(rate, economics.cost_to_serve, economics.annual_discount_rate)
 
 
 def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> CustomerMonths:
@@ -177,6 +179,7 @@ def score(
     months: CustomerMonths,
     grid: MonthGrid,
     config: Config,
+    margin: Margin | None = None,
 ) -> pd.DataFrame:
     """Forecast some customers.
 
@@ -186,13 +189,15 @@ def score(
         Of :func:`pipelines.training_data.scoring_table`.
     months : CustomerMonths
         Of the same customers, reconciled with the cohorts.
+    margin : Margin, optional
+        By default the configuration's own.
 
     Returns
     -------
     DataFrame
         Columns of schema.CUSTOMER_FORECAST but the tier, which needs all customers.
     """
-    economics = unit_economics(config.economics)
+    economics = unit_economics(config.economics, margin)
     discount = discount_factors(grid.midpoints, economics.annual_discount_rate)
     net = net_margin(months.revenue, months.purchases, economics)
     # A sum by row, in an order that does not depend on who shares the batch.
@@ -219,13 +224,14 @@ def score(
 
 def churn_probability(fitted: Fitted, summary: pd.DataFrame, config: Config) -> Array:
     """Probability of no purchase in the churn horizon: the classifier's, or the model's own."""
-    horizon = config.train.churn_horizon_days
     if fitted.churn is None:
+        horizon = config.train.churn_horizon_days
         return np.asarray(
             fitted.transactions.probability_no_purchase(summary, horizon=horizon), dtype=float
         )
+    # A saved classifier foresees the days it was trained for, whatever is configured by now.
     return fitted.churn.churn_probability(
-        with_model_features(summary, fitted.transactions, horizon)
+        with_model_features(summary, fitted.transactions, fitted.churn.horizon_days)
     )
 
 

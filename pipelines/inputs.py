@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.cohort_evidence import covariates_in_use
-from pipelines import budget, effects, fit_quality
+from pipelines import budget, effects, features, fit_quality
 from pipelines.backtest import BacktestResult
 from pipelines.budget import NewCustomers
 from pipelines.config import Config
 from pipelines.deliver import Delivered
 from pipelines.economics import unit_economics
+from pipelines.margins import Margin
 from pipelines.report import ReportInputs, accuracy
 from pipelines.report.inputs import Learned
+from pipelines.report.small_groups import LEAST_CUSTOMERS
 from pipelines.train import Fitted
 from pipelines.training_data import TrainingData
 from pipelines.transactions import Dataset
@@ -32,8 +34,8 @@ class Tracked:
     origin : date
         Its as-of date.
     table : DataFrame
-        cohort, period, purchases, revenue (forecast), actual_purchases, actual_revenue; empty
-        where no month has ended since.
+        cohort, period, customers, purchases, revenue (forecast), actual_purchases,
+        actual_revenue; empty where no month has ended since.
     """
 
     origin: dt.date
@@ -54,8 +56,14 @@ def gather(
     config: Config,
     parity: pd.DataFrame,
     tracked: Tracked | None = None,
+    margin: Margin | None = None,
 ) -> ReportInputs:
-    """Collect the tables of a report; none of them holds a single customer."""
+    """Collect the tables of a report; none of them holds a single customer.
+
+    ``margin`` is what the run goes by; by default the configuration's own.
+    """
+    margin = margin or Margin.configured(config)
+    history = with_buyers(known.cohort_months, data)
     return ReportInputs(
         config=config,
         as_of=data.as_of,
@@ -66,7 +74,7 @@ def gather(
         samples=result.samples,
         churn_reliability=result.churn_reliability,
         churn_importance=_latest(result.churn_importance),
-        cohort_months=known.cohort_months,
+        cohort_months=history,
         cohort_forecast=made.cohorts,
         tiers=made.tiers,
         segments=made.segments,
@@ -87,12 +95,16 @@ def gather(
         company=budget.with_actuals(result.company, known.cohort_months),
         effects=effects.table(fitted, made.grid),
         selection=selection(fitted),
-        unit_economics=unit_economics(known.cohort_months, known.as_of, made.mean_clv, config),
+        unit_economics=unit_economics(
+            known.cohort_months, known.as_of, made.mean_clv, config, margin
+        ),
         learned=Learned(
             fitted.level,
             season=fitted.cohorts is not None and fitted.cohorts.options_.season,
             until=fitted.as_of,
+            churn_days=None if fitted.churn is None else fitted.churn.horizon_days,
         ),
+        margin=margin,
     )
 
 
@@ -114,6 +126,18 @@ def company_months(made: Delivered, new: NewCustomers) -> pd.DataFrame:
     for quantity in ("purchases", "revenue"):
         out[f"company_{quantity}"] = out[f"known_{quantity}"] + out[f"new_{quantity}"]
     return out
+
+
+def with_buyers(history: pd.DataFrame, data: Dataset) -> pd.DataFrame:
+    """Add who is behind each cohort-month, by which small cohorts are hidden among others.
+
+    It costs a pass over the purchases, and is asked for only where a cohort is small.
+    """
+    if history.groupby("cohort")["customers"].max().min() >= LEAST_CUSTOMERS:
+        return history
+    counted = features.cohort_buyers(data.purchases, data.as_of, data.summary)
+    out = history.merge(counted, on=["cohort", "period"], how="left", validate="1:1")
+    return out.assign(buyers=out["buyers"].fillna(0).astype("int64"))
 
 
 def _latest(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from pipelines.budget import NewCustomers
 from pipelines.candidates import CANDIDATES
 from pipelines.config import Config
 from pipelines.deliver import Delivered
+from pipelines.margins import Margin
 from pipelines.report import accuracy, carried
 from pipelines.train import Fitted
 
@@ -74,6 +75,26 @@ def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
         f"warning: the model learned from data up to {fitted.as_of}, later than {as_of}: this is "
         "no fair test of it. For one, train with that --as-of date, or run `clv backtest`."
     ]
+
+
+def warnings(fitted: Fitted, as_of: dt.date, config: Config) -> list[str]:
+    """What to know of a saved model before its forecast is read."""
+    said = hindsight(fitted, as_of)
+    asked = config.train.churn_horizon_days
+    if fitted.churn is not None and fitted.churn.horizon_days != asked:
+        said.append(
+            f"warning: the saved churn classifier foresees {fitted.churn.horizon_days} days, and "
+            f"churn probabilities are of these; [train] churn_horizon_days = {asked} waits for the "
+            "next `clv train`"
+        )
+    return said
+
+
+def margin_line(margin: Margin) -> list[str]:
+    """What the gross margin is where the log, not the configuration, says so."""
+    if not margin.is_observed:
+        return []
+    return [f"gross margin: {margin.rate:.1%} of revenue, {margin.said()}"]
 
 
 def forecast_lines(made: Delivered, known: int, config: Config) -> list[str]:

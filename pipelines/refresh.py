@@ -17,6 +17,7 @@ from pipelines import (
     deliver,
     drivers,
     features,
+    margins,
     messages,
     registry,
     train,
@@ -52,8 +53,8 @@ def track(data: Dataset, origin: dt.date, path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        cohort, period, purchases, revenue (forecast), actual_purchases, actual_revenue; empty
-        where no month has ended since.
+        cohort, period, purchases, revenue (forecast), customers (known at the origin),
+        actual_purchases, actual_revenue; empty where no month has ended since.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
     """Check, score with the champion, compare the last forecast with actuals, and report."""
     fitted, saved = registry.load(config)
     with workflow.dataset(config, as_of, progress) as data:
-        config = workflow.with_observed_margin(data, config)
+        margin = margins.margin(data, config)
         last = previous_forecast(config, data.as_of)
         tracked = None
         if last is not None:
@@ -106,13 +107,14 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         result, fitted = workflow.replay(data, fitted, config, progress)
         parity = workflow.check_fit(known, progress)
         folder = workflow.write_report(
-            data, known, fitted, result, config, progress, parity, tracked
+            data, known, fitted, result, config, progress, parity, tracked, margin
         )
     return Outcome(
         [
-            *messages.hindsight(fitted, data.as_of),
+            *messages.warnings(fitted, data.as_of, config),
             *drivers.far_plans(fitted.drivers, known.as_of),
             *tracking_lines(tracked),
+            *messages.margin_line(margin),
             f"model:  {saved.folder}",
             f"report: {folder / workflow.PAGE}",
         ],
@@ -122,7 +124,8 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             "report": str(folder),
             "previous_forecast": tracked.origin if tracked else None,
             "tracking": _scores(tracked.table) if tracked else {},
-            "warnings": messages.hindsight(fitted, data.as_of),
+            "gross_margin": margin.described(),
+            "warnings": messages.warnings(fitted, data.as_of, config),
         },
     )
 

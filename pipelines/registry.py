@@ -79,6 +79,7 @@ def save(
     metrics: list[dict[str, Any]],
     data: dict[str, Any],
     promote: bool = True,
+    decided: dict[str, Any] | None = None,
 ) -> SavedModel:
     """Write a new version, whole or not at all, and by default make it the champion.
 
@@ -91,6 +92,8 @@ def save(
         the manifest.
     data : dict
         Where the data came from: account and fingerprint.
+    decided : dict, optional
+        What the run decided, beside the configuration as given: the gross margin and its source.
     """
     same_day = [v for v in versions(config) if v.startswith(f"{fitted.as_of}.")]
     counter = int(same_day[-1][11:]) + 1 if same_day else 1
@@ -107,6 +110,7 @@ def save(
             "as_of": fitted.as_of.isoformat(),
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "config": config.model_dump(mode="json"),
+            "decided": decided or {},
             "data": data,
             "packages": _packages(),
             "metrics": [row for row in metrics if row["model"] in ("clv", "churn")],

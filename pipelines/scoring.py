@@ -16,6 +16,7 @@ from pipelines.cohort_level import CohortLevel
 from pipelines.config import Config
 from pipelines.drivers import Drivers
 from pipelines.lines import DIMENSIONS
+from pipelines.margins import Margin
 from pipelines.privacy import Pseudonyms, pseudonyms
 from pipelines.summaries import VALUE_DIGITS
 from pipelines.train import Fitted
@@ -59,6 +60,10 @@ class Scorer:
         Applied where the customers are; the key travels with them.
     dimensions : tuple of str
         Those that the table to be scored holds; passed on for the segments.
+    margin : Margin, optional
+        By default the configuration's own.
+    sums : tuple of str
+        Of spend and, where recorded, of margin to date; passed on for the segments.
     """
 
     fitted: Fitted
@@ -67,10 +72,18 @@ class Scorer:
     config: Config
     names: Pseudonyms | None
     dimensions: tuple[str, ...]
+    margin: Margin | None = None
+    sums: tuple[str, ...] = ("spend_total",)
 
     @classmethod
     def of(
-        cls, fitted: Fitted, level: CohortLevel, grid: MonthGrid, config: Config, table: Table
+        cls,
+        fitted: Fitted,
+        level: CohortLevel,
+        grid: MonthGrid,
+        config: Config,
+        table: Table,
+        margin: Margin | None = None,
     ) -> Self:
         """Leave out what no customer's score depends on.
 
@@ -92,13 +105,16 @@ class Scorer:
             config,
             pseudonyms(config),
             tuple(name for name in DIMENSIONS if name in table.columns),
+            margin,
+            tuple(name for name in ("spend_total", "margin_total") if name in table.columns),
         )
 
     @property
     def schema(self) -> pa.Schema:
-        """The customer forecast without tiers, then spend_total (to date) and the dimensions."""
+        """The customer forecast without tiers, then sums to date and the dimensions."""
         forecast_only = CUSTOMER_SCHEMA.remove(CUSTOMER_SCHEMA.get_field_index("tier"))
-        extra = [("spend_total", pa.float64()), *((name, pa.string()) for name in self.dimensions)]
+        extra = [(name, pa.float64()) for name in self.sums]
+        extra += [(name, pa.string()) for name in self.dimensions]
         return pa.schema([*forecast_only, *(pa.field(*field) for field in extra)])
 
     @one_blas_thread
@@ -106,11 +122,11 @@ class Scorer:
         """Score some rows of the table."""
         summary = batch.to_pandas(date_as_object=False)
         months = self.level.customer_months(self.fitted, summary)
-        scored = forecast.score(self.fitted, summary, months, self.grid, self.config)
+        scored = forecast.score(self.fitted, summary, months, self.grid, self.config, self.margin)
         # Equal histories are worth the same in whatever batch they were: their tie goes by id.
         scored["clv"] = scored["clv"].round(VALUE_DIGITS)
         if self.names is not None:
             scored["customer_id"] = self.names.of_all(scored["customer_id"])
-        for name in ("spend_total", *self.dimensions):
+        for name in (*self.sums, *self.dimensions):
             scored[name] = summary[name]
         return pa.Table.from_pandas(scored, self.schema, preserve_index=False)

@@ -45,8 +45,9 @@ def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> 
     Returns
     -------
     ibis Table
-        ``schema.SUMMARY`` and ``cohort`` (first day of the month of first purchase), then the
-        dimensions (channel, product_category, country) of the first purchase, where mapped.
+        ``schema.SUMMARY`` and ``cohort`` (first day of the month of first purchase), where the
+        log records margins ``margin_total`` (of all days up to ``as_of``), then the dimensions
+        (channel, product_category, country) of the first purchase, where mapped.
         frequency counts repeat purchase days; recency and T are days; monetary_value is the
         value of the repeat purchases, refunds of them taken off, divided by frequency, and 0
         for customers without a repeat purchase. first_value is the value of the first.
@@ -66,12 +67,15 @@ def customer_facts(purchases: Table, as_of: dt.date, people: People = "individua
     -------
     ibis Table
         customer_id, first_purchase, last_purchase, bought (purchase days), first_amount,
-        not_first (value of all days but refunds of the first), dimensions.
+        not_first (value of all days but refunds of the first), where recorded margin_total,
+        dimensions.
     """
     known = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
     # A customer's first day is a purchase: refunds before it are left out of the table.
     sums: dict[str, Value] = {"bought": known.count(), "last_purchase": known.date.max()}
     sums["not_first"] = known.amount.sum()
+    if "margin" in known.columns:
+        sums["margin_total"] = known.margin.sum()
     if constant(purchases, "purchase") != 1:  # refunds, which cost the largest logs a tenth more
         bought = known.purchase == 1
         sums["bought"] = known.purchase.sum()
@@ -100,6 +104,11 @@ def measures(facts: Table, as_of: dt.date) -> Table:
         first_purchase=facts.first_purchase,
         first_value=facts.first_amount,
         cohort=month_start(facts.first_purchase),
+        **(
+            {"margin_total": facts.margin_total.fill_null(0.0).round(VALUE_DIGITS)}
+            if "margin_total" in facts.columns
+            else {}
+        ),
         **{name: facts[name] for name in dimensions(facts)},
     )
 

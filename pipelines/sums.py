@@ -7,11 +7,10 @@ from ibis import _
 from ibis.expr.types import Table
 
 from clvmodels.months import MonthGrid
-from clvmodels.value import TIER_NAMES, discount_factors, net_margin
+from clvmodels.value import TIER_NAMES, UnitEconomics, discount_factors, net_margin
 from pipelines.cohort_level import CohortLevel
-from pipelines.config import Economics
-from pipelines.forecast import unit_economics
 from pipelines.lines import DIMENSIONS
+from pipelines.margins import Margin
 from pipelines.summaries import VALUE_DIGITS
 
 COHORT_COLUMNS = [
@@ -44,20 +43,26 @@ def tier_table(ranked: Table) -> pd.DataFrame:
     return grouped.loc[[name for name in TIER_NAMES if name in grouped.index]].reset_index()
 
 
-def segment_table(scored: Table, economics: Economics) -> pd.DataFrame:
+def segment_table(scored: Table, margin: Margin) -> pd.DataFrame:
     """LTV to date, forecast CLV and churn per customer, by dimension and value, in the engine.
 
     Parameters
     ----------
     scored : ibis Table
         Of :class:`pipelines.scoring.Scorer`.
+    margin : Margin
+        Its rate stands in where the log records no margins.
     """
+    recorded = "margin_total" in scored.columns
     parts = []
     for name in DIMENSIONS:
         if name in scored.columns:
             by_value = scored.group_by(value=scored[name].fill_null("(none)")).agg(
                 customers=_.count(),
                 ltv_revenue=_.spend_total.sum().round(VALUE_DIGITS),
+                ltv_margin=(
+                    _.margin_total.sum() if recorded else _.spend_total.sum() * margin.rate
+                ).round(VALUE_DIGITS),
                 expected_revenue=_.expected_revenue.sum().round(VALUE_DIGITS),
                 clv=_.clv.sum().round(VALUE_DIGITS),
                 churn=_.churn_probability.sum().round(VALUE_DIGITS),
@@ -67,31 +72,30 @@ def segment_table(scored: Table, economics: Economics) -> pd.DataFrame:
         return pd.DataFrame()
     sums = pd.concat(parts, ignore_index=True)
     sums.insert(0, "dimension", sums.pop("dimension"))
-    for name in ("ltv_revenue", "expected_revenue", "clv", "churn"):
+    for name in ("ltv_revenue", "ltv_margin", "expected_revenue", "clv", "churn"):
         sums[name] /= sums["customers"]
-    sums["ltv_margin"] = sums["ltv_revenue"] * economics.margin
     return sums.sort_values(["dimension", "customers"], ascending=[True, False], kind="stable")
 
 
-def cohort_table(level: CohortLevel, economics: Economics) -> pd.DataFrame:
+def cohort_table(level: CohortLevel, margin: Margin) -> pd.DataFrame:
     """Forecast by cohort and month with intervals, schema.COHORT_FORECAST."""
     table = level.with_intervals(level.cells, "cohort_month")
     for end in ("", "_low", "_high"):
-        table[f"margin{end}"] = table[f"revenue{end}"] * economics.margin
+        table[f"margin{end}"] = table[f"revenue{end}"] * margin.rate
     return table[COHORT_COLUMNS]
 
 
-def month_table(cohorts: pd.DataFrame, level: CohortLevel, economics: Economics) -> pd.DataFrame:
+def month_table(cohorts: pd.DataFrame, level: CohortLevel, margin: Margin) -> pd.DataFrame:
     """All cohorts together by month: period, then quantities with the sum's own intervals."""
     sums = cohorts.groupby("period", as_index=False)[["purchases", "revenue"]].sum()
     table = level.with_intervals(sums, "month")
     for end in ("", "_low", "_high"):
-        table[f"margin{end}"] = table[f"revenue{end}"] * economics.margin
+        table[f"margin{end}"] = table[f"revenue{end}"] * margin.rate
     return table
 
 
 def totals(
-    cohorts: pd.DataFrame, level: CohortLevel, grid: MonthGrid, economics: Economics
+    cohorts: pd.DataFrame, level: CohortLevel, grid: MonthGrid, economics: UnitEconomics
 ) -> pd.DataFrame:
     """Totals over the horizon: quantity, value, low, high.
 
@@ -102,7 +106,7 @@ def totals(
     out = level.with_intervals(sums, "total").iloc[0]
     days = cohorts["period"].map(dict(zip(grid.index(), grid.midpoints, strict=True)))
     revenue, purchases = (cohorts[name].to_numpy(float) for name in ("revenue", "purchases"))
-    net = net_margin(revenue, purchases, unit_economics(economics))
+    net = net_margin(revenue, purchases, economics)
     clv = float(net @ discount_factors(days, economics.annual_discount_rate))
     rows = []
     for quantity, source, share in (

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from ibis import _
 
 from clvmodels.exceptions import DataError
 from clvmodels.schema import SCHEMA_VERSION
@@ -25,6 +24,7 @@ from pipelines import (
     files,
     forecast,
     inputs,
+    margins,
     messages,
     registry,
     train,
@@ -35,6 +35,7 @@ from pipelines.backtest import BacktestResult
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
+from pipelines.margins import Margin
 from pipelines.report import figures, render, summarize
 from pipelines.train import Fitted
 from pipelines.training_data import TrainingData
@@ -58,28 +59,6 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
         with progress.step("read and check the transactions"):
             data = stack.enter_context(transactions.load(config, as_of))
         yield data
-
-
-def with_observed_margin(data: Dataset, config: Config) -> Config:
-    """Take the gross margin from the log where it holds one, as a share of revenue.
-
-    Raises
-    ------
-    DataError
-        If the log's margin is no share of its revenue.
-    """
-    if "margin" not in data.purchases.columns:
-        return config
-    sums = data.purchases.agg(margin=_.margin.sum(), amount=_.amount.sum()).execute().iloc[0]
-    share = float(sums["margin"] / sums["amount"]) if sums["amount"] > 0 else float("nan")
-    if not 0 <= share <= 1:
-        raise DataError(
-            f"the column '{config.columns.margin}' sums to {sums['margin']:,.2f}, revenue to "
-            f"{sums['amount']:,.2f}; expected a gross margin between nothing and all of it. Take "
-            "[columns] margin out to use [economics] margin instead."
-        )
-    economics = config.economics.model_copy(update={"margin": share})
-    return config.model_copy(update={"economics": economics})
 
 
 def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData, Fitted]:
@@ -120,11 +99,11 @@ def train_job(
     The version is put into use unless ``promote`` is off, or the one in use knows later data.
     """
     with dataset(config, as_of, progress) as data:
-        config = with_observed_margin(data, config)
+        margin = margins.margin(data, config)
         known, fitted = fit(data, config, progress)
         result, fitted = replay(data, fitted, config, progress)
         parity = check_fit(known, progress)
-        folder = write_report(data, known, fitted, result, config, progress, parity)
+        folder = write_report(data, known, fitted, result, config, progress, parity, margin=margin)
         described = data.described()
     used = registry.used_as_of(config)
     earlier = used is not None and used > fitted.as_of
@@ -133,10 +112,16 @@ def train_job(
             fitted,
             config,
             card=card.write(
-                fitted, config, account=described, metrics=result.metrics, parity=parity
+                fitted,
+                config,
+                account=described,
+                metrics=result.metrics,
+                parity=parity,
+                margin=margin,
             ),
             metrics=metric_records(result.metrics),
             data=described,
+            decided={"gross_margin": margin.described()},
             promote=promote and not earlier,
         )
     aside = "" if promote else " (challenger, not in use)"
@@ -149,6 +134,7 @@ def train_job(
         [
             *drivers.far_plans(fitted.drivers, fitted.as_of),
             *messages.headline(result, config),
+            *messages.margin_line(margin),
             f"model:  {saved.folder}{aside}",
             f"report: {folder / PAGE}",
         ],
@@ -157,6 +143,7 @@ def train_job(
             "report": str(folder),
             "version": saved.version,
             "in_use": promote and not earlier,
+            "gross_margin": margin.described(),
         },
     )
 
@@ -165,13 +152,18 @@ def train_job(
 def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
     """Replay the past and write the report, without saving models."""
     with dataset(config, as_of, progress) as data:
-        config = with_observed_margin(data, config)
+        margin = margins.margin(data, config)
         known, fitted = fit(data, config, progress)
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
         parity = check_fit(known, progress)
-        folder = write_report(data, known, fitted, result, config, progress, parity)
+        folder = write_report(data, known, fitted, result, config, progress, parity, margin=margin)
     return Outcome(
-        [*messages.headline(result, config), f"report: {folder / PAGE}"], {"report": str(folder)}
+        [
+            *messages.headline(result, config),
+            *messages.margin_line(margin),
+            f"report: {folder / PAGE}",
+        ],
+        {"report": str(folder), "gross_margin": margin.described()},
     )
 
 
@@ -182,7 +174,7 @@ def forecast_job(
     """Score every customer with a saved model and write both forecast tables."""
     fitted, saved = registry.load(config, version)
     with dataset(config, as_of, progress) as data:
-        config = with_observed_margin(data, config)
+        margin = margins.margin(data, config)
         told = drivers.read(data.summary, data.first_date, data.as_of, config)
         fitted = train.with_drivers(fitted, told)
         folder = report_folder(config, data.as_of)
@@ -192,14 +184,22 @@ def forecast_job(
             files.replacing_folder(folder, keep=True) as beside,
         ):
             made = deliver.write(
-                fitted, data.purchases, data.first_date, grid, beside, config, data.summary
+                fitted,
+                data.purchases,
+                data.first_date,
+                grid,
+                beside,
+                config,
+                data.summary,
+                margin=margin,
             )
             new = budget.write(made.forecaster, grid.until, told, beside)
     return Outcome(
         [
-            *messages.hindsight(fitted, data.as_of),
+            *messages.warnings(fitted, data.as_of, config),
             *drivers.far_plans(told, grid.as_of),
             *messages.forecast_lines(made, data.account.customers, config),
+            *messages.margin_line(margin),
             messages.budget_line(new, config),
             f"model:     {saved.folder}",
             f"customers: {folder / deliver.CUSTOMERS}",
@@ -213,7 +213,8 @@ def forecast_job(
             "report": str(folder),
             "totals": made.totals.to_dict("records"),
             "still_to_come": new.by_month().sum(numeric_only=True).to_dict(),
-            "warnings": messages.hindsight(fitted, data.as_of),
+            "gross_margin": margin.described(),
+            "warnings": messages.warnings(fitted, data.as_of, config),
         },
     )
 
@@ -257,6 +258,7 @@ def write_report(
     progress: Progress,
     parity: pd.DataFrame,
     tracked: Tracked | None = None,
+    margin: Margin | None = None,
 ) -> Path:
     """Forecast every customer and write the as-of date's report folder, whole or not at all.
 
@@ -266,6 +268,8 @@ def write_report(
         Of :func:`pipelines.train.parity`.
     tracked : Tracked, optional
         An earlier forecast and what happened since (see :mod:`pipelines.refresh`).
+    margin : Margin, optional
+        What the run goes by; by default the configuration's own.
     """
     folder = report_folder(config, data.as_of)
     with (
@@ -282,10 +286,11 @@ def write_report(
             config,
             data.summary,
             known.cohort_months,
+            margin,
         )
         new = budget.write(made.forecaster, grid.until, fitted.drivers, beside)
         summary = summarize(
-            inputs.gather(data, known, fitted, result, made, new, config, parity, tracked)
+            inputs.gather(data, known, fitted, result, made, new, config, parity, tracked, margin)
         )
         content = {
             "schema_version": SCHEMA_VERSION,

@@ -143,7 +143,8 @@ def company_revenue(chart: Chart) -> Figure:
     past, ahead = dates(history["period"]), dates(forecast["period"])
     months = sorted({*past, *ahead})
     sold, known, new = np.zeros((3, len(months)))
-    sold[[months.index(day) for day in past]] = numbers(history["revenue"])
+    # Months that would tell on single customers are not given, and have no bar.
+    sold[[months.index(day) for day in past]] = np.nan_to_num(numbers(history["revenue"]))
     known[[months.index(day) for day in ahead]] = numbers(forecast["known"])
     new[[months.index(day) for day in ahead]] = numbers(forecast["new"])
     bars = (
@@ -228,6 +229,7 @@ def error_heatmap(chart: Chart) -> Figure:
     names = [
         (f"{row['origin'][:7]}   " if k == 0 or rows[k - 1]["origin"] != row["origin"] else "")
         + words.quarter(row["cohort"])
+        + (f" to {words.quarter(row['cohort_to'])}" if row.get("cohort_to") else "")
         for k, row in enumerate(rows)
     ]
     ax.set_yticks(range(len(rows)), names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import pandas as pd
@@ -12,7 +13,10 @@ import pandas as pd
 from clvmodels import months, schema
 from clvmodels.exceptions import MissingColumnError
 from pipelines.config import Config
+from pipelines.margins import Margin
 from pipelines.report import accuracy, words
+from pipelines.report.cohort_groups import Groups, groups
+from pipelines.report.small_groups import LEAST_CUSTOMERS
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "metrics": ("origin", "horizon_days", "level", "quantity", "model", "metric", "value"),
@@ -83,11 +87,14 @@ class Learned:
         Whether the cohort forecast in use lets months of the year differ.
     until : datetime.date, optional
         Last day that the models learned from; None for the report's own as-of date.
+    churn_days : int, optional
+        What the churn classifier in use was trained to foresee; None without one.
     """
 
     level: Literal["cohorts", "customers"] = "cohorts"
     season: bool = True
     until: dt.date | None = None
+    churn_days: int | None = None
 
 
 def _none() -> pd.DataFrame:
@@ -146,8 +153,8 @@ class ReportInputs:
         quantity (revenue, purchases, margin, clv), value, low, high over the horizon. Without
         it the intervals are the sums of the cohorts' intervals, which are wider.
     tracking : DataFrame
-        The last delivered forecast and what happened since: cohort, period, purchases and
-        revenue, each also as actual_; empty where there is none.
+        The last delivered forecast and what happened since: cohort, period, customers, purchases
+        and revenue, each also as actual_; empty where there is none.
     tracked_from : datetime.date, optional
         As-of date of the tracked forecast.
     unit_economics : DataFrame
@@ -178,6 +185,8 @@ class ReportInputs:
         correlation) and ``model_comparison``.
     learned : Learned
         What the forecast rests on, for the words.
+    margin : Margin, optional
+        What the run goes by; by default the configuration's own.
     """
 
     config: Config
@@ -209,6 +218,7 @@ class ReportInputs:
     effects: pd.DataFrame = field(default_factory=_none)
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
     learned: Learned = field(default_factory=Learned)
+    margin: Margin | None = None
 
     def __post_init__(self) -> None:
         for name, columns in REQUIRED.items():
@@ -223,6 +233,54 @@ class ReportInputs:
     def currency(self) -> str:
         """ISO code of the currency."""
         return self.config.economics.currency
+
+    @property
+    def gross_margin(self) -> Margin:
+        """The gross margin that the run goes by, and where it is from."""
+        return self.margin or Margin.configured(self.config)
+
+    @property
+    def churn_days(self) -> int:
+        """Days without a purchase that churn probabilities of customers speak of."""
+        return self.learned.churn_days or self.config.train.churn_horizon_days
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Which cohorts are shown together, so that no table tells on a single customer."""
+        days = [*self.dated("cells", "origin").get("origin", pd.Series()).unique()]
+        if self.tracked_from is not None:
+            days.append(pd.Timestamp(self.tracked_from))
+        return groups(self.dated("cohort_months", "cohort", "period"), days)
+
+    @cached_property
+    def told(self) -> frozenset[pd.Timestamp]:
+        """Origins whose months and cohorts may be shown beside the cohorts' history."""
+        cells = self.dated("cells", "origin", "cohort")
+        if cells.empty or "customers" not in cells:
+            return frozenset()
+        known = cells.drop_duplicates(["origin", "cohort"]).groupby("origin")["customers"].sum()
+        return frozenset(
+            day
+            for day, count in zip(pd.DatetimeIndex(known.index), known, strict=True)
+            if self.groups.tells_nothing_at(day, count)
+        )
+
+    @cached_property
+    def tells_tracking(self) -> bool:
+        """Whether the tracked forecast's months and cohorts may be shown beside the history."""
+        if self.tracked_from is None or "customers" not in self.tracking:
+            return False
+        known = self.tracking.drop_duplicates("cohort")["customers"].sum()
+        return self.groups.tells_nothing_at(pd.Timestamp(self.tracked_from), known)
+
+    @property
+    def profiled_hide_the_rest(self) -> bool:
+        """Whether totals less those of profiled customers tell on nobody who is not profiled."""
+        known, profiled = self.account.get("customers"), self.tiers.get("customers")
+        if known is None or profiled is None:
+            return True
+        rest = int(known) - int(profiled.sum())
+        return not 0 < rest < LEAST_CUSTOMERS
 
     def origin_like_today(self) -> pd.Timestamp | None:
         """Origin of the past forecast most like today's, None without any."""

@@ -9,13 +9,18 @@ from typing import Any
 import pandas as pd
 
 from pipelines.report import accuracy, words
+from pipelines.report.cohort_groups import TOGETHER
 from pipelines.report.headline import BASELINES, NO_TEST, PRODUCT, forecast_window
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.small_groups import large_cohorts
+from pipelines.report.small_groups import LEAST_CUSTOMERS
 from pipelines.report.tables import Column, Table, plain, table
 
 QUANTITIES = ("revenue", "purchases")
 CHURN_METRICS = ("auc", "brier", "log_loss")
+NOT_TOLD = (
+    "Months after a past date are not shown where, set against the cohorts' history, they would "
+    f"tell on fewer than {LEAST_CUSTOMERS} customers; errors are shown."
+)
 DAYS = Column("days", "Days covered")
 """Where the as-of date cuts months, how much of each is forecast; left out where it cuts none."""
 
@@ -34,6 +39,14 @@ class Section:
     charts: dict[str, dict[str, Any]] = field(default_factory=dict)
     missing: str | None = None
     workbook_only: tuple[str, ...] = ()
+
+
+def together(frame: pd.DataFrame, intervals: bool = False) -> str:
+    """Say that small cohorts are put together, as a sentence after a blank; where some are."""
+    if frame.empty or frame["cohort_to"].isna().all():
+        return ""
+    wide = " Their intervals are sums of the cohorts' own, so wider." if intervals else ""
+    return f" {TOGETHER}{wide}"
 
 
 def money(label: str, currency: str) -> str:
@@ -70,13 +83,19 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
         note=("Low and high: 90 % interval. " if has_intervals else "")
         + "Revenue and margin are LTV, before cost to serve.",
     )
-    shown_cohorts, missing = large_cohorts(inputs, inputs.with_days(window))
+    cohorts = inputs.with_days(inputs.groups.summed(window))
     section.tables["cohort_forecast"] = table(
-        shown_cohorts,
-        [Column("cohort", "Cohort", "month"), Column("period", "Month", "month"), DAYS, *shown],
+        cohorts,
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("cohort_to", "To cohort", "month"),
+            Column("period", "Month", "month"),
+            DAYS,
+            *shown,
+        ],
         title="Forecast by cohort and month",
         sheet="Cohort forecast",
-        note="Cohort: month of first purchase." + missing,
+        note="Cohort: month of first purchase." + together(cohorts, intervals=has_intervals),
     )
     section.workbook_only = ("cohort_forecast",)
     section.charts["headline_forecast"] = _history_chart(inputs, monthly)
@@ -151,11 +170,18 @@ def by_month(inputs: ReportInputs) -> Section:
     if cells.empty:
         section.missing = NO_TEST
         return section
+    tested, cells = cells["origin"].nunique(), cells[cells["origin"].isin(inputs.told)]
+    if cells.empty:
+        section.missing = f"{NOT_TOLD} It concerns every past date tested."
+        return section
     shown = [m for m in (PRODUCT, *BASELINES) if m in set(cells["model"])]
     section.text = [
         "Each panel starts at one origin. Forecast and actual cover the same people: the "
         "customers known at that origin, without those acquired later."
     ]
+    left_out = tested - cells["origin"].nunique()
+    if left_out:
+        section.text.append(f"{NOT_TOLD} It concerns {left_out} of {tested} past dates.")
     for quantity in QUANTITIES:
         name = words.QUANTITIES[quantity]
         unit = inputs.currency if quantity == "revenue" else "purchases"
@@ -195,7 +221,7 @@ def by_month(inputs: ReportInputs) -> Section:
             }
         )
     tested = section.charts["forecast_by_month_revenue"]["panels"]
-    chosen = plain(inputs.origin_like_today())
+    chosen = plain(accuracy.most_like(cells, inputs.config.economics.horizon_months))
     alike = next(panel for panel in tested if panel["origin"] == chosen)
     origin = words.day(chosen)
     section.charts["headline_backtest"] = {

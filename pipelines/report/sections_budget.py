@@ -10,7 +10,8 @@ import pandas as pd
 from clvmodels import metrics
 from pipelines.report import verdicts, words
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.sections import DAYS, Section, money
+from pipelines.report.sections import DAYS, NOT_TOLD, Section, money
+from pipelines.report.small_groups import LEAST_CUSTOMERS
 from pipelines.report.tables import Column, Table, plain, table
 
 MONTHS_BACK = YEAR = 12
@@ -38,6 +39,8 @@ def budget(inputs: ReportInputs) -> Section:
         section.tables.pop("new_cohorts")
         section.workbook_only = ()
     section.charts["budget"] = _chart(inputs, months)
+    if None in section.charts["budget"]["history"]["revenue"]:
+        section.text.append(_untold(inputs))
     _add_past(section, inputs)
     return section
 
@@ -177,6 +180,7 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame) -> dict[str, Any]:
     if not history.empty:
         sold = history.assign(all=history["revenue"] + history["first_revenue"])
         past = sold.groupby("period")["all"].sum().tail(MONTHS_BACK + 1)
+        past = past.where(~past.index.isin(inputs.groups.untold))
     known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
     shown = pd.DatetimeIndex(sorted({*past.index, *months["period"]}))
     start = inputs.as_of + dt.timedelta(days=1)
@@ -205,6 +209,10 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
     past = inputs.dated("company", "origin", "period")
     if past.empty:
         section.text.append("No past forecast of the company's total could be tested.")
+        return
+    past = past[past["origin"].isin(inputs.told)]
+    if past.empty:
+        section.text.append(NOT_TOLD)
         return
     rows = [_score(origin, part) for origin, part in past.groupby("origin")]
     scored = pd.DataFrame(rows)
@@ -245,6 +253,9 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         note="All purchases after each origin: of customers known then, and of those who came "
         "later. Whole months only.",
     )
+    untold = past["period"].isin(inputs.groups.untold)
+    actual = past.columns[past.columns.str.startswith("actual_")]
+    past[actual] = past[actual].mask(untold)
     section.tables["company_months"] = table(
         past,
         [
@@ -261,8 +272,18 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         ],
         title="The company by month from past origins",
         sheet="Company, past months",
+        note=_untold(inputs) if untold.any() else "",
     )
     section.workbook_only = (*section.workbook_only, "company_months")
+
+
+def _untold(inputs: ReportInputs) -> str:
+    """Say which months' sales are not shown, and why."""
+    months = words.listed([words.month(day.date()) for day in inputs.groups.untold])
+    return (
+        f"Sales of {months} are not shown: fewer than {LEAST_CUSTOMERS} customers were new in one "
+        "of them, and the difference to repeat sales would be theirs."
+    )
 
 
 def _given_then(inputs: ReportInputs) -> str:

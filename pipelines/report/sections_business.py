@@ -9,9 +9,9 @@ import pandas as pd
 from clvmodels import metrics
 from clvmodels.rolling import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
 from pipelines.report import accuracy, carried, words
+from pipelines.report.cohort_groups import left_out
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.sections import DAYS, QUANTITIES, Section, money
-from pipelines.report.small_groups import large_cohorts
+from pipelines.report.sections import DAYS, NOT_TOLD, QUANTITIES, Section, money, together
 from pipelines.report.tables import Column, Table, table
 
 
@@ -42,6 +42,9 @@ def tracking(inputs: ReportInputs) -> Section:
             f"{words.percent(metrics.wape(actual, forecast))} per cohort-month"
             f"{_held(made, quantity)}."
         )
+    if not inputs.tells_tracking:
+        section.text.append(NOT_TOLD)
+        return section
     code = inputs.currency
     shown = [
         Column("period", "Month", "month"),
@@ -60,13 +63,17 @@ def tracking(inputs: ReportInputs) -> Section:
         sheet="Tracking",
         note="Customers known at that date, who bought after it; months that have ended.",
     )
-    cells, missing = large_cohorts(inputs, inputs.with_days(made, inputs.tracked_from))
+    cells = inputs.with_days(inputs.groups.summed(made), inputs.tracked_from)
     section.tables["tracking_cells"] = table(
         cells,
-        [Column("cohort", "Cohort", "month"), *(c for c in shown if not c.key.endswith("error"))],
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("cohort_to", "To cohort", "month"),
+            *(c for c in shown if not c.key.endswith("error")),
+        ],
         title=f"The forecast of {origin} by cohort",
         sheet="Tracking by cohort",
-        note=missing.strip(),
+        note=together(cells).strip(),
     )
     section.workbook_only = ("tracking_cells",)
     return section
@@ -92,7 +99,7 @@ def unit_economics(inputs: ReportInputs) -> Section:
         "it. The historical formula assumes that ARPU and churn stay as they were, for ever.",
         "Churn in this table is the monthly fall of purchases per customer. The churn probability "
         "of the customer tables is another thing: the chance of no purchase in the next "
-        f"{inputs.config.train.churn_horizon_days} days, which is high wherever people buy "
+        f"{inputs.churn_days} days, which is high wherever people buy "
         "seldom.",
     ]
     if inputs.config.economics.acquisition_cost is None:
@@ -132,7 +139,8 @@ def cohort_level(inputs: ReportInputs) -> Section:
         )
         return section
     of_all = inputs.dated("corrections", "cohort")
-    corrections, missing = large_cohorts(inputs, of_all)
+    corrections = inputs.groups.alone(of_all)
+    missing = left_out(len(of_all) - len(corrections))
     section.text = [
         _carried(inputs),
         *carried.departures(of_all, inputs.totals, inputs.config.economics.currency),

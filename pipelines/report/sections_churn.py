@@ -10,6 +10,7 @@ import pandas as pd
 from pipelines.report import words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import CHURN_METRICS, Section, ordered_models
+from pipelines.report.small_groups import LEAST_CUSTOMERS, fold
 from pipelines.report.tables import Column, plain, table
 
 
@@ -22,6 +23,19 @@ def churn(inputs: ReportInputs) -> Section:
         reasons = [note for note in inputs.model.get("notes", ()) if "hurn" in note]
         section.missing = " ".join(
             reasons or ["No churn forecast could be tested: no origin has the horizon behind it."]
+        )
+        return section
+    parts = [
+        fold(part, "bin", means=["predicted", "observed"]).assign(
+            origin=part["origin"].iloc[0], model=part["model"].iloc[0]
+        )
+        for _, part in curve.groupby(["origin", "model"], sort=False)
+    ]
+    curve = pd.concat(parts, ignore_index=True)
+    if curve.empty:
+        section.missing = (
+            f"Fewer than {LEAST_CUSTOMERS} customers were tested; their shares would tell on "
+            "single ones."
         )
         return section
     section.text = [

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from pipelines.report import words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import Section, money
-from pipelines.report.small_groups import LEAST_CUSTOMERS
+from pipelines.report.small_groups import LEAST_CUSTOMERS, fold, fold_values
 from pipelines.report.tables import Column, plain, table
 
 
@@ -57,6 +56,10 @@ def tiers(inputs: ReportInputs) -> Section:
     frame = inputs.tiers
     if frame.empty:
         section.missing = "No customer forecast was made."
+        return section
+    frame = fold(frame, "tier", sums=["clv", "expected_revenue"])
+    if frame.empty or not inputs.profiled_hide_the_rest:
+        section.missing = _too_few_to_tell()
         return section
     total, people = float(frame["clv"].sum()), float(frame["customers"].sum())
     share = frame["clv"] / total if total > 0 else frame["clv"] * np.nan
@@ -120,19 +123,26 @@ def segments(inputs: ReportInputs) -> Section:
         )
         return section
     code = inputs.currency
-    frame = _fold_small(frame)
+    if not inputs.profiled_hide_the_rest:
+        section.missing = _too_few_to_tell()
+        return section
+    frame = fold_values(frame)
     if frame.empty:
         section.missing = (
-            f"No segment holds {LEAST_CUSTOMERS} customers; fewer would tell on single ones."
+            f"No two segments hold {LEAST_CUSTOMERS} customers each; fewer would tell on single "
+            "ones."
         )
         return section
     frame = frame.assign(dimension=[str(d).replace("_", " ") for d in frame["dimension"]])
     section.text = [
         "Means per customer: LTV to date, before any cost; and what is forecast over the horizon, "
         "where CLV is net of cost to serve and discounted. Values with fewer than "
-        f"{LEAST_CUSTOMERS} customers are put together, or left out, so that no line tells on a "
-        "single customer." + _profiled_only(inputs)
+        f"{LEAST_CUSTOMERS} customers are put together, with the next larger one where they are "
+        "too few still, so that no line tells on a single customer, nor all lines less the others."
+        + _profiled_only(inputs)
     ]
+    if not inputs.gross_margin.is_observed:
+        section.text.append("Gross margin is revenue times the configured margin.")
     section.tables["segments"] = table(
         frame,
         [
@@ -151,17 +161,8 @@ def segments(inputs: ReportInputs) -> Section:
     return section
 
 
-def _fold_small(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put values of few customers together, means weighted; leave them out if still too few."""
-    means = [c for c in frame.columns if c not in ("dimension", "value", "customers")]
-    parts = []
-    for dimension, part in frame.groupby("dimension", sort=False):
-        small = part["customers"] < LEAST_CUSTOMERS
-        parts.append(part[~small])
-        customers = part.loc[small, "customers"]
-        if customers.sum() >= LEAST_CUSTOMERS:
-            weighted = part.loc[small, means].mul(customers, axis=0).sum() / customers.sum()
-            name = f"other ({int(small.sum())} values)"
-            row = {"dimension": dimension, "value": name, "customers": customers.sum()}
-            parts.append(pd.DataFrame([row | weighted.to_dict()]))
-    return pd.concat(parts, ignore_index=True)
+def _too_few_to_tell() -> str:
+    return (
+        f"Customers who are not profiled, or all together, are fewer than {LEAST_CUSTOMERS}: the "
+        "difference to the report's totals would tell on single ones."
+    )

@@ -12,12 +12,14 @@ from pipelines.report.headline import NO_TEST, PRODUCT, by_origin
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import (
     CHURN_METRICS,
+    NOT_TOLD,
     QUANTITIES,
     Section,
     money,
     ordered_models,
+    together,
 )
-from pipelines.report.small_groups import LEAST_CUSTOMERS
+from pipelines.report.small_groups import LEAST_CUSTOMERS, large_tenths
 from pipelines.report.tables import Column, Table, plain, records, table
 
 
@@ -172,7 +174,12 @@ def heat_map(inputs: ReportInputs) -> Section:
     if cells.empty:
         section.missing = NO_TEST
         return section
-    cells = cells.sort_values(["origin", "cohort", "period"])
+    cells = inputs.groups.of_quarters(cells[cells["origin"].isin(inputs.told)])
+    few = cells[~(cells["customers"] >= LEAST_CUSTOMERS)] if "customers" in cells else cells
+    cells = cells.drop(few.index).sort_values(["origin", "cohort", "period"])
+    if cells.empty:
+        section.missing = NOT_TOLD
+        return section
     section.text = [
         "Revenue forecast against actual for each cohort (quarter of first purchase) and month. "
         "Orange: forecast too high; blue: too low; grey: nothing was sold."
@@ -180,12 +187,13 @@ def heat_map(inputs: ReportInputs) -> Section:
     with np.errstate(divide="ignore", invalid="ignore"):
         error = (cells["revenue"] - cells["actual_revenue"]) / cells["actual_revenue"]
     cells = cells.assign(error=error.where(cells["actual_revenue"] > 0))
-    small = cells.get("customers", pd.Series(LEAST_CUSTOMERS, cells.index)) < LEAST_CUSTOMERS
+    left = f"Left out: {len(few):,} of cohorts of fewer than {LEAST_CUSTOMERS} customers."
     section.tables["cells"] = table(
-        cells[~small],
+        cells,
         [
             Column("origin", "Origin", "date"),
             Column("cohort", "Cohort", "quarter"),
+            Column("cohort_to", "To cohort", "quarter"),
             Column("period", "Month", "month"),
             Column("customers", "Customers", "integer"),
             Column("revenue", money("Revenue forecast", inputs.currency), "currency"),
@@ -200,18 +208,18 @@ def heat_map(inputs: ReportInputs) -> Section:
         ],
         title="Every cohort-month of this forecast",
         sheet="Cohort-months",
-        note=f"Left out: {int(small.sum()):,} of cohorts of fewer than {LEAST_CUSTOMERS} customers."
-        if small.any()
-        else "",
+        note=((left if len(few) else "") + together(cells, intervals=True)).strip(),
     )
     section.workbook_only = ("cells",)
-    wide = cells.pivot_table(index=["origin", "cohort"], columns="period", values="error")
+    row = ["origin", "cohort", "cohort_to"]
+    cells = cells.assign(cohort_to=cells["cohort_to"].fillna(cells["cohort"]))
+    wide = cells.pivot_table(index=row, columns="period", values="error")
     wide = wide.reindex(
-        pd.MultiIndex.from_frame(cells[["origin", "cohort"]].drop_duplicates()),
+        pd.MultiIndex.from_frame(cells[row].drop_duplicates()),
         columns=sorted(cells["period"].unique()),
     )
     asked = cells.pivot_table(
-        index=["origin", "cohort"], columns="period", values="actual_revenue", aggfunc="count"
+        index=row, columns="period", values="actual_revenue", aggfunc="count"
     ).reindex(index=wide.index, columns=wide.columns)
     inside = np.abs(cells["error"].dropna())
     section.charts["error_heatmap"] = plain(
@@ -220,7 +228,10 @@ def heat_map(inputs: ReportInputs) -> Section:
             "alt": f"Heat map of {len(cells)} cohort-months; half of the errors are below "
             f"{words.percent(float(inside.median()) if len(inside) else None)}, nine in ten below "
             f"{words.percent(float(inside.quantile(0.9)) if len(inside) else None)}.",
-            "rows": [{"origin": o, "cohort": c} for o, c in wide.index],
+            "rows": [
+                {"origin": o, "cohort": c, "cohort_to": None if c == to else to}
+                for o, c, to in wide.index
+            ],
             "periods": list(wide.columns),
             "error": wide.to_numpy(),
             "asked": asked.notna().to_numpy(),
@@ -236,6 +247,13 @@ def calibration(inputs: ReportInputs) -> Section:
     if deciles.empty:
         section.missing = (
             "Customers could not be grouped by forecast: no backtest with customer forecasts ran."
+        )
+        return section
+    deciles = large_tenths(deciles, inputs.dated("samples", "origin"))
+    if deciles.empty:
+        section.missing = (
+            f"A tenth of the customers is fewer than {LEAST_CUSTOMERS}, or all but so many are in "
+            "it: its means would tell on single ones."
         )
         return section
     section.text = [

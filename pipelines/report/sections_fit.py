@@ -8,6 +8,7 @@ import pandas as pd
 from pipelines.report import words
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.sections import Section, money
+from pipelines.report.small_groups import fold
 from pipelines.report.tables import Column, plain, table
 
 
@@ -33,10 +34,30 @@ def fit(inputs: ReportInputs) -> Section:
         ("spend_by_frequency", _spend_by_frequency),
         ("model_comparison", _comparison),
     ):
-        frame = found.get(name, pd.DataFrame())
+        frame = _folded(name, found.get(name, pd.DataFrame()))
         if not frame.empty:
             add(name, frame, section, inputs)
     return section
+
+
+def _folded(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Put groups of too few customers together with their neighbours, where means are shown."""
+    if frame.empty:
+        return frame
+    if name.startswith("conditional_"):
+        kept = {key: frame[key].iloc[0] for key in ("origin", "horizon_days") if key in frame}
+        return fold(frame, "group", means=["actual", "expected"]).assign(**kept)
+    if name != "spend_by_frequency":
+        return frame
+    # Squares about 0 add up; from these comes the standard error of several groups together.
+    size, mean = frame["customers"], frame["mean_value"]
+    spread = (frame["standard_error"].fillna(0.0) ** 2) * size * (size - 1)
+    squares = frame.assign(squares=mean**2 + spread / size)
+    out = fold(squares, "frequency", means=["mean_value", "squares"])
+    about = (out["squares"] - out["mean_value"] ** 2).clip(lower=0.0)
+    out["standard_error"] = (about / (out["customers"] - 1)) ** 0.5
+    out.attrs |= frame.attrs
+    return out
 
 
 def _season_of_the_forecast(inputs: ReportInputs) -> str:

@@ -147,14 +147,14 @@ def assumptions(inputs: ReportInputs) -> Section:
     """Return the assumptions that turn purchases into money, and what may be used."""
     section = Section("assumptions", "Assumptions")
     economics, governance = inputs.config.economics, inputs.config.governance
-    code = economics.currency
+    code, margin = economics.currency, inputs.gross_margin
     cac = economics.acquisition_cost
     retention = governance.retention_days
     rows = [
         (
             "Gross margin",
-            words.percent(economics.margin, 1),
-            "of revenue, where the log holds none",
+            words.percent(margin.rate, 1),
+            f"of revenue, {margin.said()}",
         ),
         ("Cost to serve", f"{code} {economics.cost_to_serve:,.2f}", "per purchase"),
         ("Discount rate", words.percent(economics.annual_discount_rate, 1), "a year"),
@@ -175,15 +175,15 @@ def assumptions(inputs: ReportInputs) -> Section:
         ),
         (
             "Churn horizon",
-            f"{inputs.config.train.churn_horizon_days} days",
+            f"{inputs.churn_days} days",
             "without a purchase counts as churn",
         ),
         ("Purchase", "one a customer and day", "a day's transactions are summed"),
         ("New customers", "in the budget view only", "all else is of those known at as-of"),
     ]
     section.text = [
-        "These are set in the configuration. Another margin, cost to serve or discount "
-        "rate changes CLV directly; none has been checked against the books."
+        f"These are set in the configuration{_but_margin(inputs)}. Another margin, cost to serve "
+        "or discount rate changes CLV directly; none has been checked against the books."
     ]
     section.tables["assumptions"] = table(
         pd.DataFrame(rows, columns=["name", "value", "meaning"]),
@@ -192,6 +192,15 @@ def assumptions(inputs: ReportInputs) -> Section:
         sheet="Assumptions",
     )
     return section
+
+
+def _but_margin(inputs: ReportInputs) -> str:
+    if not inputs.gross_margin.is_observed:
+        return ""
+    return (
+        ", but the gross margin, which is the log's own: past margins are those recorded, "
+        "forecasts take their share of revenue"
+    )
 
 
 _REFUNDS = {

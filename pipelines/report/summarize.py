@@ -1,9 +1,9 @@
 """Tables to one plain, JSON-safe dictionary: everything that the report says, before it looks.
 
-Layout of the dictionary: ``schema_version``; ``meta`` (name, as_of, currency); ``headline`` (see
-:func:`pipelines.report.headline.headline`); ``sections`` (in order: id, title, text, missing, and
-the names of their tables and charts); ``tables`` (title, note, sheet, columns, rows); ``charts``
-(title, alt, and what the figure is drawn from).
+Layout of the dictionary: ``schema_version``; ``meta`` (name, as_of, currency, gross_margin);
+``headline`` (see :func:`pipelines.report.headline.headline`); ``sections`` (in order: id, title,
+text, missing, and the names of their tables and charts); ``tables`` (title, note, sheet, columns,
+rows); ``charts`` (title, alt, and what the figure is drawn from).
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def summarize(inputs: ReportInputs) -> dict[str, Any]:
             "as_of": inputs.as_of.isoformat(),
             "as_of_text": words.day(inputs.as_of),
             "currency": inputs.currency,
+            "gross_margin": inputs.gross_margin.described(),
         },
         "headline": {
             **headline(inputs),

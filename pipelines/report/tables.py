@@ -18,8 +18,9 @@ Kind = Literal[
 
 Table = dict[str, Any]
 
-OPTIONAL = ("_low", "_high", "coverage_90", "days")
-"""Endings of columns that are left out where they say nothing: no interval, no month cut in two."""
+OPTIONAL = ("_low", "_high", "_to", "coverage_90", "days")
+"""Endings of columns that are left out where they say nothing: no interval, no cohorts together, no
+month cut in two."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import pytest
 
 from clvmodels.exceptions import DataError
 from pipelines import config as configuration
-from pipelines import transactions
+from pipelines import margins, transactions
 from pipelines.config import Config
 from pipelines.economics import complete_months, ltv_by_age, monthly_churn, unit_economics
-from pipelines.workflow import with_observed_margin
 
 BASE = {"name": "shop", "source": {"kind": "lifetimes", "dataset": "CDNOW_sample"}}
 
@@ -110,7 +109,9 @@ def shop_with_margin(tmp_path: Path, share: float) -> Config:
 def test_a_margin_in_the_log_overrules_the_assumed_one(tmp_path: Path) -> None:
     config = shop_with_margin(tmp_path, 0.6)
     with transactions.load(config) as data:
-        assert with_observed_margin(data, config).economics.margin == pytest.approx(0.6)
+        found = margins.margin(data, config)
+        assert found.rate == pytest.approx(0.6)
+        assert found.is_observed
     assert config.economics.margin == 0.3
 
 
@@ -120,4 +121,4 @@ def test_a_margin_above_the_revenue_is_refused(tmp_path: Path) -> None:
         transactions.load(config) as data,
         pytest.raises(DataError, match="the column 'earned' sums to"),
     ):
-        with_observed_margin(data, config)
+        margins.margin(data, config)

@@ -162,6 +162,17 @@ def test_without_a_classifier_churn_is_the_purchase_model_s_own(fitted, customer
     )
 
 
+def test_a_saved_classifier_foresees_the_days_it_was_trained_for(fitted, customers, config):
+    other = config.model_copy(
+        update={"train": config.train.model_copy(update={"churn_horizon_days": 200})}
+    )
+    assert fitted.churn.horizon_days == 60
+    np.testing.assert_array_equal(
+        forecast.churn_probability(fitted, customers, other),
+        forecast.churn_probability(fitted, customers, config),
+    )
+
+
 def at(model, **params):
     """A saved model with other parameters."""
     return type(model).from_dict({**model.to_dict(), "params": params})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 
 import log_oracle as oracle
 import pandas as pd
@@ -95,6 +96,11 @@ def check_cohort_months(data: Dataset, days: Days, until: dt.date) -> None:
             cell = cells[row.pop("cohort").date(), row.pop("period").date()]
             for name, value in row.items():
                 assert value == pytest.approx(cell[name], abs=1e-6), (name, cell)
+    summary = features.summary(data.purchases, until, people="all")
+    counted = features.cohort_buyers(data.purchases, until, summary)
+    buyers = {(r.cohort.date(), r.period.date()): r.buyers for r in counted.itertuples()}
+    cells = oracle.cohort_months(days, until, oracle.first_of_month)
+    assert buyers == {at: cell["buyers"] for at, cell in cells.items() if cell["buyers"]}
 
 
 def check_cohort_actuals(data: Dataset, days: Days, origin: dt.date, until: dt.date) -> None:
@@ -109,7 +115,9 @@ def check_cohort_actuals(data: Dataset, days: Days, origin: dt.date, until: dt.d
     cohorts = {oracle.first_of_quarter(day) for day in first.values()}
     months = pd.date_range((origin + dt.timedelta(days=1)).replace(day=1), until, freq="MS")
     assert len(found) == len(cohorts) * len(months)
+    sizes = Counter(oracle.first_of_quarter(day) for day in first.values())
     for row in found.itertuples():
+        assert row.customers == sizes[row.cohort.date()]
         count, revenue = sums.get((row.cohort.date(), row.period.date()), (0, 0.0))
         assert row.purchases == count
         assert row.revenue == pytest.approx(revenue, abs=1e-6)

@@ -97,9 +97,11 @@ def cohort_months(
             end = min(last, until)
             cell["customers"] += 1
             cell["customer_days"] += (end - max(first, period - dt.timedelta(days=1))).days
-            for day in some:
-                if not period <= day.date <= end:
-                    continue
+            inside = [day for day in some if period <= day.date <= end]
+            cell["buyers"] += any(
+                not (day.refund_of_first or (day.purchase and day.date == first)) for day in inside
+            )
+            for day in inside:
                 is_first = day.purchase and day.date == first
                 if is_first or day.refund_of_first:
                     cell["first_revenue"] += day.amount

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
-from report_example import example_inputs, rows, section
+from report_example import ORIGINS, example_inputs, rows, section
 
 from pipelines.report import summarize
 
@@ -72,11 +74,31 @@ def test_no_segment_tells_on_a_single_customer():
     assert [(row["value"], row["customers"]) for row in shown] == [
         ("UK", 500),
         ("other (3 values)", 10),
-        ("shop", 40),
     ]
     assert shown[1]["clv"] == pytest.approx((6 * 20 + 3 * 40 + 700) / 10)
-    few = summarize(example_inputs(segments=segments.tail(1)))
-    assert "No segment holds 10 customers" in section(few, "segments")["missing"]
+    # two in the post: all less the shop would be theirs, so this dimension is not told
+    few = summarize(example_inputs(segments=segments.tail(2)))
+    assert "No two segments hold 10 customers" in section(few, "segments")["missing"]
+
+
+def test_a_small_segment_takes_the_next_larger_along():
+    segments = pd.DataFrame(
+        {
+            "dimension": "channel",
+            "value": ["web", "shop", "post"],
+            "customers": [500, 40, 2],
+            "clv": [10.0, 5.0, 9.0],
+        }
+    )
+    shown = rows(summarize(example_inputs(segments=segments)), "segments")
+    assert [(row["value"], row["customers"]) for row in shown] == [
+        ("web", 500),
+        ("other (2 values)", 42),
+    ]
+    assert shown[1]["clv"] == pytest.approx((40 * 5 + 2 * 9) / 42)
+    unknown = segments.assign(customers=[500, 40, None])
+    shown = rows(summarize(example_inputs(segments=unknown)), "segments")
+    assert [row["value"] for row in shown] == ["web", "other (2 values)"]
 
 
 def with_a_lone_customer(inputs):
@@ -86,6 +108,8 @@ def with_a_lone_customer(inputs):
     one = history[history["cohort"] == history["cohort"].min()].copy()
     one = one.assign(cohort=alone, customers=1, purchases=1, revenue=45.01, first_revenue=45.01)
     one["first_purchases"] = (one["period"] == one["period"].min()).astype(int)
+    one["buyers"] = 1
+    history = history.assign(buyers=history["purchases"].clip(upper=history["customers"]))
     last = ahead[ahead["cohort"] == ahead["cohort"].min()].assign(cohort=alone)
     return {
         "cohort_months": pd.concat([one, history], ignore_index=True),
@@ -98,18 +122,143 @@ def with_a_lone_customer(inputs):
 
 
 def test_no_cohort_of_page_or_workbook_tells_on_a_single_customer(inputs):
-    made = summarize(example_inputs(**with_a_lone_customer(inputs)))
-    for name in ("cohort_value", "cohort_history", "cohort_forecast", "corrections"):
+    lone = with_a_lone_customer(inputs)
+    made = summarize(example_inputs(**lone))
+    for name in ("cohort_value", "corrections"):  # means and factors: who is with it is left out
         shown = rows(made, name)
-        assert shown
         assert not any(str(row["cohort"]).startswith("2022") for row in shown)
         note = made["tables"][name]["note"]
-        assert "Left out: 1 cohort of fewer than 10 customers (1 customer in all)" in note
+        assert re.search(
+            "Left out: [12] cohorts? of fewer than 10 customers, or put together", note
+        )
     assert all(
         not str(line["cohort"]).startswith("2022")
         for line in made["charts"]["cumulative_ltv"]["lines"]
     )
-    assert "Left out" not in summarize(inputs)["tables"]["cohort_history"]["note"]
+    for name, given in (("cohort_history", "cohort_months"), ("cohort_forecast",) * 2):
+        shown = [row for row in rows(made, name) if row["cohort_to"]]
+        assert {row["cohort"] for row in shown} == {"2022-07-01"}
+        assert "put together with their neighbours" in made["tables"][name]["note"]
+        # the one after it is with it, in one sum
+        assert {row["cohort_to"] for row in shown} == {"2023-01-01"}
+        both = lone[given]
+        both = both[both["cohort"] <= pd.Timestamp("2023-01-01")]
+        sums = both.groupby("period")["revenue"].sum()
+        assert [row["revenue"] for row in shown] == pytest.approx(list(sums))
+    first = [row["first_revenue"] for row in rows(made, "cohort_history") if row["cohort_to"]]
+    whole = lone["cohort_months"].query("cohort <= '2023-01-01'")["first_revenue"].sum()
+    assert [value for value in first if value is not None] == pytest.approx([whole])
+    note = summarize(inputs)["tables"]["cohort_history"]["note"]
+    assert "put together" not in note
+
+
+def test_where_nobody_was_counted_no_small_cohort_is_told(inputs):
+    """Without the number of buyers, nothing shows that others hide the lone one's months."""
+    lone = with_a_lone_customer(inputs)
+    lone["cohort_months"] = lone["cohort_months"].drop(columns="buyers")
+    made = summarize(example_inputs(**lone))
+    assert {row["cohort"] for row in rows(made, "cohort_history")} == {"2022-07-01"}
+    assert {row["cohort_to"] for row in rows(made, "cohort_history")} == {"2024-12-01"}
+    assert "tell on single ones" in section(made, "cohorts")["missing"]
+    uncounted = inputs.cells.drop(columns="customers")
+    past = summarize(example_inputs(cells=uncounted))
+    assert "cells" not in past["tables"]
+    assert "months_revenue" not in past["tables"]
+
+
+def test_a_past_date_that_would_tell_on_a_late_customer_is_not_told(inputs, summary):
+    """One customer came after the last origin: months known at it, less the history, are his."""
+    history = inputs.cohort_months
+    history = history.assign(buyers=history["purchases"].clip(upper=history["customers"]))
+    late = history["cohort"] > "2024-09-30"
+    kept = history[~late | (history["cohort"] == "2024-10-01")].copy()
+    mine = kept["cohort"] == "2024-10-01"
+    kept.loc[mine, ["customers", "first_purchases", "purchases", "buyers"]] = 1
+    made = summarize(example_inputs(cohort_months=kept))
+    for name in ("months_revenue", "totals_revenue", "cells", "company_months", "company_totals"):
+        before, after = ({row["origin"] for row in rows(one, name)} for one in (summary, made))
+        assert before - after == {"2024-09-30"}, name
+    said = " ".join(section(made, "months")["text"])
+    assert "It concerns 1 of 4 past dates." in said
+    assert {row["origin"] for row in rows(made, "errors_by_origin")} == set(ORIGINS)
+    panels = made["charts"]["forecast_by_month_revenue"]["panels"]
+    assert "2024-09-30" not in {panel["origin"] for panel in panels}
+
+
+def test_sales_of_months_with_few_new_customers_are_not_told(inputs):
+    """All sales of a month less the repeat ones are what those who were new then paid first."""
+    history = inputs.cohort_months
+    history = history.assign(buyers=history["purchases"].clip(upper=history["customers"]))
+    few = history["cohort"] == "2024-08-01"
+    history.loc[few, "customers"] = 4
+    history.loc[few, "buyers"] = history.loc[few, "purchases"] = 1
+    first = few & (history["period"] == "2024-08-01")
+    history.loc[first, "first_purchases"] = 4
+    made = summarize(example_inputs(cohort_months=history))
+    hidden = {row["period"]: row["actual_revenue"] for row in rows(made, "company_months")}
+    untold = sorted(period for period, value in hidden.items() if value is None)
+    assert untold[-1] == "2024-08-01"
+    assert len(untold) == 2  # with the next smallest of its group, so that ten are in one sum
+    assert "Sales of" in made["tables"]["company_months"]["note"]
+    chart = made["charts"]["budget"]["history"]
+    bars = dict(zip(chart["period"], chart["revenue"], strict=True))
+    assert [day for day in sorted(bars) if bars[day] is None] == untold
+    assert any("are not shown" in text for text in section(made, "budget")["text"])
+
+
+def test_tracked_months_are_told_where_counts_allow(inputs):
+    day = pd.Timestamp("2024-09-30")
+    ended = inputs.cohort_months[
+        (inputs.cohort_months["cohort"] <= day) & (inputs.cohort_months["period"] > day)
+    ]
+    made = ended[["cohort", "period", "customers"]].assign(
+        purchases=1.0, revenue=31.0, actual_purchases=ended["purchases"],
+        actual_revenue=ended["revenue"],
+    )  # fmt: skip
+    tracked = {"tracked_from": day.date()}
+    shown = summarize(example_inputs(tracking=made, **tracked))
+    assert len(rows(shown, "tracking_cells")) == len(made)
+    uncounted = summarize(example_inputs(tracking=made.drop(columns="customers"), **tracked))
+    assert "tracking_cells" not in uncounted["tables"]
+    assert section(uncounted, "tracking")["text"]
+
+
+@pytest.mark.parametrize(("rest", "told"), [(0, True), (1, False), (9, False), (10, True)])
+def test_profiled_customers_are_told_where_the_rest_are_many(inputs, rest, told):
+    """Totals hold everybody: less the tiers or the segments, they are of who is not profiled."""
+    account = inputs.account | {"customers": int(inputs.tiers["customers"].sum()) + rest}
+    made = summarize(example_inputs(account=account))
+    assert ("tiers" in made["tables"]) == told
+    assert ("segments" in made["tables"]) == told
+
+
+def test_tiers_of_few_customers_are_one(inputs):
+    few = inputs.tiers.assign(customers=[1, 4, 5, 90])
+    made = rows(summarize(example_inputs(tiers=few, account={})), "tiers")
+    assert [(row["tier"], row["customers"]) for row in made] == [
+        ("top 1 % to top 10 %", 10),
+        ("other 90 %", 90),
+    ]
+    assert made[0]["clv"] == pytest.approx(few["clv"].head(3).sum())
+
+
+def test_the_standard_error_of_a_mean_survives_putting_rows_together():
+    rng = np.random.default_rng(3)
+    values = [rng.gamma(4.0, 8.0, size) for size in (40, 3, 9)]
+    frame = pd.DataFrame(
+        {
+            "frequency": ["1", "2", "3+"],
+            "customers": [len(v) for v in values],
+            "mean_value": [v.mean() for v in values],
+            "standard_error": [v.std(ddof=1) / len(v) ** 0.5 for v in values],
+        }
+    )
+    made = rows(summarize(example_inputs(diagnostics={"spend_by_frequency": frame})),
+                "spend_by_frequency")  # fmt: skip
+    assert [row["frequency"] for row in made] == ["1", "2 to 3+"]
+    both = np.concatenate(values[1:])
+    assert made[1]["mean_value"] == pytest.approx(both.mean())
+    assert made[1]["standard_error"] == pytest.approx(both.std(ddof=1) / len(both) ** 0.5)
 
 
 def test_cohort_months_of_few_customers_are_left_out_of_the_past_too(inputs, summary):
