@@ -10,7 +10,6 @@ import codecs
 import csv
 import importlib.util
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -21,6 +20,7 @@ from ibis.expr.types import StringColumn, StringValue, Table, Value
 
 from clvmodels.exceptions import ConfigError, DataError
 from pipelines import partitions
+from pipelines.column_names import distinct_names
 from pipelines.config import Source
 from pipelines.dialect import materialise, try_strptime
 from pipelines.text_files import as_utf8, filled_lines, open_text, require_whole, scan
@@ -270,27 +270,3 @@ def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]
     if not any(name.strip() for name in names):
         raise DataError(f"{place} begins with a blank line; expected the names of the columns")
     return distinct_names(names, place), delimiter
-
-
-def distinct_names(names: Sequence[str], place: str) -> list[str]:
-    """Return the names of columns, blank ones by their place.
-
-    Raises
-    ------
-    DataError
-        If two are the same.
-    """
-    names = [name if name.strip() else f"unnamed {n}" for n, name in enumerate(names, 1)]
-    repeated = repeated_names(names)
-    if repeated:
-        raise DataError(
-            f"{place} names the column {', '.join(repeated)} twice; rename one of them "
-            "(by more than upper and lower case)"
-        )
-    return names
-
-
-def repeated_names(names: list[str]) -> list[str]:
-    """Return the names that stand more than once for an engine, whose names know no case."""
-    lowered = [name.lower() for name in names]
-    return sorted({name for name in names if lowered.count(name.lower()) > 1})

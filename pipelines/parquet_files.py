@@ -12,8 +12,8 @@ from ibis.expr.types import Table
 
 from clvmodels.exceptions import DataError
 from pipelines import partitions
+from pipelines.column_names import repeated_names
 from pipelines.config import Source
-from pipelines.csv_files import repeated_names
 
 
 def read_parquet(connection: BaseBackend, source: Source, files: Sequence[Path]) -> Table:
