@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, model_validator
 
 from clvmodels.exceptions import ConfigError
+from pipelines.config_conflicts import conflicts
 from pipelines.config_sections import (
     EARLIEST,
     LATEST,
@@ -82,6 +83,13 @@ class Config(Section):
         asked = self.covariates.columns or self.covariates.by_cohort or self.plan
         if asked and not self.train.cohort_level:
             raise ValueError("[covariates] and [plan] need [train] cohort_level = true")
+        return self
+
+    @model_validator(mode="after")
+    def _says_nothing_in_vain(self) -> Config:
+        found = list(conflicts(self.source, self.columns, self.consent, self.governance))
+        if found:
+            raise ValueError("; ".join(found))
         return self
 
 

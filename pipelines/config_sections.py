@@ -49,7 +49,9 @@ class Source(Section):
     sheets: tuple[str, ...] = Field(
         (), description="of workbooks; by default those that are visible"
     )
-    hive_partitioning: bool = Field(False, description="folders named key=value are columns")
+    hive_partitioning: bool = Field(
+        False, description="of CSV and Parquet: folders named key=value are columns"
+    )
     memory_limit: str | None = Field(
         None, pattern=r"(?i)^\d+(\.\d+)? ?[KMGT]i?B$", description="DuckDB's, e.g. '4GB'"
     )
@@ -89,9 +91,9 @@ class Columns(Section):
 
     customer_id: str = "customer_id"
     timestamp: str = "timestamp"
-    amount: str | None = None
-    quantity: str | None = None
-    price: str | None = Field(None, description="amount = quantity x price where amount is unset")
+    amount: str | None = Field(None, description="value of the whole line")
+    quantity: str | None = Field(None, description="of pieces; goes with price, never with amount")
+    price: str | None = Field(None, description="of one piece: amount = quantity x price")
     date_format: str | None = Field(None, description="strptime format, for dates kept as text")
     transaction_id: str | None = None
     product_code: str | None = Field(None, description="what governance.non_product_codes match")
@@ -108,6 +110,12 @@ class Columns(Section):
             raise ValueError("name either amount, or both quantity and price")
         if self.amount is not None and self.price is not None:
             raise ValueError("name either amount or price, not both")
+        if self.amount is not None and self.quantity is not None:
+            raise ValueError(
+                "amount and quantity are both named, and an amount is the value of a whole line, "
+                f"whatever its quantity. Where '{self.amount}' is the price of one piece, name it "
+                "price in place of amount; otherwise take quantity out"
+            )
         return self
 
 
@@ -149,6 +157,8 @@ class Covariates(Section):
     def _is_complete(self) -> Covariates:
         if (self.path is None) != (not self.columns):
             raise ValueError("path and columns go together; set both or neither")
+        if self.path is None and self.period != Covariates.model_fields["period"].default:
+            raise ValueError("period is a column of the file at path; set path and columns too")
         for name in self.log:
             if name not in self.columns:
                 raise ValueError(f"log names '{name}'{nearest(name, self.columns)}")
@@ -179,6 +189,15 @@ class Calendar(Section):
     latest: dt.date | None = Field(
         None, le=LATEST, description="a date after it is bad; None: tomorrow"
     )
+
+    @model_validator(mode="after")
+    def _has_days(self) -> Calendar:
+        if self.latest is not None and self.latest < self.earliest:
+            raise ValueError(
+                f"latest ({self.latest}) lies before earliest ({self.earliest}); every day would "
+                "be a bad date"
+            )
+        return self
 
     @property
     def local_zone_of_source(self) -> str:

@@ -102,7 +102,7 @@ def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.da
     """Return customer_id and :func:`words` of a log of grants and withdrawals."""
     if consent.path is not None:
         kind = kind_of_file(consent.path)
-        changed = {"kind": kind, "path": consent.path, "table": None}
+        changed = {"kind": kind, "path": consent.path, "table": None, "sheets": ()}
         if config.source.kind == "spark" and kind == "excel":
             raise ConfigError("consent.path: Spark reads no workbooks; save the file as CSV")
         if config.source.kind == "spark":

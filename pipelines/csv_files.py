@@ -10,7 +10,6 @@ import codecs
 import csv
 import importlib.util
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -20,6 +19,8 @@ from ibis import BaseBackend
 from ibis.expr.types import StringColumn, StringValue, Table, Value
 
 from clvmodels.exceptions import ConfigError, DataError
+from pipelines import partitions
+from pipelines.column_names import distinct_names
 from pipelines.config import Source
 from pipelines.dialect import materialise, try_strptime
 from pipelines.text_files import as_utf8, filled_lines, open_text, require_whole, scan
@@ -44,6 +45,7 @@ class _Text:
     lines: int  # after the headers, blank ones included
     delimiter: str
     view: str
+    names: list[str]  # of the header: folders may add columns
 
 
 REMEDY = "Set [source] encoding to the file's own (often cp1252 or utf-16)."
@@ -75,7 +77,8 @@ def read_csv(
     Raises
     ------
     DataError
-        If a file has no header, names a column twice, or differs from the others.
+        If a file has no header, names a column twice, differs from the others, or has a column that
+        a folder names too.
     ConfigError
         If the encoding is unknown.
     """
@@ -90,6 +93,8 @@ def read_csv(
                 f"{file} has the header {', '.join(found)}, but {files[0]} has {', '.join(names)}; "
                 "files read together need the same columns in the same order"
             )
+        if source.hive_partitioning:
+            partitions.require_apart(file, partitions.folders(file), found)
     broken, lines, read = False, 0, []
     for file in files:
         utf8 = file if encoding in _UTF8 else as_utf8(connection, file, encoding)
@@ -106,6 +111,8 @@ def read_csv(
         "quote": '"',
         "escape": '"',
         "nullstr": list(source.null_values),
+        "hive_partitioning": source.hive_partitioning,  # else found where nobody asks for it
+        "hive_types_autocast": False,
         "store_rejects": True,
         "rejects_limit": 0,
         "rejects_table": f"clv_{name}_rejects",
@@ -114,7 +121,7 @@ def read_csv(
     table = connection.read_csv([escape(str(file)) for file in read], **options)
     texts = {
         **getattr(connection, _TEXTS, {}),
-        name: _Text(read, lines, delimiter, table.get_name()),
+        name: _Text(read, lines, delimiter, table.get_name(), names),
     }
     setattr(connection, _TEXTS, texts)
     # DuckDB 1.5 fails on a line whose bytes are no text unless every column is read.
@@ -187,14 +194,14 @@ def _swallowed(connection: BaseBackend, text: _Text, records: int) -> tuple[int,
     if missing <= 0:
         return 0, None
     table = connection.table(text.view)
-    delimiters = len(table.columns) - 1
+    delimiters = len(text.names) - 1
 
     def is_row(line: StringValue) -> Any:
         found = line.length() - line.replace(text.delimiter, "").length()
         return found == delimiters * len(text.delimiter)
 
     wanted: dict[str, Value] = {}
-    for position, column in enumerate(table.columns):
+    for position, column in enumerate(text.names):
         value: StringColumn = table[column]
         # The closing quote makes the last line of a value one that is not blank.
         later = (value + '"').split("\n")[1:].filter(lambda line: ~line.isin(["", "\r"]))
@@ -263,27 +270,3 @@ def header_names(line: str, place: str, source: Source) -> tuple[list[str], str]
     if not any(name.strip() for name in names):
         raise DataError(f"{place} begins with a blank line; expected the names of the columns")
     return distinct_names(names, place), delimiter
-
-
-def distinct_names(names: Sequence[str], place: str) -> list[str]:
-    """Return the names of columns, blank ones by their place.
-
-    Raises
-    ------
-    DataError
-        If two are the same.
-    """
-    names = [name if name.strip() else f"unnamed {n}" for n, name in enumerate(names, 1)]
-    repeated = repeated_names(names)
-    if repeated:
-        raise DataError(
-            f"{place} names the column {', '.join(repeated)} twice; rename one of them "
-            "(by more than upper and lower case)"
-        )
-    return names
-
-
-def repeated_names(names: list[str]) -> list[str]:
-    """Return the names that stand more than once for an engine, whose names know no case."""
-    lowered = [name.lower() for name in names]
-    return sorted({name for name in names if lowered.count(name.lower()) > 1})

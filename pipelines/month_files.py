@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from python_calamine import CalamineError
 
 from clvmodels.arguments import column_names
 from clvmodels.exceptions import ConfigError, DataError, MissingColumnError
+from pipelines.excel_files import read_first_sheet
 from pipelines.paths import kind_of_file
 
 DELIMITERS = ",;\t|"
@@ -26,8 +26,8 @@ def read_months(path: str, period: str, columns: Sequence[str], section: str) ->
     Parameters
     ----------
     path : str
-        A CSV file (comma, semicolon, tab or bar; also gzip), the first sheet of a workbook, or a
-        Parquet file.
+        A CSV file (comma, semicolon, tab or bar; also gzip), the first visible sheet of a workbook,
+        or a Parquet file.
     period : str
         The column of months: text such as 2021-03 or 2021-03-01, or dates.
     columns : sequence of str
@@ -100,10 +100,10 @@ def _read(file: Path, where: str, section: str) -> pd.DataFrame:
         if kind == "csv":
             return pd.read_csv(file, sep=_delimiter(file), dtype=str, encoding="utf-8-sig")
         if kind == "excel":
-            return pd.read_excel(file, engine="calamine")
+            return read_first_sheet(file)
         return pd.read_parquet(file)
-    # pandas' and pyarrow's errors are ValueErrors; damaged gzip and workbooks have their own
-    except (OSError, ValueError, EOFError, zlib.error, CalamineError) as error:
+    # pandas' and pyarrow's errors are ValueErrors; damaged gzip has its own
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(
             f"cannot read {where} as CSV (.csv, .csv.gz, .txt, .tsv), workbook or Parquet: {error}."
             " Give it a header and one row a month."

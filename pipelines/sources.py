@@ -11,21 +11,21 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import escape
+from glob import glob
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import ibis
-import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
 from clvmodels.exceptions import ClvError, ConfigError, DataError
-from pipelines import csv_files, spark
+from pipelines import catalogue, csv_files, spark, spark_files
 from pipelines.config import Config, Source
-from pipelines.csv_files import read_csv, read_lifetimes, repeated_names
+from pipelines.csv_files import read_csv, read_lifetimes
 from pipelines.excel_files import read_excel
+from pipelines.parquet_files import read_parquet
 from pipelines.paths import files_of
 
 LEAST_PARTS = 4
@@ -83,7 +83,8 @@ def embedded(config: Config) -> Iterator[BaseBackend]:
             raise ConfigError(f"no DuckDB file at {source.path}; set [source] path")
         settings["read_only"] = True
     database = str(source.path) if source.kind == "duckdb" else ":memory:"
-    with _scratch(source) as settings["temp_directory"]:
+    with _scratch(source) as scratch:
+        settings["temp_directory"] = scratch
         try:
             connection = ibis.duckdb.connect(database, **settings)
         except Exception as error:
@@ -91,6 +92,8 @@ def embedded(config: Config) -> Iterator[BaseBackend]:
         try:
             try:
                 _settle(connection, config)
+                if source.kind == "duckdb":
+                    _confine(connection, config, scratch)
             except Exception as error:  # so little memory that not even a setting can be read
                 raise _cannot_open(source, error) from None
             yield connection
@@ -122,6 +125,18 @@ def _settle(connection: BaseBackend, config: Config) -> None:
     connection.settings["TimeZone"] = config.calendar.local_zone_of_source
 
 
+def _confine(connection: BaseBackend, config: Config, scratch: str) -> None:
+    """Let the engine reach copies, scores and the consent file beside the DuckDB file."""
+    folders, files = [Path(scratch), Path(config.output.reports)], []
+    if config.consent is not None and config.consent.path is not None:
+        path = Path(config.consent.path)
+        if path.is_dir():
+            folders.append(path)
+        else:
+            files = [path, *map(Path, glob(str(path), recursive=True))]  # noqa: PTH207
+    catalogue.confine(connection, folders, files)
+
+
 def _cannot_open(source: Source, error: Exception) -> ConfigError:
     remedy = ". Raise source.memory_limit" if _lacks_memory(error) else ""
     return ConfigError(f"cannot open {describe(source)} with DuckDB: {first_line(error)}{remedy}")
@@ -143,6 +158,8 @@ def _connect_uri(config: Config) -> Iterator[BaseBackend]:
         )
     try:
         connection = ibis.connect(uri)
+        if connection.name == "duckdb" and "://md:" not in uri:  # MotherDuck is elsewhere
+            catalogue.confine(connection, [Path(config.output.reports)], [])
         if connection.name == "postgres":
             connection.con.execute(
                 "SELECT set_config('TimeZone', %s, false)", [config.calendar.local_zone_of_source]
@@ -199,30 +216,13 @@ def read(connection: BaseBackend, config: Config, name: str = "log") -> Table:
         if source.kind == "excel":
             return read_excel(connection, source, files_of(source), config.columns)
         if source.kind == "parquet":
-            files = files_of(source)
-            table = connection.read_parquet(
-                [escape(str(file)) for file in files],
-                hive_partitioning=source.hive_partitioning,
-                union_by_name=True,
-            )
-            _require_distinct_columns(files[0])
-            return table
+            return read_parquet(connection, source, files_of(source))
         if source.kind == "spark" and source.path is not None:
-            return spark.read_path(connection, source)
-        table = _table(connection, source)
+            return spark_files.read_path(connection, source)
+        table = catalogue.find(connection, str(source.table), describe(source))
         if connection.name == "postgres":
             table = _words_as_text(table)
         return spark.without_zones(connection, table) if source.kind == "spark" else table
-
-
-def _require_distinct_columns(file: Path) -> None:
-    """Raise DataError where a Parquet file names a column twice: engines rename the second."""
-    repeated = sorted({name.lower() for name in repeated_names(pq.read_schema(file).names)})
-    if repeated:
-        raise DataError(
-            f"{file} names the column {', '.join(repeated)} twice (capitals aside); rename one of "
-            "them"
-        )
 
 
 def _words_as_text(table: Table) -> Table:
@@ -232,27 +232,10 @@ def _words_as_text(table: Table) -> Table:
     return table.mutate(**{name: table[name].cast("!string").cast("string") for name in words})
 
 
-def _table(connection: BaseBackend, source: Source) -> Table:
-    """Return a table by name, with its schema and catalog where the name has dots."""
-    *database, name = str(source.table).split(".")
-    try:
-        return connection.table(name, database=tuple(database) or None)
-    except Exception:
-        try:
-            known = sorted(connection.list_tables(database=tuple(database) or None))[:20]
-        except Exception:
-            known = []
-        hint = f"; tables there: {', '.join(known)}" if known else ""
-        raise ConfigError(
-            f"no table or view named '{source.table}' in {describe(source)}{hint}. "
-            "Set [source] table to a name (schema.table where it is not in the default schema)."
-        ) from None
-
-
 def rejected(connection: BaseBackend, source: Source, records: int) -> tuple[int, list[str]]:
     """Return how many lines of text files were no rows, beside so many that were, and the first."""
     if source.kind == "spark":
-        return spark.rejected(connection, source)
+        return spark_files.rejected(connection, source)
     return csv_files.rejected(connection, source, records)
 
 
@@ -272,6 +255,8 @@ def reading(source: Source) -> Iterator[None]:
     except Exception as error:
         if _lacks_memory(error):
             raise _too_large(source, error) from error
+        if catalogue.is_forbidden(error):
+            raise catalogue.forbidden(describe(source), error) from None
         raise DataError(
             f"cannot read {describe(source)}: {first_line(error)}. Check that the file is complete "
             "and of the kind, delimiter and encoding that [source] says."

@@ -15,6 +15,7 @@ import numpy as np
 from ibis import BaseBackend
 
 from clvmodels.exceptions import DataError
+from pipelines import partitions
 
 _BLOCK = 1 << 20
 
@@ -92,9 +93,10 @@ def scan(file: Path) -> Contents:
 def as_utf8(connection: BaseBackend, file: Path, encoding: str, newline: str | None = "") -> Path:
     """Copy a file into the connection's scratch folder as UTF-8, a block at a time.
 
-    ``newline=None`` makes all line ends alike.
+    ``newline=None`` makes all line ends alike. Folders ``key=value`` above the file are kept.
     """
-    folder = connection.settings["temp_directory"]
+    folder = Path(connection.settings["temp_directory"], *partitions.folders(file))
+    folder.mkdir(parents=True, exist_ok=True)
     # Bytes that are no UTF-8 go through as they are: the engine puts their lines aside.
     errors = "surrogateescape" if encoding == "utf-8" else "strict"
     handle = tempfile.NamedTemporaryFile(  # noqa: SIM115

@@ -285,7 +285,8 @@ def test_scores_are_written_by_the_engine(place, tmp_path):
         return pa.table({"customer_id": table["customer_id"], "score": score})
 
     schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
-    with transactions.load(place(logs.messy_log(customers=40))) as data:
+    config = place(logs.messy_log(customers=40), output={"reports": str(tmp_path)})
+    with transactions.load(config) as data:
         out = tmp_path / "of [all] {shops} & 100 %" / "scores.parquet"
         out.parent.mkdir()
         batches.write_scored(data.connection, data.summary, doubled, schema, out, rows=9)

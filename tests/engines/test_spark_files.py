@@ -104,6 +104,31 @@ def test_folders_named_by_a_value_keep_its_zeros(tmp_path):
     assert sorted(str(row["store"]) for row in rows) == ["007", "12"]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "orc"])
+def test_a_folder_named_after_a_column_of_its_files_is_refused(tmp_path, form):
+    frame = pd.DataFrame({"customer": ["C1"], "day": ["2022-01-01"], "value": [5.0]})
+    place = tmp_path / "a [log]=x" / "Customer=evil"
+    place.mkdir(parents=True)
+    writers = {"csv": frame.to_csv, "parquet": frame.to_parquet, "orc": frame.to_orc}
+    writers[form](place / f"a log.{form}", index=False)
+    told = pytest.raises(DataError, match=r"Customer=evil.* holds the column customer, and lies in")
+    top = str(place.parent).replace("[", "\\[").replace("]", "\\]")
+    with told:
+        read(on_spark(top, format=form))
+    rows, _ = read(on_spark(f"{top}/*", format=form))  # the folder itself is no partition of it
+    assert [row["customer"] for row in rows] == ["C1"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_table_is_never_a_file(tmp_path, form):
+    frame = pd.DataFrame({"customer": ["C1"], "day": ["2022-01-01"], "value": [5.0]})
+    frame.to_parquet(tmp_path / "other") if form == "parquet" else frame.to_csv(tmp_path / "other")
+    for name in (f"{form}.{tmp_path}/other", f"{form}.`{tmp_path}/other`"):
+        told = pytest.raises(ConfigError, match="no table or view named")
+        with told, transactions.load(logs.config({"kind": "spark", "table": name})):
+            pass
+
+
 @pytest.mark.parametrize(
     ("form", "content", "error", "message"),
     [

@@ -66,6 +66,7 @@ def test_relative_paths_start_at_the_file(tmp_path):
     (folder / "a.toml").write_text(
         'name = "a"\n[source]\nkind = "csv"\npath = "../log.csv"\ntemp_directory = "spill"\n'
         '[columns]\namount = "value"\n[consent]\npath = "/absolute/consent.csv"\n'
+        '[governance]\nconsent = "exclude"\n'
     )
     settings = load(folder / "a.toml")
     assert Path(str(settings.source.path)).resolve() == tmp_path / "log.csv"
@@ -103,3 +104,63 @@ def test_the_zone_of_the_source_defaults_to_the_business():
     assert config.Calendar(time_zone="Asia/Tokyo").local_zone_of_source == "Asia/Tokyo"
     both = config.Calendar(time_zone="Asia/Tokyo", source_time_zone="UTC")
     assert both.local_zone_of_source == "UTC"
+
+
+SOURCES = {
+    "lifetimes": {"dataset": "CDNOW_sample"},
+    "csv": {"path": "log.csv"},
+    "excel": {"path": "log.xlsx"},
+    "parquet": {"path": "log.parquet"},
+    "duckdb": {"path": "log.duckdb", "table": "log"},
+    "postgres": {"uri_env": "URI", "table": "log"},
+    "uri": {"uri_env": "URI", "table": "log"},
+    "spark": {"path": "log.csv", "format": "csv"},
+}
+READ_BY = {
+    "dataset": ("CDNOW_master", "lifetimes"),
+    "path": ("other", "csv excel parquet duckdb spark"),
+    "table": ("log", "duckdb postgres uri spark"),
+    "uri_env": ("URI", "postgres uri"),
+    "delimiter": (";", "csv spark"),
+    "encoding": ("cp1252", "csv spark"),
+    "null_values": (["-"], "csv excel spark"),
+    "sheets": (["a"], "excel"),
+    "hive_partitioning": (True, "csv parquet"),
+    "memory_limit": ("1GB", "lifetimes csv excel parquet duckdb postgres uri"),
+    "threads": (2, "lifetimes csv excel parquet duckdb postgres uri"),
+    "temp_directory": ("spill", "lifetimes csv excel parquet duckdb postgres uri"),
+    "format": ("orc", "spark"),
+    "spark_options": ({"a": "b"}, "spark"),
+}
+
+
+def parsed(source: dict[str, object], **sections: dict[str, object]) -> Config:
+    return parse({"name": "x", "source": source, "columns": {"amount": "value"}, **sections})
+
+
+@pytest.mark.parametrize("kind", sorted(SOURCES))
+@pytest.mark.parametrize("key", sorted(set(config.Source.model_fields) - {"kind", "decimal"}))
+def test_a_key_of_the_source_has_an_effect_or_is_refused(key, kind):
+    value, readers = READ_BY[key]
+    needed = {"kind": kind, **SOURCES[kind]}
+    if (kind, key) == ("spark", "table"):  # in place of a path
+        assert parsed({"kind": kind, key: value})
+    elif kind in readers.split():
+        assert parsed(needed | {key: value})
+    else:
+        with pytest.raises(ConfigError, match=rf"source\.{key} has no effect on kind = '{kind}'"):
+            parsed(needed | {key: value})
+
+
+def test_what_reads_a_consent_file_has_an_effect_on_every_kind_that_reads_one():
+    source = {"kind": "parquet", "path": "log.parquet", "delimiter": ";", "encoding": "cp1252"}
+    consent = {"path": "consent.csv"}
+    assert parsed(source, consent=consent, governance={"consent": "exclude"})
+    assert parsed(source, consent=consent, governance={"consent": "ignore"})
+
+
+def test_a_price_that_is_named_amount_is_told():
+    columns = {"quantity": "Quantity", "price": "Price"}
+    assert parse(CDNOW | {"columns": columns}).columns.amount is None
+    with pytest.raises(ConfigError, match=r"'Price' is the price of one piece, name it price"):
+        parse(CDNOW | {"columns": {"quantity": "Quantity", "amount": "Price"}})

@@ -106,6 +106,28 @@ def test_dates_and_numbers_need_no_format_beside_text_of_one(tmp_path):
     assert account.set_aside == {}
 
 
+def test_cells_of_every_kind_among_each_other(tmp_path):
+    """An error is empty, a truth is no number, and a date is one whatever stands above it."""
+    file = tmp_path / "log.xlsx"
+    with xlsxwriter.Workbook(file, {"default_date_format": "yyyy-mm-dd"}) as book:
+        sheet = book.add_worksheet("log")
+        rows = [HEADER, (1, DAY, 2.5), (True, "2022-01-06", 3), ("x", DAY, "4"), ("y", DAY, True)]
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+        for number, (who, value) in enumerate([("#N/A", 5), ("z", "#DIV/0!"), ("a", 6)], 5):
+            sheet.write_formula(number, 0, "=1", None, who)
+            sheet.write_datetime(number, 1, DAY)
+            sheet.write_formula(number, 2, "=1", None, value)
+    days, account = read(settings_of(file))
+    assert {(who, value) for who, _, value in days} == {
+        ("1", 2.5),
+        ("True", 3.0),
+        ("x", 4.0),
+        ("a", 6.0),
+    }
+    assert account.set_aside == {"no_id": 1, "bad_amount": 2}
+
+
 def test_sheets_are_chosen_by_name(tmp_path):
     rows = [HEADER, ("1", DAY, 12.5)]
     file = workbook(tmp_path / "log.xlsx", hidden=("old",), notes=[("x",), (1,)], old=rows)

@@ -54,6 +54,61 @@ CONFIGURATIONS = [
         columns=COLUMNS + 'price = "value"\nquantity = "value"',
     ),
     Case(
+        "an amount and a quantity",
+        ("amount and quantity are both named", "'value' is the price of one piece, name it price"),
+        2,
+        log=csv(),
+        columns=COLUMNS + 'quantity = "value"',
+    ),
+    Case(
+        "codes of no column",
+        "governance.non_product_codes needs columns.product_code",
+        2,
+        log=csv(),
+        more='[governance]\nnon_product_codes = ["POST"]',
+    ),
+    Case(
+        "consent in a column and in a log",
+        "columns.consent and [consent] both say who consented",
+        2,
+        log=csv(),
+        columns=COLUMNS + 'consent = "value"',
+        more='[consent]\npath = "consent.csv"\n[governance]\nconsent = "exclude"',
+    ),
+    Case(
+        "a consent file that nothing asks for",
+        "[consent] has no effect without governance.consent",
+        2,
+        log=csv(),
+        more='[consent]\npath = "consent.csv"',
+    ),
+    Case(
+        "a consent column that nothing asks for",
+        "columns.consent has no effect without governance.consent",
+        2,
+        log=csv(),
+        columns=COLUMNS + 'consent = "value"',
+    ),
+    Case(
+        "a table of consent beside a file",
+        "consent.table: source kind 'csv' holds no tables",
+        2,
+        log=csv(),
+        more='[consent]\ntable = "words"\n[governance]\nconsent = "exclude"',
+    ),
+    Case(
+        "a calendar that ends before it begins",
+        "calendar: latest (2020-01-01) lies before earliest (2021-01-01)",
+        2,
+        more='[calendar]\nearliest = "2021-01-01"\nlatest = "2020-01-01"',
+    ),
+    Case(
+        "a month's column of no file",
+        "period is a column of the file at path",
+        2,
+        more='[covariates]\nperiod = "month"',
+    ),
+    Case(
         "no amount", "name either amount, or both", 2, columns='[columns]\ncustomer_id = "customer"'
     ),
     Case(
