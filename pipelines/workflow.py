@@ -177,6 +177,7 @@ def forecast_job(
 ) -> Outcome:
     """Score every customer with a saved model and write both forecast tables."""
     fitted, saved = registry.load(config, version)
+    train.require_same_horizon(fitted, config)
     with dataset(config, as_of, progress) as data:
         config = with_observed_margin(data, config)
         told = drivers.read(data.summary, data.first_date, data.as_of, config)

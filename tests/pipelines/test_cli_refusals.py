@@ -111,6 +111,16 @@ def test_broken_input_leaves_the_last_good_state(copied, name, command):
     assert copied.files() == before
 
 
+@pytest.mark.parametrize("command", ["forecast", "refresh"])
+def test_a_churn_classifier_is_not_asked_for_another_horizon(copied, command):
+    text = copied.file.read_text().replace("churn_horizon_days = 60", "churn_horizon_days = 30")
+    copied.file.write_text(text)
+    before = copied.files()
+    ran = copied.clv(command, "--quiet")
+    assert_refused(ran, 2, "churn within 60 days", "churn_horizon_days is 30", "train again")
+    assert copied.files() == before
+
+
 def test_a_run_that_dies_in_the_middle_of_the_report_leaves_the_last_good_one(copied, monkeypatch):
     from pipelines import workflow
 
