@@ -6,7 +6,6 @@ folder of the file that names them.
 
 from __future__ import annotations
 
-import tomllib
 import typing
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,6 +32,7 @@ from pipelines.config_sections import (
     Train,
     nearest,
 )
+from pipelines.nesting import from_toml
 
 __all__ = [
     "EARLIEST",
@@ -100,12 +100,14 @@ def load(path: str | Path) -> Config:
     """
     file = Path(path)
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"no configuration file {file}; name one with --config") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration file {file}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    try:
+        raw = from_toml(text)
+    except ValueError as error:  # tomllib's own are ValueErrors, and it lets others through
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
     return parse(raw, where=str(file), base=file.parent)
 

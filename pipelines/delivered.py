@@ -21,6 +21,7 @@ from clvmodels.exceptions import DataError
 from clvmodels.schema import COHORT_FORECAST, SCHEMA_VERSION
 from pipelines import files
 from pipelines.config import Config
+from pipelines.nesting import from_json
 
 KEYS = ("cohort", "period")
 POINTS = ("purchases", "revenue")
@@ -139,7 +140,7 @@ def _label_in(columns: pa.Schema) -> dict[str, Any]:
     text = (columns.metadata or {}).get(_LABEL)
     if text is None:
         return {}
-    label = files.from_json(text.decode())
+    label = from_json(text.decode())
     if not isinstance(label, dict):
         raise ValueError("its label is no JSON object")
     return label

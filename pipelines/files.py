@@ -18,11 +18,6 @@ from typing import Any
 
 from clvmodels.exceptions import ConfigError
 
-DEEPEST = 50
-"""Levels of lists and dictionaries in each other that a file may hold."""
-
-TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
-
 
 @contextlib.contextmanager
 def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
@@ -84,50 +79,6 @@ def write_text(target: Path, text: str) -> None:
 def to_json(content: Any) -> str:
     """JSON that every reader accepts: numbers that are not finite become null."""
     return json.dumps(_finite(content), indent=2, allow_nan=False, default=str) + "\n"
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises
-    ------
-    OSError, ValueError
-        If it cannot be read, or :func:`from_json` refuses it.
-    """
-    return from_json(path.read_text(encoding="utf-8"))
-
-
-def from_json(text: str) -> Any:
-    """Read JSON of at most :data:`DEEPEST` levels.
-
-    Raises
-    ------
-    ValueError
-        If it is no JSON, or nested deeper; nothing that clv writes is.
-    """
-    try:
-        content = json.loads(text)
-    except RecursionError:
-        raise ValueError(TOO_DEEP) from None
-    require_shallow(content)
-    return content
-
-
-def require_shallow(content: Any) -> None:
-    """Raise ValueError where lists and dictionaries are nested deeper than :data:`DEEPEST`.
-
-    What follows a reader (checks, messages) recurses, and Python's stack is finite.
-    """
-    level = [content] if isinstance(content, dict | list) else []
-    for _ in range(DEEPEST):
-        level = [
-            item
-            for part in level
-            for item in (part.values() if isinstance(part, dict) else part)
-            if isinstance(item, dict | list)
-        ]
-    if level:
-        raise ValueError(TOO_DEEP)
 
 
 def sha256(path: Path) -> str:

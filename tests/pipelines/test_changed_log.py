@@ -64,6 +64,7 @@ def test_forecast_of_the_training_day_follows_the_log(copied, how):
     log = change(copied, how)
     ran = copied.clv("forecast", "--as-of", DAY, "--quiet")
     assert ran.code == 0, ran.err
+    assert "backtest.html there shows another forecast" in ran.out
     cohorts = pd.read_parquet(copied.reports / DAY / deliver.COHORTS)
     assert set(cohorts["cohort"]) == set(first_months(log))
     assert cohorts.notna().all(axis=None)
