@@ -140,10 +140,6 @@ def _csv(connection: BaseBackend, source: Source):  # type: ignore[no-untyped-de
     from pyspark.sql.types import StringType, StructField, StructType
 
     path = str(source.path)
-    if path.lower().endswith(".gz") and not path.endswith(".gz"):
-        raise ConfigError(
-            f"{path}: Spark unpacks files whose name ends in .gz, in small letters; rename it"
-        )
     try:
         encoding = codecs.lookup(source.encoding.removesuffix("-sig")).name
     except LookupError:
