@@ -114,6 +114,7 @@ def write(
     level = cohort_level(fitted, base, grid, cohort_months, first_date)
     table = training_data.scoring_table(purchases, grid.as_of, summary)
     cohorts = cohort_table(base, level, config.economics)
+    _remove(folder / COHORTS)  # whatever else lies there
     delivered.write_cohorts(cohorts, delivered.Label.of(config, grid.as_of), folder / COHORTS)
     score = Scorer.of(fitted, level, grid, config, table)
     with _scored(purchases.get_backend(), table, score, folder, config) as (engine, scored):

@@ -167,3 +167,6 @@ def test_refresh_goes_on_without_a_foreign_forecast(copied, name):
     page = json.loads((copied.reports / "2022-10-31" / "backtest.json").read_text())["report"]
     (tracking,) = [part for part in page["sections"] if part["id"] == "tracking"]
     assert tracking["missing"] == note.removeprefix("note: ")
+    made_again = copied.clv("forecast", "--as-of", str(TRAINED_AS_OF), "--quiet")
+    assert made_again.code == 0, made_again.err
+    assert len(read_cohorts(path, LABEL))
