@@ -131,7 +131,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
     return Outcome(
         [
             *messages.hindsight(fitted, data.as_of),
-            *drivers.far_plans(fitted.drivers, known.as_of),
+            *drivers.notes(fitted.drivers, known.as_of),
             *tracking_lines(tracked),
             f"model:  {saved.folder}",
             f"report: {folder / workflow.PAGE}",

@@ -146,7 +146,7 @@ def train_job(
         )
     return Outcome(
         [
-            *drivers.far_plans(fitted.drivers, fitted.as_of),
+            *drivers.notes(fitted.drivers, fitted.as_of),
             *messages.headline(result, config),
             f"model:  {saved.folder}{aside}",
             f"report: {folder / PAGE}",
@@ -196,7 +196,7 @@ def forecast_job(
     return Outcome(
         [
             *messages.hindsight(fitted, data.as_of),
-            *drivers.far_plans(told, grid.as_of),
+            *drivers.notes(told, grid.as_of),
             *messages.forecast_lines(made, data.account.customers, config),
             messages.budget_line(new, config),
             *_page_beside(folder, made.totals, config),

@@ -156,6 +156,21 @@ def test_a_later_day_refits_with_the_covariates(data, using, told):
     assert made["purchases_low"].notna().all()
 
 
+def test_a_dimension_that_all_customers_share_by_now_is_left_out(data, using, told, log, tmp_path):
+    """Those of every other country are erased: the saved model goes on without the countries."""
+    left = log[log["land"] == log["land"].iloc[0]]
+    with dataset_of(left, told, tmp_path) as rest:
+        now = drivers.read(rest.summary, rest.first_date, AS_OF, told)
+        assert now.cohort is None
+        assert drivers.notes(now, AS_OF)[0] == (
+            "note: all customers share one country, so nothing tells cohorts apart by it"
+        )
+        _, level = level_at(AS_OF, rest, train.with_drivers(using, now), told)
+    rates = level.forecaster.model_.rates
+    assert rates.cohort_covariates.names == ()
+    assert rates.period_covariates.names == ("log(spend)", "price")
+
+
 def test_the_effects_told_are_those_the_forecast_used(data, using, told):
     """A later day learns them anew; what was left out at training keeps what was found then."""
     _, level = level_at(dt.date(2022, 9, 30), data, using, told)
