@@ -12,6 +12,8 @@ import pandas as pd
 
 from clvmodels import intervals, rolling
 from clvmodels.arguments import LARGEST, numbers, whole_number
+from clvmodels.cohort_digest import digest
+from clvmodels.cohort_effects import Covariates
 from clvmodels.cohort_evidence import (
     NO_SEASON,
     affordable,
@@ -66,6 +68,8 @@ class CohortForecaster:
         Stretch of the intervals.
     evidence_ : dict
         What was learned and why, JSON-safe; see :func:`clvmodels.cohort_evidence.evidence`.
+    learned_from_ : str, optional
+        Digest of the tables behind it; None in files of earlier releases.
 
     Examples
     --------
@@ -129,6 +133,30 @@ class CohortForecaster:
         cohort_months = cohort_months[known]
         self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
         return self
+
+    def has_learned_from(
+        self,
+        cohort_months: pd.DataFrame,
+        as_of: dt.date,
+        *,
+        log_start: dt.date | None = None,
+        period_covariates: pd.DataFrame | None = None,
+        cohort_covariates: pd.DataFrame | None = None,
+    ) -> bool:
+        """Whether the fit was on these tables (as :meth:`fit`), as they stand at ``as_of``.
+
+        A log may change behind a day: rows arrive late, persons are erased, amounts are restated.
+        Covariates that the fit does not use do not count.
+        """
+        self._fitted()
+        table = read_cohort_months(cohort_months, as_of, log_start)
+        last = int(table.months[-1])
+        used = self.options_
+        return self.learned_from_ == digest(
+            table,
+            Covariates.of(period_covariates if used.period_covariates else None, "period", last),
+            Covariates.of(cohort_covariates if used.cohort_covariates else None, "cohort", last),
+        )
 
     @one_blas_thread
     def forecast(
@@ -226,6 +254,7 @@ class CohortForecaster:
             "model": self._fitted().to_dict(),
             "spread": asdict(self.spread_),
             "evidence": self.evidence_,
+            "learned_from": self.learned_from_,
         }
 
     @classmethod
@@ -250,6 +279,7 @@ class CohortForecaster:
             new.model_ = CohortModel.from_dict(state["model"])
             new.spread_ = Spread(**state["spread"])
             new.evidence_ = dict(state["evidence"])
+            new.learned_from_ = state.get("learned_from")
         return new
 
     def _learn(
@@ -275,6 +305,10 @@ class CohortForecaster:
         chosen = rolling.choose(replays, "default") if self.select else "default"
         self.options_ = candidates[chosen]
         self.model_ = CohortModel.of(table, self.options_, *covariates)
+        rates = self.model_.rates
+        self.learned_from_: str | None = digest(
+            table, rates.period_covariates, rates.cohort_covariates
+        )
         measured = replays
         if chosen != "default":  # the stretch is that of the errors of what is used
             measured = rolling.replay(

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from clvmodels.exceptions import ClvError, ConfigError
 from pipelines import config as configuration
 from pipelines import files
-from pipelines.console import Outcome, Progress, err
+from pipelines.console import Outcome, Progress, complain, say
 
 app = typer.Typer(
     help="Customer lifetime value: from a transaction log to forecasts and a backtest.",
@@ -172,7 +171,7 @@ def show_model(
 
     settings = configuration.load(config)
     saved = registry.verify(settings, version or registry.champion(settings))
-    typer.echo((saved.folder / registry.CARD).read_text(encoding="utf-8"))
+    say((saved.folder / registry.CARD).read_text(encoding="utf-8"))
 
 
 @models.command("promote")
@@ -181,7 +180,7 @@ def promote_model(config: ConfigOption, version: str) -> None:
     from pipelines import registry
 
     saved = registry.make_champion(configuration.load(config), version)
-    typer.echo(f"in use: {saved.folder}")
+    say(f"in use: {saved.folder}")
 
 
 def _date(text: str | None) -> dt.date | None:
@@ -200,9 +199,10 @@ def _date(text: str | None) -> dt.date | None:
 
 
 def _tell(outcome: Outcome, as_json: bool) -> None:
-    typer.echo(
-        files.to_json(outcome.facts) if as_json else "\n".join(outcome.lines), nl=not as_json
-    )
+    if as_json:
+        typer.echo(files.to_json(outcome.facts), nl=False)  # ASCII throughout
+    else:
+        say("\n".join(outcome.lines))
     if outcome.error is not None:
         raise outcome.error
 
@@ -217,7 +217,7 @@ def main() -> None:
         message, code = str(error), 1
     else:
         return
-    err.print(f"[bold red]error[/bold red]: {escape(message)}")
+    complain(message)
     sys.exit(code)
 
 

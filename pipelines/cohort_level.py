@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -230,23 +231,27 @@ def forecaster_at(
 ) -> CohortForecaster | None:
     """The cohort forecast as of a day: the fitted one, or its parts learned anew to that day.
 
-    None where [train] cohort_level is off. Covariates that the fitted one was not given have not
-    been tried on earlier origins, and are left out until the models are trained again.
+    Learned anew wherever anything known differs from what the fitted one learned from, on the
+    same day too: rows arrive late, persons are erased, covariates are restated. None where
+    [train] cohort_level is off. Covariates that the fitted one was not given have not been tried
+    on earlier origins, and are left out until the models are trained again.
     """
     made = fitted.cohorts
-    if made is None or fitted.as_of == as_of:
-        return made
+    if made is None:
+        return None
     rates, told = made.model_.rates, fitted.drivers
     by_month = list(rates.period_covariates.names)
-    return CohortForecaster(made.options_, select=False, draws=made.draws, seed=made.seed).fit(
-        cohort_months,
-        as_of,
-        log_start=first_date,
-        period_covariates=told.period[["period", *by_month]]
+    known: dict[str, Any] = {
+        "log_start": first_date,
+        "period_covariates": told.period[["period", *by_month]]
         if told.period is not None and by_month
         else None,
-        cohort_covariates=told.cohort if rates.cohort_covariates.names else None,
-    )
+        "cohort_covariates": told.cohort if rates.cohort_covariates.names else None,
+    }
+    if made.has_learned_from(cohort_months, as_of, **known):
+        return made
+    anew = CohortForecaster(made.options_, select=False, draws=made.draws, seed=made.seed)
+    return anew.fit(cohort_months, as_of, **known)
 
 
 def with_purchases(made: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:

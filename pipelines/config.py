@@ -7,9 +7,8 @@ folder of the file that names them.
 from __future__ import annotations
 
 import json
-import tomllib
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,8 @@ from pipelines.config_sections import (
     Train,
     nearest,
 )
+from pipelines.nesting import from_toml
+from pipelines.redaction import holds_secret, redacted
 
 __all__ = [
     "EARLIEST",
@@ -54,6 +55,13 @@ __all__ = [
     "load",
     "parse",
 ]
+
+
+NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
+"""Keys that name an environment variable; what is given them by mistake may be the secret."""
+
+LONGEST_SHOWN = 120
+"""Characters shown of a value that is not valid."""
 
 
 class Config(Section):
@@ -109,23 +117,44 @@ def load(path: str | Path) -> Config:
     """
     file = Path(path)
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"no configuration file {file}; name one with --config") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration file {file}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    try:
+        raw = from_toml(text)
+    except ValueError as error:  # tomllib's own are ValueErrors, and it lets others through
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
     return parse(raw, where=str(file), base=file.parent)
 
 
 def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None = None) -> Config:
     """Check a configuration given as nested dictionaries (see :func:`load`)."""
+    told = [key for key, text in _texts(raw) if key not in NAMES_OF_SECRETS and holds_secret(text)]
+    if told:
+        raise ConfigError(
+            f"{where}: {', '.join(told)} holds a password, token or key, which belongs in the "
+            "environment and never in this file (it is not shown). Connections to databases go by "
+            "source.uri_env, the name of a variable; those of Spark by its spark-defaults.conf"
+        )
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(f"{where}: " + "; ".join(_explain(error))) from None
     return _with_absolute_source(config, base)
+
+
+def _texts(part: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Return every text of nested dictionaries and lists, by the key that it stands under."""
+    if isinstance(part, str):
+        yield place, part
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield from _texts(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from _texts(value, place)
 
 
 def _with_absolute_source(config: Config, base: Path | None) -> Config:
@@ -163,9 +192,17 @@ def _explain(error: ValidationError) -> Iterable[str]:
             yield f"{'.'.join(location)}: expected a list (found {given!r}){example}"
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            given = problem["input"]
-            found = f" (found {given!r})" if not isinstance(given, dict) else ""
-            yield f"{'.'.join(location) or 'configuration'}: {message}{found}"
+            place = ".".join(location)
+            yield f"{place or 'configuration'}: {message}{_found(place, problem['input'])}"
+
+
+def _found(place: str, given: Any) -> str:
+    """Show what was found, in short; nothing where it may be a secret."""
+    if isinstance(given, dict) or place.startswith((*NAMES_OF_SECRETS, "source.spark_options")):
+        return ""
+    text = repr(given)
+    shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return f" (found {redacted(shown)})"
 
 
 def _fields_of(location: list[str]) -> list[str]:

@@ -9,10 +9,30 @@ import zoneinfo
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-_SECRET = re.compile(r"(?i)(password|passwd|secret|token|(access|secret)\.key)$|account\.key\.")
-"""Names of Spark's options that hold one."""
+from pipelines.redaction import SECRET_NAME, holds_secret
+
+
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value):
+        raise ValueError(
+            "takes the name of an environment variable (such as CLV_DATABASE), not the secret "
+            "itself; what was found may be one and is not shown. Put it into that variable, and "
+            "change it if others may have read this file"
+        )
+    return value
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
+"""Name of an environment variable that holds a secret."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
@@ -36,7 +56,7 @@ class Source(Section):
     )
     path: str | None = Field(None, description="file, folder or pattern")
     table: str | None = Field(None, description="table or view; schema.table outside the default")
-    uri_env: str | None = Field(
+    uri_env: Variable | None = Field(
         None, description="name of the environment variable that holds the connection URI"
     )
     delimiter: str | None = Field(None, min_length=1, description="of CSV; None: from the header")
@@ -77,7 +97,11 @@ class Source(Section):
             raise ValueError(f"kind = '{self.kind}' also needs {' and '.join(missing)}")
         if self.kind == "spark" and (self.path is None) == (self.table is None):
             raise ValueError("kind = 'spark' needs either path or table")
-        secret = [key for key in self.spark_options if _SECRET.search(key)]
+        secret = [
+            key
+            for key, value in self.spark_options.items()
+            if SECRET_NAME.search(key) or holds_secret(value)
+        ]
         if secret:
             raise ValueError(
                 f"spark_options names {', '.join(secret)}; secrets belong in the environment or in "
@@ -243,7 +267,7 @@ class Governance(Section):
         "ignore", description="what becomes of customers who did not consent"
     )
     retention_days: int | None = Field(None, ge=1, le=36525, description="older rows are not used")
-    pseudonym_key_env: str | None = Field(
+    pseudonym_key_env: Variable | None = Field(
         None, description="environment variable with the key of pseudonyms for ids in outputs"
     )
     max_missing_id_share: float = Field(0.3, ge=0, le=1, description="of rows without an id")

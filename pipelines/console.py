@@ -1,7 +1,13 @@
-"""What a person sees while a command runs: progress on stderr, results on stdout."""
+"""What a person sees while a command runs: progress on stderr, results on stdout.
+
+Texts may hold what users and files name: ids, paths, values. They are shown as they are, never as
+markup, emoji or commands to the terminal.
+"""
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +15,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from clvmodels.exceptions import ClvError
+from pipelines.redaction import redacted
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # commands to the terminal, but for tab and line end
+    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # ends of lines, and turns of direction
+    "\ud800-\udfff]"  # bytes of a file's name that are no text
+)
+
+
+def visible(text: str) -> str:
+    r"""Return a text with the characters that steer a terminal written out, as ``\x1b``."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def say(text: str) -> None:
+    """Print a result: lines for people."""
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = visible(text).encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(f"{shown}\n")
+
+
+def complain(message: str) -> None:
+    """Print the one message that a failed command leaves, on one line and without secrets."""
+    shown = visible(redacted(message)).replace("\n", "\\n")
+    err.print(Text.assemble(("error", "bold red"), f": {shown}"))
 
 
 @dataclass(frozen=True)
@@ -42,7 +74,8 @@ class Progress:
         if self.quiet:
             yield lambda so_far: None
             return
-        start = time.perf_counter()
-        with err.status(title) as status:
-            yield lambda so_far: status.update(f"{title}: {so_far}")
-        err.print(f"[dim]{time.perf_counter() - start:6.1f} s[/dim]  {title}")
+        start, shown = time.perf_counter(), visible(title)
+        with err.status(Text(shown)) as status:
+            yield lambda so_far: status.update(Text(f"{shown}: {visible(so_far)}"))
+        seconds = f"{time.perf_counter() - start:6.1f} s"
+        err.print(Text.assemble((seconds, "dim"), f"  {shown}"))

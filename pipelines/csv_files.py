@@ -23,7 +23,7 @@ from pipelines import partitions
 from pipelines.column_names import distinct_names
 from pipelines.config import Source
 from pipelines.dialect import materialise, try_strptime
-from pipelines.text_files import as_utf8, filled_lines, open_text, require_whole, scan
+from pipelines.text_files import as_utf8, filled_lines, is_gzip, open_text, require_whole, scan
 
 LIFETIMES_DATASETS = {
     # file name -> (lines before the data, columns)
@@ -97,7 +97,10 @@ def read_csv(
             partitions.require_apart(file, partitions.folders(file), found)
     broken, lines, read = False, 0, []
     for file in files:
-        utf8 = file if encoding in _UTF8 else as_utf8(connection, file, encoding)
+        # DuckDB knows a packed file by an ending in small letters only.
+        unpacked = is_gzip(file) and file.suffix != ".gz"
+        as_it_is = encoding in _UTF8 and not unpacked
+        utf8 = file if as_it_is else as_utf8(connection, file, encoding)
         contents = scan(utf8)
         broken |= not contents.is_utf8
         lines += contents.lines - 1

@@ -15,7 +15,7 @@ from ibis.expr.types import Table
 
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid
-from pipelines import batches, features, forecast, sources, training_data
+from pipelines import batches, delivered, features, forecast, sources, training_data
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config
 from pipelines.dialect import held
@@ -120,7 +120,8 @@ def write(
     level = cohort_level(fitted, histories(summary), grid, cohort_months, first_date)
     table = training_data.scoring_table(purchases, grid.as_of, summary)
     cohorts = cohort_table(level, margin)
-    cohorts.to_parquet(folder / COHORTS, index=False)
+    _remove(folder / COHORTS)  # whatever else lies there
+    delivered.write_cohorts(cohorts, delivered.Label.of(config, grid.as_of), folder / COHORTS)
     score = Scorer.of(fitted, level, grid, config, table, margin)
     with _scored(purchases.get_backend(), table, score, folder, config) as (engine, scored):
         ranked = scored.mutate(tier=tier_of(scored))

@@ -39,11 +39,15 @@ class Drivers:
         cohort, then the share of its customers by value of a dimension (``channel = web``).
     plan : DataFrame, optional
         period, new_customers: those the business plans to win.
+    shared : tuple of str
+        Dimensions of ``[covariates] by_cohort`` where no table tells cohorts apart: all customers
+        have one value, perhaps since those of others were erased.
     """
 
     period: pd.DataFrame | None = None
     cohort: pd.DataFrame | None = None
     plan: pd.DataFrame | None = None
+    shared: tuple[str, ...] = ()
 
 
 def read(summary: Table, first_date: dt.date, as_of: dt.date, config: Config) -> Drivers:
@@ -62,10 +66,13 @@ def read(summary: Table, first_date: dt.date, as_of: dt.date, config: Config) ->
     ConfigError, DataError
         If a file is missing or does not hold what is needed.
     """
+    dimensions = config.covariates.by_cohort
+    cohort = _by_cohort(summary, dimensions)
     return Drivers(
         _by_month(first_date, as_of, config),
-        _by_cohort(summary, config.covariates.by_cohort),
+        cohort,
         _plan(config),
+        dimensions if cohort is None else (),
     )
 
 
@@ -137,6 +144,15 @@ def _totals(summary: Table) -> pd.Series:
     return pd.Series(counts["customers"].to_numpy(dtype=float), index=index).sort_index()
 
 
+def notes(told: Drivers, as_of: dt.date) -> list[str]:
+    """What whoever runs a forecast should know of its drivers, one line each."""
+    shared = [
+        f"note: all customers share one {name}, so nothing tells cohorts apart by it"
+        for name in told.shared
+    ]
+    return [*shared, *far_plans(told, as_of)]
+
+
 def far_plans(told: Drivers, as_of: dt.date) -> list[str]:
     """One line a driver whose plan lies further outside what was seen than a forecast follows.
 
@@ -191,6 +207,8 @@ def require_same(forecaster: CohortForecaster | None, drivers: Drivers) -> None:
         ("by cohort", rates.cohort_covariates.names[:1], drivers.cohort),
     ):
         found = [] if table is None else [str(name) for name in table.columns[1:]]
+        if kind == "by cohort" and drivers.shared:
+            continue  # named as before; the log has nothing to tell by them any more
         lost = [name for name in wanted if name not in found] if kind == "by month" else []
         if lost or (wanted and not found):
             raise ConfigError(

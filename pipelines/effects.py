@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import MonthGrid
 from pipelines.train import Fitted
 
@@ -33,7 +34,11 @@ STEPS = (10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 """Changes in percent, of which an elasticity is told for the largest that the log has seen."""
 
 
-def table(fitted: Fitted, grid: MonthGrid | None = None) -> pd.DataFrame:
+def table(
+    fitted: Fitted,
+    grid: MonthGrid | None = None,
+    forecaster: CohortForecaster | None = None,
+) -> pd.DataFrame:
     """Effect of every covariate given, with its 90 % interval.
 
     Parameters
@@ -41,6 +46,10 @@ def table(fitted: Fitted, grid: MonthGrid | None = None) -> pd.DataFrame:
     fitted : Fitted
     grid : MonthGrid, optional
         Months forecast: where the plan gives all of them, it decides how many customers come.
+    forecaster : CohortForecaster, optional
+        What the forecast was made with where that was learned anew
+        (:func:`pipelines.cohort_level.forecaster_at`): the effects in use are its own. Those left
+        out are known from the training alone.
 
     Returns
     -------
@@ -55,8 +64,11 @@ def table(fitted: Fitted, grid: MonthGrid | None = None) -> pd.DataFrame:
     if fitted.cohorts is None:
         return pd.DataFrame()
     # Files of earlier releases hold none.
-    rows = [_row(found) for found in fitted.cohorts.evidence_.get("covariates", ())]
-    effects = pd.DataFrame(rows)
+    told = list(fitted.cohorts.evidence_.get("covariates", ()))
+    if forecaster is not None and forecaster is not fitted.cohorts:
+        left_out = [found for found in told if not found["used"]]
+        told = [*forecaster.evidence_["covariates"], *left_out]
+    effects = pd.DataFrame([_row(found) for found in told])
     if len(effects) and fitted.level == "customers":
         # Purchases are then those of the customer models, which know no covariate.
         effects["used"] &= effects["quantity"] != "purchases"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
 import pandas as pd
 
 from clvmodels import diagnostics, spend_diagnostics
+from clvmodels.base import TransactionModel
 from clvmodels.exceptions import ConvergenceWarning
 from clvmodels.models import CANDIDATES
 from clvmodels.months import month_end
@@ -17,6 +19,9 @@ from pipelines.training_data import TrainingData
 
 MOST_ROWS = 250_000
 """Distinct histories up to which every family is fitted for the comparison."""
+
+SAME = 1e-9
+"""Share by which a likelihood differs from itself at most, summed on another machine."""
 
 
 def frequency_histogram(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
@@ -58,9 +63,9 @@ def _tracking(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
 
 
 def _comparison(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
-    """All families on the same customers; a model from an earlier day is fitted anew."""
+    """All families on the same customers; a model that learned from others is fitted anew."""
     own = type(fitted.transactions)
-    models = [fitted.transactions] if fitted.as_of == known.as_of else []
+    models = [fitted.transactions] if _learned_from(fitted.transactions, known.summary) else []
     if len(known.summary) <= MOST_ROWS:
         kinds = [own, *(kind for kind in (*CANDIDATES, NBD) if kind is not own)]
         with warnings.catch_warnings():
@@ -68,3 +73,11 @@ def _comparison(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
             warnings.simplefilter("ignore", ConvergenceWarning)
             models += [kind().fit(known.summary) for kind in kinds[len(models) :]]
     return diagnostics.compare_models(models) if models else pd.DataFrame()
+
+
+def _learned_from(model: TransactionModel, summary: pd.DataFrame) -> bool:
+    """Whether a model was fitted on these customers: its likelihood was found on them."""
+    customers, then = float(summary["weight"].sum()), model.log_likelihood_
+    return math.isclose(customers, model.n_customers_, rel_tol=SAME) and math.isclose(
+        model.log_likelihood(summary), then, rel_tol=SAME
+    )

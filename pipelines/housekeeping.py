@@ -31,7 +31,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
     lines = [
         *account_lines(account, config),
         *drivers.described(told),
-        *drivers.far_plans(told, data.as_of),
+        *drivers.notes(told, data.as_of),
     ]
     if show:
         lines += ["", *shown]

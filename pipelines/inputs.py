@@ -35,11 +35,14 @@ class Tracked:
         Its as-of date.
     table : DataFrame
         cohort, period, customers, purchases, revenue (forecast), actual_purchases,
-        actual_revenue; empty where no month has ended since.
+        actual_revenue; empty where no month has ended since, or nothing can be compared.
+    notes : tuple of str
+        What could not be compared, and why: sentences.
     """
 
     origin: dt.date
     table: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 MATRIX_FREQUENCIES = 16
@@ -89,11 +92,12 @@ def gather(
         totals=made.totals,
         tracking=tracked.table if tracked else pd.DataFrame(),
         tracked_from=tracked.origin if tracked else None,
+        tracking_notes=tracked.notes if tracked else (),
         corrections=made.corrections,
         new_cohorts=new.cohorts,
         budget=company_months(made, new),
         company=budget.with_actuals(result.company, known.cohort_months),
-        effects=effects.table(fitted, made.grid),
+        effects=effects.table(fitted, made.grid, made.forecaster),
         selection=selection(fitted),
         unit_economics=unit_economics(
             known.cohort_months, known.as_of, made.mean_clv, config, margin

@@ -77,19 +77,6 @@ def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
     ]
 
 
-def warnings(fitted: Fitted, as_of: dt.date, config: Config) -> list[str]:
-    """What to know of a saved model before its forecast is read."""
-    said = hindsight(fitted, as_of)
-    asked = config.train.churn_horizon_days
-    if fitted.churn is not None and fitted.churn.horizon_days != asked:
-        said.append(
-            f"warning: the saved churn classifier foresees {fitted.churn.horizon_days} days, and "
-            f"churn probabilities are of these; [train] churn_horizon_days = {asked} waits for the "
-            "next `clv train`"
-        )
-    return said
-
-
 def margin_line(margin: Margin) -> list[str]:
     """What the gross margin is where the log, not the configuration, says so."""
     if not margin.is_observed:

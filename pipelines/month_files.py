@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import gzip
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from clvmodels.arguments import column_names
 from clvmodels.exceptions import ConfigError, DataError, MissingColumnError
 from pipelines.excel_files import read_first_sheet
 from pipelines.paths import kind_of_file
+from pipelines.text_files import open_text
 
 DELIMITERS = ",;\t|"
 MONTH = r"\d{4}-\d{2}(?:-\d{2})?(?:[ T]00:00(?::00(?:\.0+)?)?)?"
@@ -105,15 +105,14 @@ def _read(file: Path, where: str, section: str) -> pd.DataFrame:
     # pandas' and pyarrow's errors are ValueErrors; damaged gzip has its own
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(
-            f"cannot read {where} as CSV (.csv, .csv.gz, .txt, .tsv), workbook or Parquet: {error}."
-            " Give it a header and one row a month."
+            f"cannot read {where} as CSV (.csv, .txt, .tsv, also .gz), workbook or Parquet: "
+            f"{error}. Give it a header and one row a month."
         ) from None
 
 
 def _delimiter(file: Path) -> str:
     """The delimiter that the header holds most of."""
-    opened = gzip.open if file.suffix == ".gz" else open
-    with opened(file, "rt", encoding="utf-8-sig") as text:
+    with open_text(file, "utf-8-sig") as text:
         header = str(text.readline())
     return max(DELIMITERS, key=header.count)
 

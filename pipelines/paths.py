@@ -12,10 +12,11 @@ from pipelines.excel_files import SUFFIXES
 
 
 def kind_of_file(path: str) -> Literal["csv", "excel", "parquet"]:
-    """Return the kind of source that reads a file, by its name."""
-    if ".csv" in Path(path).suffixes or path.endswith((".txt", ".tsv")):
+    """Return the kind of source that reads a file, by its name; capitals make no difference."""
+    name = Path(path.lower())
+    if ".csv" in name.suffixes or name.name.removesuffix(".gz").endswith((".txt", ".tsv")):
         return "csv"
-    return "excel" if path.lower().endswith(SUFFIXES) else "parquet"
+    return "excel" if name.name.endswith(SUFFIXES) else "parquet"
 
 
 def files_of(source: Source) -> list[Path]:

@@ -15,6 +15,7 @@ from clvmodels.threads import one_blas_thread
 from pipelines import (
     backtest,
     deliver,
+    delivered,
     drivers,
     features,
     margins,
@@ -45,42 +46,65 @@ def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | 
     return max(made.items()) if made else None
 
 
-def track(data: Dataset, origin: dt.date, path: Path) -> pd.DataFrame:
+def earlier(data: Dataset, config: Config) -> Tracked | None:
+    """The latest forecast from before the data's as-of date, compared; None where there is none.
+
+    One that cannot be compared is no reason to leave a month without a report: the notes say
+    what is wrong with it and what to do.
+    """
+    last = previous_forecast(config, data.as_of)
+    if last is None:
+        return None
+    origin, path = last
+    try:
+        made = delivered.read_cohorts(path, delivered.Label.of(config, origin))
+    except DataError as error:
+        return Tracked(origin, pd.DataFrame(), (f"Nothing is compared: {error}",))
+    return track(data, origin, made)
+
+
+def track(data: Dataset, origin: dt.date, made: pd.DataFrame) -> Tracked:
     """Compare a delivered forecast with what happened in the months that have ended since.
 
-    Of a month that the as-of date of the forecast cuts, its forecast days only.
+    Of a month that the as-of date of the forecast cuts, its forecast days only. Cohorts that the
+    log did not hold then were forecast at nothing; those that it holds no more (persons erased)
+    are left out, for what they bought is not known.
 
-    Returns
-    -------
-    DataFrame
-        cohort, period, purchases, revenue (forecast), customers (known at the origin),
-        actual_purchases, actual_revenue; empty where no month has ended since.
-
-    Raises
-    ------
-    DataError
-        If the forecast is not a readable Parquet file.
+    Parameters
+    ----------
+    made : DataFrame
+        Of :func:`pipelines.delivered.read_cohorts`.
     """
-    try:
-        made = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise DataError(
-            f"cannot read the forecast {path}: {error}. Make it again with `clv forecast "
-            f"--as-of {origin}`, or remove its folder."
-        ) from None
-    period = pd.to_datetime(made["period"])
-    ended = [month_end(day.date()) <= data.as_of for day in period]
-    made = made.assign(period=period, cohort=pd.to_datetime(made["cohort"]))
+    ended = [month_end(day.date()) <= data.as_of for day in made["period"]]
     end = _last_day(origin, made["period"])
     made = made[ended]
     if made.empty:
-        return made
+        return Tracked(origin, made)
     until = min(month_end(made["period"].max().date()), end)
     actual = features.cohort_actuals(data.purchases, origin, until, cohort="month")
     actual = actual.rename(columns={q: f"actual_{q}" for q in backtest.QUANTITIES})
-    made = made.drop(columns=list(actual.columns.drop(backtest.CELL)), errors="ignore")
-    both = made.merge(actual, on=backtest.CELL, how="left", validate="1:1")
-    return both.fillna(dict.fromkeys(actual.columns.drop(backtest.CELL), 0.0))
+    both = made.merge(actual, on=backtest.CELL, how="outer", validate="1:1", indicator="side")
+    late, gone = (
+        both.loc[both["side"] == side, "cohort"].nunique() for side in ("right_only", "left_only")
+    )
+    table = both[both["side"] != "left_only"].drop(columns="side").reset_index(drop=True)
+    table = table.fillna(dict.fromkeys(backtest.QUANTITIES, 0.0))
+    notes = []
+    if late:
+        notes.append(
+            f"{_cohorts(late)} came into the log after that forecast was made, and had been "
+            "forecast at nothing."
+        )
+    if gone:
+        notes.append(
+            f"{_cohorts(gone)} of that forecast had no customer left in the log, and "
+            f"{'is' if gone == 1 else 'are'} not compared."
+        )
+    return Tracked(origin, table, tuple(notes))
+
+
+def _cohorts(count: int) -> str:
+    return f"{count} cohort{'s' * (count > 1)}"
 
 
 def _last_day(origin: dt.date, periods: pd.Series) -> dt.date:
@@ -93,13 +117,11 @@ def _last_day(origin: dt.date, periods: pd.Series) -> dt.date:
 def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
     """Check, score with the champion, compare the last forecast with actuals, and report."""
     fitted, saved = registry.load(config)
+    train.require_same_horizon(fitted, config)
     with workflow.dataset(config, as_of, progress) as data:
         margin = margins.margin(data, config)
-        last = previous_forecast(config, data.as_of)
-        tracked = None
-        if last is not None:
-            with progress.step(f"compare the forecast of {last[0]} with what happened"):
-                tracked = Tracked(last[0], track(data, *last))
+        with progress.step("compare the last forecast with what happened"):
+            tracked = earlier(data, config)
         known = training_data.extract(
             data.purchases, data.first_date, data.as_of, config, data.summary
         )
@@ -111,8 +133,8 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         )
     return Outcome(
         [
-            *messages.warnings(fitted, data.as_of, config),
-            *drivers.far_plans(fitted.drivers, known.as_of),
+            *messages.hindsight(fitted, data.as_of),
+            *drivers.notes(fitted.drivers, known.as_of),
             *tracking_lines(tracked),
             *messages.margin_line(margin),
             f"model:  {saved.folder}",
@@ -125,7 +147,10 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             "previous_forecast": tracked.origin if tracked else None,
             "tracking": _scores(tracked.table) if tracked else {},
             "gross_margin": margin.described(),
-            "warnings": messages.warnings(fitted, data.as_of, config),
+            "warnings": [
+                *messages.hindsight(fitted, data.as_of),
+                *(tracked.notes if tracked else ()),
+            ],
         },
     )
 
@@ -134,10 +159,11 @@ def tracking_lines(tracked: Tracked | None) -> list[str]:
     """How the last forecast did, in words."""
     if tracked is None:
         return ["no earlier forecast to compare with"]
+    notes = [f"note: {sentence}" for sentence in tracked.notes]
     if tracked.table.empty:
-        return [f"forecast of {tracked.origin}: no month has ended since"]
+        return notes or [f"forecast of {tracked.origin}: no month has ended since"]
     months = tracked.table["period"].nunique()
-    return [
+    return notes + [
         f"forecast of {tracked.origin}, {words.since(tracked.origin, months)} since: "
         f"{quantity} {score['bias']:+.1%} in total, off by {score['wape']:.1%} per cohort-month"
         + (

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.metadata
-import json
 import platform
 import re
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from clvmodels.models import model_from_dict
 from clvmodels.schema import SCHEMA_VERSION
 from pipelines import files
 from pipelines.config import Config
+from pipelines.nesting import read_json
 from pipelines.train import Fitted
 
 CHAMPION = "champion.json"
@@ -268,7 +268,7 @@ def _champion(config: Config) -> dict[str, Any]:
 
 def _read_json(path: Path, *required: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise ModelFileError(f"cannot read {path}: {error}") from None
     if not isinstance(content, dict) or any(key not in content for key in required):

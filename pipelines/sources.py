@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import ibis
 from ibis import BaseBackend
@@ -27,6 +26,7 @@ from pipelines.csv_files import read_csv, read_lifetimes
 from pipelines.excel_files import read_excel
 from pipelines.parquet_files import read_parquet
 from pipelines.paths import files_of
+from pipelines.redaction import secrets_in, without
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
@@ -165,21 +165,19 @@ def _connect_uri(config: Config) -> Iterator[BaseBackend]:
                 "SELECT set_config('TimeZone', %s, false)", [config.calendar.local_zone_of_source]
             )
     except Exception as error:
-        reason = _without_secret(first_line(error), uri, f"${name}")
+        reason = without(first_line(error), secrets_in(uri), f"${name}")
         raise ConfigError(f"cannot connect to the database that {name} names: {reason}") from None
     try:
         yield connection
+    except Exception as error:  # a driver may repeat the URI in any of its messages
+        secrets = secrets_in(uri)
+        error.args = tuple(
+            without(part, secrets, f"${name}") if isinstance(part, str) else part
+            for part in error.args
+        )
+        raise
     finally:
         connection.disconnect()
-
-
-def _without_secret(text: str, uri: str, name: str) -> str:
-    """Return a message without the URI, its password and parts of it that read like others."""
-    password = _user_info(uri).partition(":")[2]
-    parts = [part for part in re.split(r"[/?#@:]", password) if len(part) > 2]
-    for secret in (uri, password, unquote(password), *parts):
-        text = text.replace(secret, name) if secret else text
-    return text
 
 
 def _user_info(uri: str) -> str:

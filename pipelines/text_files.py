@@ -20,22 +20,27 @@ from pipelines import partitions
 _BLOCK = 1 << 20
 
 
+def is_gzip(file: Path) -> bool:
+    """Return whether a file is packed, by its name; capitals make no difference."""
+    return file.suffix.lower() == ".gz"
+
+
 def open_text(
     file: Path, encoding: str, errors: str = "strict", newline: str | None = ""
 ) -> IO[str]:
     """Open a file, or what a gzip file holds; line ends stay as they are by default."""
-    if file.suffix == ".gz":
+    if is_gzip(file):
         return gzip.open(file, "rt", encoding=encoding, errors=errors, newline=newline)
     return file.open(encoding=encoding, errors=errors, newline=newline)
 
 
 def _open_bytes(file: Path) -> gzip.GzipFile | BufferedReader:
-    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
+    return gzip.open(file) if is_gzip(file) else file.open("rb")
 
 
 def require_whole(file: Path) -> None:
     """Read a gzip file to its checksum, since the engine takes a truncated one for its end."""
-    if file.suffix != ".gz":
+    if not is_gzip(file):
         return
     try:
         with _open_bytes(file) as content:

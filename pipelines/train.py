@@ -16,7 +16,7 @@ from clvmodels.base import SpendModel, TransactionModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.churn import ChurnClassifier, ChurnSample
 from clvmodels.cohorts import CohortForecaster
-from clvmodels.exceptions import ConvergenceWarning, DataError
+from clvmodels.exceptions import ConfigError, ConvergenceWarning, DataError
 from clvmodels.gamma_gamma import GammaGamma
 from clvmodels.lifetimes_engine import compare
 from clvmodels.models import CANDIDATES, SPEND_MODELS, TRANSACTION_MODELS
@@ -113,6 +113,22 @@ def with_drivers(fitted: Fitted, told: Drivers) -> Fitted:
     """
     drivers.require_same(fitted.cohorts, told)
     return replace(fitted, drivers=told)
+
+
+def require_same_horizon(fitted: Fitted, config: Config) -> None:
+    """Check that a saved churn classifier is asked for the horizon that it learned.
+
+    Raises
+    ------
+    ConfigError
+        If [train] churn_horizon_days has changed since.
+    """
+    asked = config.train.churn_horizon_days
+    if fitted.churn is not None and fitted.churn.horizon_days != asked:
+        raise ConfigError(
+            f"the model in use learned churn within {fitted.churn.horizon_days} days; [train] "
+            f"churn_horizon_days is {asked}. Restore it, or train again."
+        )
 
 
 def choose_model(data: Trial, config: Config) -> tuple[Config, str]:

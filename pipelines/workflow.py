@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -37,6 +37,7 @@ from pipelines.console import Outcome, Progress
 from pipelines.inputs import Tracked
 from pipelines.margins import Margin
 from pipelines.report import figures, render, summarize
+from pipelines.report.saved import read_report, refuse_report
 from pipelines.train import Fitted
 from pipelines.training_data import TrainingData
 from pipelines.transactions import Dataset
@@ -132,7 +133,7 @@ def train_job(
         )
     return Outcome(
         [
-            *drivers.far_plans(fitted.drivers, fitted.as_of),
+            *drivers.notes(fitted.drivers, fitted.as_of),
             *messages.headline(result, config),
             *messages.margin_line(margin),
             f"model:  {saved.folder}{aside}",
@@ -173,6 +174,7 @@ def forecast_job(
 ) -> Outcome:
     """Score every customer with a saved model and write both forecast tables."""
     fitted, saved = registry.load(config, version)
+    train.require_same_horizon(fitted, config)
     with dataset(config, as_of, progress) as data:
         margin = margins.margin(data, config)
         told = drivers.read(data.summary, data.first_date, data.as_of, config)
@@ -196,11 +198,12 @@ def forecast_job(
             new = budget.write(made.forecaster, grid.until, told, beside)
     return Outcome(
         [
-            *messages.warnings(fitted, data.as_of, config),
-            *drivers.far_plans(told, grid.as_of),
+            *messages.hindsight(fitted, data.as_of),
+            *drivers.notes(told, grid.as_of),
             *messages.forecast_lines(made, data.account.customers, config),
             *messages.margin_line(margin),
             messages.budget_line(new, config),
+            *_page_beside(folder, made.totals, config),
             f"model:     {saved.folder}",
             f"customers: {folder / deliver.CUSTOMERS}",
             f"cohorts:   {folder / deliver.COHORTS}",
@@ -214,9 +217,27 @@ def forecast_job(
             "totals": made.totals.to_dict("records"),
             "still_to_come": new.by_month().sum(numeric_only=True).to_dict(),
             "gross_margin": margin.described(),
-            "warnings": messages.warnings(fitted, data.as_of, config),
+            "warnings": messages.hindsight(fitted, data.as_of),
         },
     )
+
+
+def _page_beside(folder: Path, totals: pd.DataFrame, config: Config) -> list[str]:
+    """Say so where the folder's page tells of another forecast than the tables beside it."""
+    if not (folder / BACKTEST).is_file():
+        return []
+    try:
+        cards = read_report(folder / BACKTEST, config.name)["headline"]["forecast"]["totals"]
+    except DataError as error:
+        return [f"note: {error}"]
+    shown = {card["quantity"]: card["value"] for card in cards}
+    made = totals.set_index("quantity")["value"]
+    if all(math.isclose(made[name], shown[name] or 0.0, rel_tol=1e-6) for name in shown):
+        return []
+    return [
+        f"note: {PAGE} there shows another forecast, made from other data or by another model; "
+        f"`clv refresh --as-of {folder.name}` writes it anew"
+    ]
 
 
 @one_blas_thread
@@ -226,27 +247,13 @@ def report_job(config: Config, as_of: dt.date | None, progress: Progress) -> Out
     path = folder / BACKTEST
     if not path.is_file():
         raise DataError(f"{path} does not exist; run `clv train` or `clv backtest` first")
-    saved = _saved_report(path)
+    summary = read_report(path, config.name)
     with progress.step("write the report"), files.replacing_folder(folder, keep=True) as beside:
-        _draw(saved, beside)
+        try:
+            _draw(summary, beside)
+        except (ValueError, IndexError) as error:  # its lists are of lengths that do not agree
+            refuse_report(path, f"its lists do not fit together ({error})")
     return Outcome([f"report: {folder / PAGE}"], {"report": str(folder)})
-
-
-def _saved_report(path: Path) -> dict[str, Any]:
-    """Return the summarised report inside a backtest.json."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version, report = content["schema_version"], dict(content["report"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"{path} is damaged ({type(error).__name__}: {error}); run `clv backtest` again"
-        ) from None
-    if version != SCHEMA_VERSION:
-        raise DataError(
-            f"{path} was saved with schema version {version}; this package reads "
-            f"{SCHEMA_VERSION}. Run `clv backtest` again."
-        )
-    return report
 
 
 def write_report(

@@ -157,6 +157,8 @@ class ReportInputs:
         and revenue, each also as actual_; empty where there is none.
     tracked_from : datetime.date, optional
         As-of date of the tracked forecast.
+    tracking_notes : tuple of str
+        What of it could not be compared, and why: sentences.
     unit_economics : DataFrame
         measure, value, unit, meaning: LTV by the historical formula, LTV against CAC, payback.
     corrections : DataFrame
@@ -209,6 +211,7 @@ class ReportInputs:
     totals: pd.DataFrame = field(default_factory=_none)
     tracking: pd.DataFrame = field(default_factory=_none)
     tracked_from: dt.date | None = None
+    tracking_notes: tuple[str, ...] = ()
     unit_economics: pd.DataFrame = field(default_factory=_none)
     corrections: pd.DataFrame = field(default_factory=_none)
     selection: pd.DataFrame = field(default_factory=_none)

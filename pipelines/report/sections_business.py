@@ -27,7 +27,8 @@ def tracking(inputs: ReportInputs) -> Section:
         return section
     origin = words.day(inputs.tracked_from)
     if made.empty:
-        section.missing = f"No month has ended since the forecast of {origin}."
+        unended = f"No month has ended since the forecast of {origin}."
+        section.missing = " ".join(inputs.tracking_notes) or unended
         return section
     columns = [*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]
     months = made.groupby("period", as_index=False)[columns].sum()
@@ -42,6 +43,7 @@ def tracking(inputs: ReportInputs) -> Section:
             f"{words.percent(metrics.wape(actual, forecast))} per cohort-month"
             f"{_held(made, quantity)}."
         )
+    section.text += inputs.tracking_notes
     if not inputs.tells_tracking:
         section.text.append(NOT_TOLD)
         return section

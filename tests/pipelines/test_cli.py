@@ -200,7 +200,9 @@ def test_forecast_of_a_trained_day_is_the_forecast_of_training(trained, copied):
 
 def test_forecast_leaves_the_report_beside_it(trained, copied):
     before = trained.files()
-    assert copied.clv("forecast", "--as-of", str(TRAINED_AS_OF), "--quiet").code == 0
+    ran = copied.clv("forecast", "--as-of", str(TRAINED_AS_OF), "--quiet")
+    assert ran.code == 0, ran.err
+    assert "note: " not in ran.out
     page = f"reports/shop/{TRAINED_AS_OF}/backtest.html"
     assert copied.files()[page] == before[page]
     assert set(copied.files()) == set(before)

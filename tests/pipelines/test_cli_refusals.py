@@ -62,14 +62,68 @@ def test_scoring_without_a_model_says_what_to_run(tmp_path, log, command):
     assert shop.files() == {}
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema_version": 1, "report": 3}'])
+DEEP = 100_000
+HOLLOW = [
+    "{", "[]", "null", "3", "{}", '{"schema_version": 1, "report": 3}',
+    '{"schema_version": 1, "report": {"schema_version": 1}}', "[" * DEEP + "]" * DEEP,
+    '{"a":' * DEEP + "1" + "}" * DEEP, "\x00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", HOLLOW, ids=lambda text: text[:40])
 def test_report_refuses_a_damaged_backtest_json(copied, content):
     path = copied.reports / str(TRAINED_AS_OF) / "backtest.json"
     path.write_text(content, encoding="utf-8")
     before = copied.files()
-    ran = copied.clv("report")
-    assert_refused(ran, 1, "backtest.json")
+    ran = copied.clv("report", "--quiet")
+    assert_refused(ran, 1, "backtest.json", f"clv backtest --as-of {TRAINED_AS_OF}")
     assert copied.files() == before
+
+
+def test_report_names_the_key_that_is_missing(copied):
+    path = copied.reports / str(TRAINED_AS_OF) / "backtest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["report"]["charts"]["tiers"]["share_of_clv"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    ran = copied.clv("report", "--quiet")
+    assert_refused(ran, 1, "report.charts.tiers.share_of_clv is missing")
+
+
+def test_report_refuses_lists_that_do_not_fit_together(copied):
+    path = copied.reports / str(TRAINED_AS_OF) / "backtest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["report"]["charts"]["churn_importance"]["feature"].pop()
+    path.write_text(json.dumps(content), encoding="utf-8")
+    before = copied.files()
+    assert_refused(copied.clv("report", "--quiet"), 1, "lists do not fit together")
+    assert copied.files() == before
+
+
+@pytest.mark.parametrize("name", ["champion.json", "2022-08-31.1/manifest.json"])
+def test_models_of_json_without_end_are_refused(copied, name):
+    (copied.models / name).write_text("[" * DEEP + "]" * DEEP, encoding="utf-8")
+    before = copied.files()
+    assert_refused(copied.clv("forecast", "--quiet"), 1, name, "nested more than 50 levels")
+    assert copied.files() == before
+
+
+DEEP_TOML = [
+    "x = " + "[" * DEEP + "]" * DEEP,
+    "x = " + "{a=" * DEEP + "1" + "}" * DEEP,
+    ".".join("a" * 3_000) + " = 1",
+    f"[{'.'.join('b' * 3_000)}]",
+    "x = " + "[" * 200 + "]" * 200,
+    "x = " + "9" * 5_000,  # more digits than Python turns into a number
+]
+
+
+@pytest.mark.parametrize("line", DEEP_TOML, ids=lambda text: text[:8])
+def test_toml_without_end_is_one_message(tmp_path, line):
+    file = tmp_path / "deep.toml"
+    file.write_text(f'{line}\nname = "n"\n', encoding="utf-8")
+    ran = run_clv("check", "--config", str(file))
+    assert_refused(ran, 2, "deep.toml is not valid TOML")
+    assert len(ran.err) < 500
 
 
 BREAKAGES = {
@@ -108,6 +162,16 @@ def test_broken_input_leaves_the_last_good_state(copied, name, command):
     change(copied)
     before = copied.files()
     assert_refused(copied.clv(command, "--quiet"), code, says)
+    assert copied.files() == before
+
+
+@pytest.mark.parametrize("command", ["forecast", "refresh"])
+def test_a_churn_classifier_is_not_asked_for_another_horizon(copied, command):
+    text = copied.file.read_text().replace("churn_horizon_days = 60", "churn_horizon_days = 30")
+    copied.file.write_text(text)
+    before = copied.files()
+    ran = copied.clv(command, "--quiet")
+    assert_refused(ran, 2, "churn within 60 days", "churn_horizon_days is 30", "train again")
     assert copied.files() == before
 
 

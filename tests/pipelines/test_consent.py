@@ -78,13 +78,21 @@ def test_a_word_without_a_readable_day_withdraws_and_never_grants(tmp_path):
     assert alone == set()
 
 
-@pytest.mark.parametrize("kind", ["parquet", "xlsx"])
+@pytest.mark.parametrize(
+    "kind", ["parquet", "xlsx", "Parquet", "XLSX", "CSV", "TSV", "Txt", "csv.GZ", "CSV.gz"]
+)
 def test_words_are_read_from_other_files_too(tmp_path, kind):
+    """By their names, whose capitals make no difference."""
     frame = pd.DataFrame({"customer_id": ["later"], "timestamp": ["2022-01-01"], "granted": [True]})
-    if kind == "parquet":
-        frame.to_parquet(tmp_path / "consent.parquet")
+    path = tmp_path / f"consent.{kind}"
+    if kind.lower() == "parquet":
+        frame.to_parquet(path)
+    elif kind.lower() == "xlsx":
+        frame.to_excel(tmp_path / "any.xlsx", index=False, engine="xlsxwriter")
+        (tmp_path / "any.xlsx").rename(path)
     else:
-        frame.to_excel(tmp_path / "consent.xlsx", index=False, engine="xlsxwriter")
+        packed = "gzip" if kind.lower().endswith("gz") else None
+        frame.to_csv(path, index=False, compression=packed)
     alone, _, _ = people(tmp_path, None, kind=kind)
     assert alone == {"later"}
 

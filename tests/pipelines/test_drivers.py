@@ -12,7 +12,7 @@ from closeness import assert_close
 from shop import altered, dataset_of
 
 from clvmodels.exceptions import ConfigError, DataError
-from pipelines import drivers, features, forecast, registry, train, training_data
+from pipelines import drivers, effects, features, forecast, registry, train, training_data
 from pipelines.candidates import CANDIDATES, Known
 from pipelines.cohort_level import cohort_level
 from pipelines.config import Config, Plan
@@ -152,6 +152,38 @@ def test_a_later_day_refits_with_the_covariates(data, using, told):
     assert level.forecaster.model_.rates.period_covariates.names == ("log(spend)", "price")
     made = level.with_intervals(level.cells, "cohort_month")
     assert made["purchases_low"].notna().all()
+
+
+def test_a_dimension_that_all_customers_share_by_now_is_left_out(data, using, told, log, tmp_path):
+    """Those of every other country are erased: the saved model goes on without the countries."""
+    left = log[log["land"] == log["land"].iloc[0]]
+    with dataset_of(left, told, tmp_path) as rest:
+        now = drivers.read(rest.summary, rest.first_date, AS_OF, told)
+        assert now.cohort is None
+        assert drivers.notes(now, AS_OF)[0] == (
+            "note: all customers share one country, so nothing tells cohorts apart by it"
+        )
+        _, level = level_at(AS_OF, rest, train.with_drivers(using, now), told)
+    rates = level.forecaster.model_.rates
+    assert rates.cohort_covariates.names == ()
+    assert rates.period_covariates.names == ("log(spend)", "price")
+
+
+def test_the_effects_told_are_those_the_forecast_used(data, using, told):
+    """A later day learns them anew; what was left out at training keeps what was found then."""
+    _, level = level_at(dt.date(2022, 9, 30), data, using, told)
+    anew = replace(using, cohorts=level.forecaster)
+    found = effects.table(using, None, level.forecaster)
+    pd.testing.assert_frame_equal(found, effects.table(anew))
+    assert not np.allclose(found["effect"], effects.table(using)["effect"], rtol=1e-6)
+    pd.testing.assert_frame_equal(effects.table(using, None, using.cohorts), effects.table(using))
+    plain = type(using.cohorts).from_dict(using.cohorts.to_dict())
+    unused = [{**one, "used": False} for one in plain.evidence_["covariates"]]
+    plain.evidence_ = {**plain.evidence_, "covariates": unused}
+    later = type(plain).from_dict({**plain.to_dict(), "evidence": {"covariates": []}})
+    told_of = effects.table(replace(using, cohorts=plain), None, later)
+    assert len(told_of) == len(unused)
+    assert not told_of["used"].any()
 
 
 def test_what_no_origin_has_tried_is_not_used_on_a_later_day(data, using, known, told):

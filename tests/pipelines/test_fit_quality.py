@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,19 @@ def test_tracking_is_by_calendar_month(fitted, known):
 def test_large_tables_compare_only_what_was_fitted(fitted, known, monkeypatch):
     monkeypatch.setattr(fit_quality, "MOST_ROWS", 10)
     assert len(fit_quality.tables(fitted, known)["model_comparison"]) == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_families_are_compared_on_the_customers_of_today(fitted, known, rows):
+    """A model of the same day that learned from others is fitted anew, if they are as many too."""
+    moved = known.summary.assign(weight=1.0)
+    moved.loc[moved.index[:2], "weight"] = [2.0, 0.0] if rows == 2 else [2.0, 1.0]
+    today = replace(known, summary=moved)
+    table = fit_quality.tables(fitted, today)["model_comparison"].set_index("model")
+    assert set(table.index) == {"BGNBD", "MBGNBD", "ParetoNBD", "NBD"}
+    likelihood = BGNBD().fit(moved).log_likelihood_
+    assert table.loc["BGNBD", "log_likelihood"] == pytest.approx(likelihood, rel=1e-9)
+    assert abs(likelihood - fitted.transactions.log_likelihood_) > 1e-6 * abs(likelihood)
 
 
 def test_histogram_counts_everyone(fitted, known):

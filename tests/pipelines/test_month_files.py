@@ -45,20 +45,22 @@ def test_the_delimiter_is_that_of_the_header(folder, delimiter):
 
 
 @pytest.mark.parametrize("kind", ["datetime", "date", "text", "gzip", "bom", "workbook"])
-def test_every_kind_of_file_gives_the_same_table(folder, kind):
+@pytest.mark.parametrize("spelt", [str, str.upper, str.title])
+def test_every_kind_of_file_gives_the_same_table(folder, kind, spelt):
+    """By their names, whose capitals make no difference."""
     expected = read(folder, GOOD)
     frame = pd.DataFrame({"month": expected["period"], "spend": expected["spend"]})
     if kind == "gzip":
-        path = folder / "drivers.csv.gz"
+        path = folder / spelt("drivers.csv.gz")
         path.write_bytes(gzip.compress(GOOD.encode()))
     elif kind == "bom":
-        path = folder / "bom.csv"
+        path = folder / spelt("bom.csv")
         path.write_text(GOOD, encoding="utf-8-sig")
     elif kind == "workbook":
-        path = folder / "drivers.xlsx"
-        frame.to_excel(path, index=False, engine="xlsxwriter")
+        frame.to_excel(folder / "drivers.xlsx", index=False, engine="xlsxwriter")
+        path = (folder / "drivers.xlsx").rename(folder / spelt("drivers.xlsx"))
     else:
-        path = folder / f"{kind}.parquet"
+        path = folder / spelt(f"{kind}.parquet")
         changed = {"date": lambda d: d.dt.date, "text": lambda d: d.dt.strftime("%Y-%m-%d")}
         frame["month"] = changed.get(kind, lambda d: d)(frame["month"])
         frame.to_parquet(path)

@@ -45,11 +45,12 @@ def days_of(settings) -> set[tuple[str, str, float]]:
         ("utf-16", ",", {"encoding": "utf-16"}),
     ],
 )
-@pytest.mark.parametrize("zipped", [False, True])
-def test_csv_of_any_encoding_and_delimiter(tmp_path, encoding, delimiter, given, zipped):
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "CSV", "CSV.GZ", "Tsv.Gz"])
+def test_csv_of_any_encoding_and_delimiter(tmp_path, encoding, delimiter, given, ending):
+    zipped = ending.lower().endswith("gz")
     name = "é1" if encoding != "utf-16" else "日本"
     content = text(delimiter, [*ROWS, (name, "2022-03-01", 1)]).encode(encoding)
-    file = tmp_path / ("log.csv.gz" if zipped else "log.csv")
+    file = tmp_path / f"log.{ending}"
     file.write_bytes(gzip.compress(content) if zipped else content)
     settings = logs.config({"kind": "csv", "path": str(file)} | given)
     assert days_of(settings) == DAYS | {(name, "2022-03-01", 1.0)}

@@ -1,0 +1,63 @@
+"""Secrets kept out of what is told: passwords and tokens in URIs, connection strings and options.
+
+A secret belongs in the environment; where one stands elsewhere by mistake, or a driver repeats it
+in a message, it is neither printed nor saved.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+HIDDEN = "***"
+
+_WORDS = r"password|passwd|passphrase|pwd|secret|token|credential|(?<![a-z])(?:sig|sas)(?![a-z])"
+_KEYS = r"(?:access|account|api|encryption|private|secret|shared)[._-]?key(?![a-z])"
+
+SECRET_NAME = re.compile(
+    rf"(?i)({_WORDS}|{_KEYS})(?![\w.-]*(?:file|path|provider|class|store|type|endpoint|enabled)$)"
+)
+"""Names of parameters and options that hold one; not those that say where one is kept."""
+
+_USER_INFO = re.compile(
+    r"(?<=://)(?:[^\s'\"<>/@]{0,200}:[^\s'\"<>]{0,2000}|[^\s'\"<>/@]{1,2000})(?=@)"
+)
+_ASSIGNED = re.compile(
+    rf"(?i)((?:{_WORDS}|{_KEYS})[\w.-]{{0,60}}\s?=\s?)(?:'[^']*'|\"[^\"]*\"|[^\s;,&)'\"]+)"
+)
+
+
+def redacted(text: str) -> str:
+    """Return a text with the user part of URIs and the values of secret parameters hidden."""
+    return _ASSIGNED.sub(rf"\1{HIDDEN}", _USER_INFO.sub(HIDDEN, text))
+
+
+def holds_secret(text: str) -> bool:
+    """Return whether a text is a URI with a password, or gives a secret parameter its value."""
+    found = _USER_INFO.search(text)
+    return bool((found and ":" in found[0]) or _ASSIGNED.search(text))
+
+
+def secrets_in(uri: str) -> list[str]:
+    """Return what must not be told of a connection URI, the longest first.
+
+    The whole of it, its password, both as written and decoded, the parts of a password that reads
+    like other parts of a URI, and the values of parameters that hold a secret.
+    """
+    password = uri.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    try:
+        given = parse_qsl(urlsplit(uri).query, keep_blank_values=False)
+    except ValueError:
+        given = []
+    values = [value for name, value in given if SECRET_NAME.search(name)]
+    parts = [part for part in re.split(r"[/?#@:]", password) if len(part) > 2]
+    written = [quote(value, safe="") for value in values]
+    found = {uri, password, unquote(password), *parts, *values, *written}
+    return sorted(filter(None, found), key=len, reverse=True)
+
+
+def without(text: str, secrets: list[str], name: str) -> str:
+    """Return a text in which secrets are replaced by the name of what holds them."""
+    for secret in secrets:
+        text = text.replace(secret, name)
+    return redacted(text)
