@@ -184,6 +184,10 @@ class ChurnClassifier:
         )
         return table.sort_values("importance", ascending=False, ignore_index=True)
 
+    def get_params(self) -> dict[str, Any]:
+        """Return the settings given to the constructor."""
+        return {name: getattr(self, name) for name in _settings()}
+
     # Files
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,7 +195,7 @@ class ChurnClassifier:
         return {
             "schema_version": SCHEMA_VERSION,
             "model": type(self).__name__,
-            "settings": {name: getattr(self, name) for name in _settings()},
+            "settings": self.get_params(),
             "features": list(self.feature_names_),
             "categories": {name: list(self.categories_[name]) for name in self.categories_},
             **self.trees_.to_dict(),

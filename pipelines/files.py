@@ -69,7 +69,7 @@ def _beside(target: Path) -> tuple[Path, list[Path]]:
     made: list[Path] = []
     for _ in range(ATTEMPTS):
         made += _make_parent(target)
-        with _writable(target.parent), contextlib.suppress(FileNotFoundError):
+        with writable(target.parent), contextlib.suppress(FileNotFoundError):
             beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
             beside.chmod(0o755)
             return beside, made
@@ -172,7 +172,7 @@ def read_plain(path: Path) -> bytes:
 def write_text(target: Path, text: str) -> None:
     """Write a text file by renaming a finished one into place."""
     _make_parent(target)
-    with _writable(target.parent):
+    with writable(target.parent):
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -210,13 +210,14 @@ def _finite(content: Any) -> Any:
 def _make_parent(target: Path) -> list[Path]:
     """Make the folders above a path and return those that were not there, deepest first."""
     missing = [folder for folder in target.parents if not folder.exists()]
-    with _writable(target.parent):
+    with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     return missing
 
 
 @contextlib.contextmanager
-def _writable(folder: Path) -> Iterator[None]:
+def writable(folder: Path) -> Iterator[None]:
+    """Say of what fails inside that a folder cannot be written."""
     try:
         yield
     except OSError as error:
