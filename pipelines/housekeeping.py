@@ -74,18 +74,22 @@ def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
 
 
 def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
-    """Remove persons from every saved output, and say from where."""
+    """Remove persons from every saved output, and say from where, and what was not searched."""
     erased = privacy.erase(config, customer_ids)
-    lines = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased]
+    found = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]
+    that = f"no {'other ' if erased.unread else ''}saved output of '{config.name}'"
     return Outcome(
         [
-            *(
-                lines
-                or [f"no saved output of '{config.name}' holds them, by this spelling of the id"]
-            ),
+            *(found or [f"{that} holds them, by this spelling of the id"]),
             "saved models and report pages hold no customers; the source itself is not touched",
         ],
-        {"erased": [{"file": str(e.file), "rows": e.rows} for e in erased]},
+        {
+            "erased": [{"file": str(e.file), "rows": e.rows} for e in erased.removed],
+            "not_searched": [
+                {"file": str(file), "reason": reason} for file, reason in erased.unread.items()
+            ],
+        },
+        erased.error,
     )
 
 
