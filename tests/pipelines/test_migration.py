@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -70,6 +72,19 @@ def test_a_pickle_is_not_opened_by_any_other_command(earlier, no_pickle):
     assert listed["champion"] == FIRST
     assert "clv models migrate" in listed["refused"][FIRST]
     assert earlier.files() == before
+
+
+def test_nothing_else_reads_a_pickle():
+    """Spark's executors read what the driver has just sent them."""
+    home = Path(registry.__file__).parents[1]
+    readers = {
+        path.name
+        for package in ("clvmodels", "pipelines")
+        for path in (home / package).rglob("*.py")
+        if re.search(r"\bpickle\.load|joblib\.load|read_pickle|allow_pickle|load\(.*pickle",
+                     path.read_text(encoding="utf-8"))
+    }  # fmt: skip
+    assert readers == {"migration.py", "spark.py"}
 
 
 def test_migration_saves_the_same_model_as_numbers(earlier, churn):
