@@ -138,16 +138,13 @@ def locked(folder: Path) -> Iterator[None]:
     the process that holds it, however that ends. Where a system or a disk has no such locks nobody
     waits, and what is done inside must be safe without.
     """
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            if fcntl is not None:
+                handle = os.open(folder, os.O_RDONLY)
+                held.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(handle)
 
 
 def read_plain(path: Path) -> bytes:

@@ -80,20 +80,22 @@ def migrate(config: Config, version: str) -> SavedModel:
             raise ModelFileError(f"{old.folder} was migrated before, to version {other}")
     _require_same_sklearn(old)
     classifier = _unpickled(old)
-    day = dt.datetime.now(dt.UTC)
+    parameters = records.parse_json(old.contents[PARAMETERS], old.folder / PARAMETERS)
+    now = dt.datetime.now(dt.UTC)
     contents = {
-        PARAMETERS: old.contents[PARAMETERS].decode(),
-        CARD: f"{old.card}\nMigrated from version {version} on {day:%Y-%m-%d}: the same models, "
+        PARAMETERS: files.to_json(parameters),
+        CARD: f"{old.card}\nMigrated from version {version} on {now:%Y-%m-%d}: the same models, "
         "the churn classifier saved as numbers.\n",
         CHURN: files.to_json(classifier.to_dict()),
     }
     manifest = {
         **old.manifest,
         "schema_version": saved.MANIFEST_VERSION,
-        "created": day.isoformat(timespec="seconds"),
+        "created": now.isoformat(timespec="seconds"),
         "migrated_from": origin,
     }
-    return registry.add(config, contents, manifest, replaces=(version,))
+    as_of = dt.date.fromisoformat(version[:10])
+    return registry.add(config, as_of, contents, manifest, replaces=(version,))
 
 
 def _migrated_from(config: Config, version: str) -> Any:

@@ -86,11 +86,12 @@ def save(
         "packages": packages(),
         "metrics": [row for row in metrics if row["model"] in ("clv", "churn")],
     }
-    return add(config, contents, manifest, replaces=None if promote else ())
+    return add(config, fitted.as_of, contents, manifest, replaces=None if promote else ())
 
 
 def add(
     config: Config,
+    as_of: dt.date,
     contents: Mapping[str, str],
     manifest: Mapping[str, Any],
     replaces: Collection[str] | None,
@@ -99,7 +100,10 @@ def add(
 
     Parameters
     ----------
+    as_of : date
+        Names the version, with a counter.
     contents : mapping of str to str
+        Text of each file.
     manifest : mapping
         Without the digests of the files; the version's name is filled in.
     replaces : collection of str, optional
@@ -107,15 +111,15 @@ def add(
         knows later data.
     """
     home = root(config)
-    as_of = str(manifest["as_of"])
-    with files.new_folder(home / as_of) as beside:
+    day = as_of.isoformat()
+    with files.new_folder(home / day) as beside:
         for name, text in contents.items():
             files.write_text(beside / name, text)
         digests = {name: files.sha256(beside / name) for name in sorted(contents)}
         with records.changing(home):
             named = records.readable_champion(home)
             while True:
-                version = f"{as_of}.{_next_counter(config, as_of)}"
+                version = f"{day}.{_next_counter(config, day)}"
                 whole = {**manifest, "version": version, "files": digests}
                 files.write_text(beside / MANIFEST, files.to_json(whole))
                 if _claimed(home, version, beside):
@@ -125,7 +129,8 @@ def add(
             if replaces is not None:
                 promoted = used in replaces
             else:
-                later = dt.date.fromisoformat(used[:10]) if used and used[:10] > as_of else None
+                known = dt.date.fromisoformat(used[:10]) if used else as_of
+                later = known if known > as_of else None
                 promoted = later is None
             saved = replace(verify(config, version), later=later)
             if promoted:
@@ -133,10 +138,10 @@ def add(
     return saved
 
 
-def _next_counter(config: Config, as_of: str) -> int:
+def _next_counter(config: Config, day: str) -> int:
     """One more than that of any version of the day that there is or was."""
     taken = {*versions(config), *records.recorded(root(config))}
-    return max((int(v[11:]) for v in taken if v.startswith(f"{as_of}.")), default=0) + 1
+    return max((int(v[11:]) for v in taken if v.startswith(f"{day}.")), default=0) + 1
 
 
 def _claimed(home: Path, version: str, beside: Path) -> bool:

@@ -61,7 +61,7 @@ class SavedModel:
     @property
     def card(self) -> str:
         """The model card, Markdown."""
-        return self.contents[CARD].decode()
+        return self.contents[CARD].decode(errors="replace")
 
 
 def root(config: Config) -> Path:

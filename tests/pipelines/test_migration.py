@@ -146,6 +146,17 @@ def test_what_is_not_in_use_is_not_put_into_use_by_migration(earlier):
     assert registry.champion(earlier.config) == FIRST
 
 
+def test_a_manifest_does_not_say_where_the_new_version_goes(earlier):
+    """Its name is that of the folder, with a number of its own."""
+    folder = earlier.models / FIRST
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    seal(folder, {**manifest, "as_of": "../../../elsewhere/2022-08-31"})
+    put_into_use(earlier, FIRST)
+    assert migration.migrate(earlier.config, FIRST).folder == earlier.models / SECOND
+    assert not (earlier.folder / "elsewhere").exists()
+    assert not (earlier.folder.parent / "elsewhere").exists()
+
+
 @pytest.mark.parametrize("which", ["another pickle", "and its manifest"])
 def test_a_pickle_that_was_replaced_is_not_opened(earlier, tmp_path, which):
     """Not even where its manifest was replaced with it: champion.json knows the manifest."""

@@ -164,12 +164,12 @@ def test_a_number_that_another_takes_at_the_same_moment_is_left_to_it(copied, mo
     monkeypatch.setattr(files, "fcntl", None)
     looked = registry._next_counter
 
-    def late(config, as_of):
-        counter = looked(config, as_of)
+    def late(config, day):
+        counter = looked(config, day)
         if counter == 2:
-            records.claim(copied.models, f"{as_of}.2", "0" * 64)
+            records.claim(copied.models, f"{day}.2", "0" * 64)
         if counter == 3:
-            (copied.models / f"{as_of}.3").mkdir()
+            (copied.models / f"{day}.3").mkdir()
         return counter
 
     monkeypatch.setattr(registry, "_next_counter", late)
