@@ -16,6 +16,9 @@ Kind = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 SCHEMA_VERSION = 1
 """Version of the saved files; raised when a file of an earlier version reads differently."""
 
+LEAST_CUSTOMERS = 10
+"""A value of a text column that fewer customers share is kept in no saved model."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -171,7 +171,7 @@ def show_model(
 
     settings = configuration.load(config)
     saved = registry.verify(settings, version or registry.champion(settings))
-    say((saved.folder / registry.CARD).read_text(encoding="utf-8"))
+    say(saved.card)
 
 
 @models.command("promote")
@@ -181,6 +181,37 @@ def promote_model(config: ConfigOption, version: str) -> None:
 
     saved = registry.make_champion(configuration.load(config), version)
     say(f"in use: {saved.folder}")
+
+
+@models.command("accept")
+def accept_model(config: ConfigOption, version: str, as_json: JsonOption = False) -> None:
+    """Record a version that has no record, as it is now: an earlier release saved it, or you did.
+
+    Versions are recorded when they are saved, and refused where they are not what was recorded.
+    Accept only what you trust: its files are compared with its own manifest, and nothing else
+    vouches for them.
+    """
+    from pipelines import housekeeping
+
+    _tell(housekeeping.accept_job(configuration.load(config), version), as_json)
+
+
+@models.command("migrate")
+def migrate_model(
+    config: ConfigOption,
+    version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Save a version of an earlier release anew, its churn classifier as numbers.
+
+    Earlier releases kept the classifier as a pickle (churn.joblib), and READING A PICKLE RUNS THE
+    CODE IN IT: migrate only versions that you or yours have saved. The digests of all files are
+    checked first. The old version stays; the new one is used in its place where it was in use.
+    """
+    from pipelines import housekeeping
+
+    _tell(housekeeping.migrate_job(configuration.load(config), version, Progress(quiet)), as_json)
 
 
 def _date(text: str | None) -> dt.date | None:

@@ -19,11 +19,13 @@ from clvmodels.cohort_effects import followed
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.exceptions import ConfigError, DataError
 from clvmodels.months import add_months
+from clvmodels.schema import LEAST_CUSTOMERS
 from pipelines.config import Config
 from pipelines.month_files import read_months, require_months
 
 TOP_VALUES = 3
-"""Values of a dimension whose shares are used; all others are the reference."""
+"""Values of a dimension whose shares are used, if LEAST_CUSTOMERS have them; all others are the
+reference."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,16 @@ def _by_cohort(summary: Table, dimensions: tuple[str, ...]) -> pd.DataFrame | No
         counted = summary.group_by(value=value).agg(customers=_.count())
         # The engine decides which values are common; there may be many.
         ranked = counted.order_by([counted.customers.desc(), counted.value]).limit(TOP_VALUES + 2)
-        common = [v for v in ranked.execute()["value"] if not pd.isna(v)]
+        largest = ranked.execute().dropna(subset="value")
+        common = list(largest["value"])
+        shared = set(largest["value"][largest["customers"] >= LEAST_CUSTOMERS])
         if len(common) < 2:
             continue
         cells = summary.mutate(value=value).group_by("cohort", "value").agg(customers=_.count())
         table = cells.filter(cells.value.isin(common)).execute()
         for kept in common[: min(TOP_VALUES, len(common) - 1)]:
+            if kept not in shared:  # its name would stand in model, card and report
+                continue
             of_value = table[table["value"] == kept].set_index("cohort")["customers"]
             of_value.index = pd.to_datetime(of_value.index).astype("datetime64[s]")
             shares[f"{name} = {kept}"] = of_value.reindex(total.index).fillna(0.0) / total

@@ -6,11 +6,14 @@ A run that dies leaves the last good state.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import importlib.util
 import json
 import math
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,53 +21,155 @@ from typing import Any
 
 from clvmodels.exceptions import ConfigError
 
+fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
+"""Locks of the operating system; Windows has none on folders."""
+
+ATTEMPTS = 100
+"""How often a name is tried that other processes take at the same moment."""
+
 
 @contextlib.contextmanager
 def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
     """Give a new folder to fill; on success it takes the place of ``target``, else it vanishes.
+
+    Several processes may replace one folder at once: the last one to finish stays, whole.
 
     Parameters
     ----------
     target : Path
         The folder to write; its parents are made.
     keep : bool
-        Start from what ``target`` holds now instead of from nothing.
+        Keep what ``target`` holds by then under names that the new folder does not have.
     """
-    made = _make_parent(target)
-    with _writable(target.parent):
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    beside.chmod(0o755)
-    try:
-        if keep and target.exists():
-            shutil.copytree(target, beside, dirs_exist_ok=True)
+    with new_folder(target) as beside:
         yield beside
-        _exchange(beside, target)
+        with locked(target.parent):
+            if keep and target.exists():
+                _take_over(target, beside)
+            _exchange(beside, target)
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a folder beside ``target`` to fill; it vanishes unless it is renamed in time."""
+    beside, made = _beside(target)
+    try:
+        yield beside
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         for parent in made:
             with contextlib.suppress(OSError):  # somebody else has put something there
                 parent.rmdir()
         raise
+    shutil.rmtree(beside, ignore_errors=True)
+
+
+def _beside(target: Path) -> tuple[Path, list[Path]]:
+    """Make a folder beside a path; also return the folders above it that were not there."""
+    made: list[Path] = []
+    for _ in range(ATTEMPTS):
+        made += _make_parent(target)
+        with writable(target.parent), contextlib.suppress(FileNotFoundError):
+            beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+            beside.chmod(0o755)
+            return beside, made
+        # a run that failed has just taken its empty folders away again
+    raise ConfigError(f"cannot write to {target.parent}: it vanishes again and again")
+
+
+def claim(beside: Path, target: Path) -> bool:
+    """Give a finished folder its name, unless something has that name already."""
+    if os.path.lexists(target):
+        return False
+    try:
+        beside.rename(target)
+    except OSError:  # of a name that is taken, which each system says in its own words
+        if os.path.lexists(target):
+            return False
+        raise
+    return True
+
+
+def _take_over(target: Path, beside: Path) -> None:
+    """Put into the new folder what only the old one holds, without copying where that can be."""
+    for old in target.iterdir():
+        new = beside / old.name
+        if os.path.lexists(new):
+            continue
+        if old.is_dir():
+            shutil.copytree(old, new, copy_function=_link)
+        else:
+            _link(old, new)
+
+
+def _link(old: str | Path, new: str | Path) -> None:
+    try:
+        os.link(old, new, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # a disk without links
+        shutil.copy2(old, new)
 
 
 def _exchange(beside: Path, target: Path) -> None:
     """Put one folder in the place of another, which stays where it was if that fails."""
     old = beside.with_name(beside.name + ".old")
-    if target.exists():
-        target.rename(old)
-    try:
-        beside.rename(target)
-    except BaseException:
-        if old.exists():
-            old.rename(target)
-        raise
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                target.rename(old)
+            beside.rename(target)
+            break
+        except BaseException as error:
+            taken = isinstance(error, OSError) and os.path.lexists(target) and beside.exists()
+            if taken and attempt < ATTEMPTS:
+                # Where nothing can be locked, another has put its folder there in between.
+                shutil.rmtree(old, ignore_errors=True)
+                continue
+            if old.exists():
+                old.rename(target)
+            raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder's names while a few of them change.
+
+    The lock is the operating system's, on the folder itself: it leaves no file behind and ends with
+    the process that holds it, however that ends. Where a system or a disk has no such locks nobody
+    waits, and what is done inside must be safe without.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):
+            if fcntl is not None:
+                handle = os.open(folder, os.O_RDONLY)
+                held.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def read_plain(path: Path) -> bytes:
+    """Read a file that is nothing but a file: no link, no folder, no pipe.
+
+    Raises
+    ------
+    OSError
+        If it is not there, or something else.
+    """
+    nofollow = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, not a file", str(path))
+    handle = os.open(path, os.O_RDONLY | nofollow | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    with os.fdopen(handle, "rb") as file:
+        return file.read()
 
 
 def write_text(target: Path, text: str) -> None:
     """Write a text file by renaming a finished one into place."""
     _make_parent(target)
-    with _writable(target.parent):
+    with writable(target.parent):
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -102,13 +207,14 @@ def _finite(content: Any) -> Any:
 def _make_parent(target: Path) -> list[Path]:
     """Make the folders above a path and return those that were not there, deepest first."""
     missing = [folder for folder in target.parents if not folder.exists()]
-    with _writable(target.parent):
+    with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     return missing
 
 
 @contextlib.contextmanager
-def _writable(folder: Path) -> Iterator[None]:
+def writable(folder: Path) -> Iterator[None]:
+    """Say of what fails inside that a folder cannot be written."""
     try:
         yield
     except OSError as error:

@@ -6,8 +6,17 @@ import datetime as dt
 import json
 from typing import Any
 
-from clvmodels.exceptions import DataError
-from pipelines import checks, drivers, preview, privacy, quality, registry, transactions
+from clvmodels.exceptions import DataError, ModelFileError
+from pipelines import (
+    checks,
+    drivers,
+    migration,
+    preview,
+    privacy,
+    quality,
+    registry,
+    transactions,
+)
 from pipelines.config import Config
 from pipelines.console import Outcome, Progress
 from pipelines.quality import DataQualityAccount
@@ -65,27 +74,76 @@ def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
 
 
 def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
-    """Remove persons from every saved output, and say from where."""
+    """Remove persons from every saved output, and say from where, and what was not searched."""
     erased = privacy.erase(config, customer_ids)
-    lines = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased]
+    found = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]
+    that = f"no {'other ' if erased.unread else ''}saved output of '{config.name}'"
     return Outcome(
         [
-            *(
-                lines
-                or [f"no saved output of '{config.name}' holds them, by this spelling of the id"]
-            ),
+            *(found or [f"{that} holds them, by this spelling of the id"]),
             "saved models and report pages hold no customers; the source itself is not touched",
         ],
-        {"erased": [{"file": str(e.file), "rows": e.rows} for e in erased]},
+        {
+            "erased": [{"file": str(e.file), "rows": e.rows} for e in erased.removed],
+            "not_searched": [
+                {"file": str(file), "reason": reason} for file, reason in erased.unread.items()
+            ],
+        },
+        erased.error,
     )
 
 
 def list_models(config: Config) -> Outcome:
-    """All saved versions, the one in use marked."""
+    """All saved versions, the one in use marked, and those that cannot be used with the reason."""
     known = registry.versions(config)
-    used = registry.champion(config) if registry.has_champion(config) else None
-    lines = [f"{'*' if v == used else ' '} {v}  {registry.root(config) / v}" for v in known]
+    used, error, refused = None, None, {}
+    try:
+        used = registry.champion_or_none(config)
+    except ModelFileError as damaged:
+        error = damaged
+    for version in known:
+        try:
+            registry.require_loadable(registry.verify(config, version))
+        except ModelFileError as reason:
+            refused[version] = str(reason)
+    lines = []
+    for version in known:
+        lines.append(
+            f"{'*' if version == used else ' '} {version}  {registry.root(config) / version}"
+        )
+        if version in refused:
+            lines.append(f"    cannot be used: {refused[version]}")
     return Outcome(
         lines or [f"no saved models of '{config.name}'; run `clv train`"],
-        {"champion": used, "versions": known},
+        {"champion": used, "versions": known, "refused": refused},
+        error,
+    )
+
+
+def accept_job(config: Config, version: str) -> Outcome:
+    """Record a version as it is now."""
+    found, digest = migration.accept(config, version)
+    return Outcome(
+        [
+            f"recorded: {found.folder}",
+            f"its manifest has the SHA-256 {digest}; from now on it is refused with any other",
+        ],
+        {"model": str(found.folder), "version": version, "manifest_sha256": digest},
+    )
+
+
+def migrate_job(config: Config, version: str | None, progress: Progress) -> Outcome:
+    """Save a version of an earlier release anew, without its pickle."""
+    old = version or registry.champion(config)
+    with progress.step(
+        f"read the pickle of {old}, which runs the code in it, and save its numbers"
+    ):
+        new = migration.migrate(config, old)
+    in_use = registry.champion_or_none(config) == new.version
+    return Outcome(
+        [
+            f"model:  {new.folder}{'' if in_use else ' (not in use)'}",
+            f"from:   {registry.root(config) / old} (as it was; nothing reads it any more)",
+        ],
+        {"model": str(new.folder), "version": new.version, "from": old, "in_use": in_use},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def pseudonyms(config: Config) -> Pseudonyms | None:
             f"at least {MINIMUM_KEY} characters (found {len(key)}); keep it, for another key gives "
             "other pseudonyms"
         )
-    return Pseudonyms(key.encode())
+    return Pseudonyms(key.encode(errors="surrogateescape"))  # a secret need not be text
 
 
 @dataclass(frozen=True)
@@ -71,38 +71,62 @@ class Erasure:
     rows: int
 
 
+@dataclass(frozen=True)
+class Erased:
+    """What became of a person in every saved output.
+
+    Attributes
+    ----------
+    removed : tuple of Erasure
+        One for each file that held the person, sorted by path.
+    unread : mapping of Path to str
+        What could not be searched, and why: it may hold the person still.
+    """
+
+    removed: tuple[Erasure, ...]
+    unread: Mapping[Path, str]
+
+    @property
+    def error(self) -> DataError | None:
+        """What could not be searched, as an error; None where everything was."""
+        if not self.unread:
+            return None
+        listed = "; ".join(f"{file}: {reason}" for file, reason in self.unread.items())
+        return DataError(
+            f"not searched, and may hold the customer still: {listed}. Hidden files (.name) are "
+            "what a run writes: one that still goes on, or one that was stopped. Delete each of "
+            "these, mend it, or let the run end, and run clv erase again."
+        )
+
+
 def plain_id(text: str) -> str:
     """Return an id as :func:`pipelines.lines.customer_ids` reads it from text."""
     return text.strip(lines.AROUND_IDS)
 
 
-def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
+def erase(config: Config, customer_ids: Iterable[str]) -> Erased:
     """Remove customers from every saved output of the business, under id and pseudonym.
 
     Every Parquet file below ``output.reports/<name>`` and ``output.models/<name>`` that has a
     column customer_id is written again without them, beside the old one, and renamed into its
-    place; folders that Spark wrote are looked through file by file. Models hold no customer data,
-    so no other file needs to change.
+    place; folders that Spark wrote are looked through file by file. One that cannot be read keeps
+    none of the others from it. Models hold no customer data, so no other file needs to change.
 
     Parameters
     ----------
     config : Config
     customer_ids : iterable of str
 
-    Returns
-    -------
-    list of Erasure
-        One for each file that held them, sorted by path; empty where none did.
-
     Raises
     ------
+    ConfigError
+        If an id is no text.
     DataError
-        If an id is empty, if nothing is saved where the configuration says, or if a Parquet file
-        cannot be read, since it may hold the person.
+        If an id is empty, or if nothing is saved where the configuration says.
     """
     if isinstance(customer_ids, str):  # one id, never the customers named by its letters
         customer_ids = [customer_ids]
-    given = {str(customer_id) for customer_id in customer_ids}
+    given = {_text(str(customer_id)) for customer_id in customer_ids}
     names = {plain_id(name) for name in given}
     if "" in names:
         raise DataError("an empty customer id was given; name the customer to erase")
@@ -116,43 +140,76 @@ def erase(config: Config, customer_ids: Iterable[str]) -> list[Erasure]:
     keyed = pseudonyms(config)
     if keyed is not None:
         names |= set(keyed.of_all(names | given))
+    unread: dict[Path, str] = {}
     found = []
-    for folder in folders:
-        for file in sorted(folder.rglob("*.parquet")):
-            rows = _erase_from(file, names) if file.is_file() else 0
-            if rows:
-                found.append(Erasure(file, rows))
-    return found
+    # What a stopped run has left comes last: erasing from the file itself may take it away.
+    for file in sorted(_parquet_files(folders, unread), key=lambda f: (f.name[:1] == ".", f)):
+        try:
+            rows = _erase_from(file, names)
+        except (OSError, pa.ArrowException) as error:
+            if file.exists():
+                unread[file] = str(error)
+            continue
+        if rows:
+            found.append(Erasure(file, rows))
+    return Erased(tuple(sorted(found, key=lambda e: e.file)), dict(sorted(unread.items())))
+
+
+def _text(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"the customer id {name!r} holds bytes that are no UTF-8 text, and ids are text: give "
+            "it as the log has it, from a terminal or file in UTF-8"
+        ) from None
+    return name
+
+
+def _parquet_files(folders: Iterable[Path], unread: dict[Path, str]) -> Iterator[Path]:
+    """Every Parquet file below some folders, finished or not; what is out of reach is noted."""
+    tops = {folder.resolve(): folder for folder in folders if folder.is_dir()}
+
+    def out_of_reach(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # a run that ends takes its folder away
+            unread[Path(error.filename)] = error.strerror or str(error)
+
+    for top in tops.values():
+        for folder, folders_in, files_in in os.walk(top, onerror=out_of_reach):
+            for path in (Path(folder, name) for name in (*folders_in, *files_in)):
+                named = ".parquet" in path.name and path.suffix != ".crc"
+                if not path.is_symlink():
+                    if named and path.is_file():
+                        yield path
+                elif path.is_dir() or (named and path.is_file()):
+                    there = path.resolve()
+                    if not any(there.is_relative_to(inside) for inside in tops):
+                        unread[path] = f"it is a link to {there}, outside of what is searched"
 
 
 def _erase_from(file: Path, names: set[str]) -> int:
     """Remove rows a row group at a time; the old file stays until the new one is complete."""
     beside = file.with_name(f".{file.name}.erasing")
     wanted = pa.array(sorted(names), pa.string())
-    try:
-        with pq.ParquetFile(file) as old:
-            if "customer_id" not in old.schema_arrow.names:
-                return 0
-            held = sum(
-                pc.sum(_matches(old.read_row_group(group, ["customer_id"]), wanted)).as_py() or 0
-                for group in range(old.num_row_groups)
-            )
-            if held == 0:
-                return 0
+    with pq.ParquetFile(file) as old:
+        if "customer_id" not in old.schema_arrow.names:
+            return 0
+        held = sum(
+            pc.sum(_matches(old.read_row_group(group, ["customer_id"]), wanted)).as_py() or 0
+            for group in range(old.num_row_groups)
+        )
+        if held == 0:
+            return 0
+        try:
             with pq.ParquetWriter(beside, old.schema_arrow) as new:
                 for group in range(old.num_row_groups):
                     table = old.read_row_group(group)
                     new.write_table(table.filter(pc.invert(_matches(table, wanted))))
-        # Spark keeps a checksum beside each file, and refuses one that does not match.
-        file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
-        beside.replace(file)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(
-            f"cannot read {file}, which may hold the customer: {error}. Delete the file, or mend "
-            "it, and run clv erase again."
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
+            # Spark keeps a checksum beside each file, and refuses one that does not match.
+            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
     return int(held)
 
 

@@ -1,8 +1,10 @@
 """Fitted models as verified files: `models/<name>/<version>/` and the champion in use.
 
-A version is written once and never changed. ``champion.json`` names the version in use and the
-digest of its manifest, the manifest the digest of every other file; nothing is unpickled before
-all of them agree.
+A version is written once and never changed. Its record and ``champion.json`` (see
+:mod:`pipelines.records`) hold the digest of its manifest, the manifest the digest of every other
+file; nothing is opened before all of them agree. Every file is text or JSON: nothing that is loaded
+can run code. Versions of earlier releases that hold a pickle are refused here, and taken over by
+:mod:`pipelines.migration`.
 """
 
 from __future__ import annotations
@@ -10,65 +12,41 @@ from __future__ import annotations
 import datetime as dt
 import importlib.metadata
 import platform
-import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import joblib
-
+from clvmodels.churn import ChurnClassifier
 from clvmodels.cohorts import CohortForecaster
-from clvmodels.exceptions import ModelFileError
+from clvmodels.exceptions import ClvError, ModelFileError
 from clvmodels.models import model_from_dict
 from clvmodels.schema import SCHEMA_VERSION
-from pipelines import files
+from pipelines import files, records
 from pipelines.config import Config
-from pipelines.nesting import read_json
+from pipelines.saved import (
+    CARD,
+    CHURN,
+    MANIFEST,
+    MANIFEST_VERSION,
+    PARAMETERS,
+    SavedModel,
+    require_loadable,
+    root,
+    verify,
+    versions,
+)
 from pipelines.train import Fitted
 
-CHAMPION = "champion.json"
-MANIFEST = "manifest.json"
-PARAMETERS = "parameters.json"
-CHURN = "churn.joblib"
-CARD = "model_card.md"
+__all__ = [
+    "CARD", "CHURN", "MANIFEST", "PARAMETERS", "SavedModel", "require_loadable", "root", "verify",
+    "versions",
+]  # fmt: skip
 
 PACKAGES = (
     "clvmodels", "duckdb", "ibis-framework", "joblib", "lifetimes", "numpy", "pandas",
     "scikit-learn", "scipy",
 )  # fmt: skip
-VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}\.(\d+)$")
-
-
-@dataclass(frozen=True)
-class SavedModel:
-    """One saved version.
-
-    Attributes
-    ----------
-    folder : Path
-    manifest : dict
-        As in ``manifest.json``.
-    """
-
-    folder: Path
-    manifest: dict[str, Any]
-
-    @property
-    def version(self) -> str:
-        """Name of the version: as-of date and a counter."""
-        return self.folder.name
-
-
-def root(config: Config) -> Path:
-    """Folder of all versions of one business."""
-    return Path(config.output.models) / config.name
-
-
-def versions(config: Config) -> list[str]:
-    """All saved versions, oldest first."""
-    folder = root(config)
-    found = [p.name for p in folder.iterdir() if VERSION.match(p.name)] if folder.is_dir() else []
-    return sorted(found, key=lambda v: (v[:10], int(v[11:])))
 
 
 def save(
@@ -83,6 +61,8 @@ def save(
 ) -> SavedModel:
     """Write a new version, whole or not at all, and by default make it the champion.
 
+    A version that knows later data stays in use.
+
     Parameters
     ----------
     card : str
@@ -95,54 +75,114 @@ def save(
     decided : dict, optional
         What the run decided, beside the configuration as given: the gross margin and its source.
     """
-    same_day = [v for v in versions(config) if v.startswith(f"{fitted.as_of}.")]
-    counter = int(same_day[-1][11:]) + 1 if same_day else 1
-    target = root(config) / f"{fitted.as_of}.{counter}"
-    with files.replacing_folder(target) as folder:
-        files.write_text(folder / PARAMETERS, files.to_json(_parameters(fitted)))
-        files.write_text(folder / CARD, card)
-        if fitted.churn is not None:
-            joblib.dump(fitted.churn, folder / CHURN, compress=3)
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "name": config.name,
-            "version": target.name,
-            "as_of": fitted.as_of.isoformat(),
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "config": config.model_dump(mode="json"),
-            "decided": decided or {},
-            "data": data,
-            "packages": _packages(),
-            "metrics": [row for row in metrics if row["model"] in ("clv", "churn")],
-            "files": {p.name: files.sha256(p) for p in sorted(folder.iterdir())},
-        }
-        files.write_text(folder / MANIFEST, files.to_json(manifest))
-    saved = SavedModel(target, manifest)
-    if promote:
-        make_champion(config, saved.version)
+    contents = {PARAMETERS: files.to_json(_parameters(fitted)), CARD: card}
+    if fitted.churn is not None:
+        contents[CHURN] = files.to_json(fitted.churn.to_dict())
+    manifest = {
+        "schema_version": MANIFEST_VERSION,
+        "name": config.name,
+        "version": None,
+        "as_of": fitted.as_of.isoformat(),
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "config": config.model_dump(mode="json"),
+        "decided": decided or {},
+        "data": data,
+        "packages": packages(),
+        "metrics": [row for row in metrics if row["model"] in ("clv", "churn")],
+    }
+    return add(config, fitted.as_of, contents, manifest, replaces=None if promote else ())
+
+
+def add(
+    config: Config,
+    as_of: dt.date,
+    contents: Mapping[str, str],
+    manifest: Mapping[str, Any],
+    replaces: Collection[str] | None,
+) -> SavedModel:
+    """Write files and manifest as a version of their own, of a number that nobody else has.
+
+    Parameters
+    ----------
+    as_of : date
+        Names the version, with a counter.
+    contents : mapping of str to str
+        Text of each file.
+    manifest : mapping
+        Without the digests of the files; the version's name is filled in.
+    replaces : collection of str, optional
+        The version is put into use only where one of these is in use; None: unless the one in use
+        knows later data.
+    """
+    home = root(config)
+    day = as_of.isoformat()
+    with files.new_folder(home / day) as beside:
+        for name, text in contents.items():
+            files.write_text(beside / name, text)
+        digests = {name: files.sha256(beside / name) for name in sorted(contents)}
+        with records.changing(home):
+            named = records.readable_champion(home)
+            while True:
+                version = f"{day}.{_next_counter(config, day)}"
+                whole = {**manifest, "version": version, "files": digests}
+                files.write_text(beside / MANIFEST, files.to_json(whole))
+                if _claimed(home, version, beside):
+                    break
+            later = None
+            used = str(named["version"]) if named else None
+            if replaces is not None:
+                promoted = used in replaces
+            else:
+                known = dt.date.fromisoformat(used[:10]) if used else as_of
+                later = known if known > as_of else None
+                promoted = later is None
+            saved = replace(verify(config, version), later=later)
+            if promoted:
+                _use(config, saved)
     return saved
+
+
+def _next_counter(config: Config, day: str) -> int:
+    """One more than that of any version of the day that there is or was."""
+    taken = {*versions(config), *records.recorded(root(config))}
+    return max((int(v[11:]) for v in taken if v.startswith(f"{day}.")), default=0) + 1
+
+
+def _claimed(home: Path, version: str, beside: Path) -> bool:
+    """Record a version and give its folder the name; False where another process was faster."""
+    if not records.claim(home, version, files.sha256(beside / MANIFEST)):
+        return False
+    try:
+        done = files.claim(beside, home / version)
+    except BaseException:
+        records.withdraw(home, version)
+        raise
+    if not done:
+        records.withdraw(home, version)
+    return done
 
 
 def make_champion(config: Config, version: str) -> SavedModel:
     """Put a saved version into use, after verifying it."""
-    saved = verify(config, version)
-    content = {
-        "version": version,
-        "manifest_sha256": files.sha256(saved.folder / MANIFEST),
-        "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    }
-    files.write_text(root(config) / CHAMPION, files.to_json(content))
+    with records.changing(root(config)):
+        saved = require_loadable(verify(config, version))
+        _use(config, saved)
     return saved
 
 
-def has_champion(config: Config) -> bool:
-    """Whether any version has been put into use."""
-    return (root(config) / CHAMPION).is_file()
+def _use(config: Config, saved: SavedModel) -> None:
+    home = root(config)
+    before = records.readable_champion(home)
+    if before is not None:
+        # Earlier releases kept the champion's digest and no other: it is lost here otherwise.
+        records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
+    records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
 
 
-def used_as_of(config: Config) -> dt.date | None:
-    """Last day known to the version in use; None where there is none."""
-    return dt.date.fromisoformat(champion(config)[:10]) if has_champion(config) else None
+def champion_or_none(config: Config) -> str | None:
+    """Version in use; None where none has been put into use."""
+    named = records.champion(root(config))
+    return None if named is None else str(named["version"])
 
 
 def champion(config: Config) -> str:
@@ -151,42 +191,15 @@ def champion(config: Config) -> str:
     Raises
     ------
     ModelFileError
-        If no model has been trained for this business yet.
+        If no model has been trained for this business yet, or champion.json is damaged.
     """
-    return str(_champion(config)["version"])
-
-
-def verify(config: Config, version: str) -> SavedModel:
-    """Check that a version is complete and unaltered.
-
-    Raises
-    ------
-    ModelFileError
-        If a file is missing, altered, or written by a later version of this package.
-    """
-    folder = root(config) / version
-    known = versions(config)
-    if version not in known:
+    named = champion_or_none(config)
+    if named is None:
+        path = root(config) / records.CHAMPION
         raise ModelFileError(
-            f"there is no version '{version}' of '{config.name}'; "
-            f"found: {', '.join(known) or 'none'}"
+            f"no model of '{config.name}' is in use: {path} does not exist. Run `clv train` first."
         )
-    manifest = _read_json(folder / MANIFEST, "schema_version", "files", "packages")
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise ModelFileError(
-            f"{folder} was saved with schema version {manifest.get('schema_version')}; this "
-            f"package reads {SCHEMA_VERSION}. Train again, or use the package that saved it."
-        )
-    for name, digest in manifest["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise ModelFileError(f"{path} is missing; promote another version or train again")
-        if files.sha256(path) != digest:
-            raise ModelFileError(
-                f"{path} is not the file that was saved (its SHA-256 differs from the "
-                "manifest's); promote another version or train again"
-            )
-    return SavedModel(folder, manifest)
+    return named
 
 
 def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel]:
@@ -195,36 +208,36 @@ def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel
     Raises
     ------
     ModelFileError
-        As :func:`verify`, or if the churn classifier was saved by another scikit-learn.
+        As :func:`verify`, or if the version was saved by an earlier release as a pickle.
     """
-    if version is None:
-        named = _champion(config)
-        saved = verify(config, str(named["version"]))
-        if files.sha256(saved.folder / MANIFEST) != named["manifest_sha256"]:
-            raise ModelFileError(
-                f"{saved.folder / MANIFEST} is not the one that was put into use; promote a "
-                "version again to accept it, or train again"
-            )
-    else:
-        saved = verify(config, version)
-    content = _read_json(saved.folder / PARAMETERS)
-    churn = None
-    if CHURN in saved.manifest["files"]:
-        _require_same_sklearn(saved)
-        churn = joblib.load(saved.folder / CHURN)
-    cohorts = content["cohorts"]
-    return (
-        Fitted(
-            dt.date.fromisoformat(content["as_of"]),
-            model_from_dict(content["transactions"]),
-            model_from_dict(content["spend"]),
-            churn,
-            None if cohorts is None else CohortForecaster.from_dict(cohorts),
-            content["spend_from"],
-            tuple(content["notes"]),
-            level=content.get("level", "cohorts"),  # files of earlier releases name none
-        ),
-        saved,
+    saved = require_loadable(verify(config, version or champion(config)))
+    path = saved.folder / PARAMETERS
+    content = records.parse_json(saved.contents[PARAMETERS], path)
+    try:
+        return _fitted(content, saved), saved
+    except ClvError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ModelFileError(
+            f"{path} is damaged ({type(error).__name__}: {error}); promote another version or "
+            "train again"
+        ) from None
+
+
+def _fitted(content: dict[str, Any], saved: SavedModel) -> Fitted:
+    churn, cohorts = None, content["cohorts"]
+    if CHURN in saved.contents:
+        described = records.parse_json(saved.contents[CHURN], saved.folder / CHURN)
+        churn = ChurnClassifier.from_dict(described)
+    return Fitted(
+        dt.date.fromisoformat(content["as_of"]),
+        model_from_dict(content["transactions"]),
+        model_from_dict(content["spend"]),
+        churn,
+        None if cohorts is None else CohortForecaster.from_dict(cohorts),
+        content["spend_from"],
+        tuple(content["notes"]),
+        level=content.get("level", "cohorts"),  # files of earlier releases name none
     )
 
 
@@ -241,40 +254,7 @@ def _parameters(fitted: Fitted) -> dict[str, Any]:
     }
 
 
-def _packages() -> dict[str, str]:
+def packages() -> dict[str, str]:
+    """Versions of Python and of the packages that a model depends on."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **found}
-
-
-def _require_same_sklearn(saved: SavedModel) -> None:
-    """Pickled trees are only promised to load in the scikit-learn minor that saved them."""
-    then = str(saved.manifest["packages"]["scikit-learn"])
-    now = importlib.metadata.version("scikit-learn")
-    if then.split(".")[:2] != now.split(".")[:2]:
-        raise ModelFileError(
-            f"{saved.folder / CHURN} was saved by scikit-learn {then} and cannot be loaded by "
-            f"{now}. Install that version, or train again."
-        )
-
-
-def _champion(config: Config) -> dict[str, Any]:
-    path = root(config) / CHAMPION
-    if not path.is_file():
-        raise ModelFileError(
-            f"no model of '{config.name}' is in use: {path} does not exist. Run `clv train` first."
-        )
-    return _read_json(path, "version", "manifest_sha256")
-
-
-def _read_json(path: Path, *required: str) -> dict[str, Any]:
-    try:
-        content = read_json(path)
-    except (OSError, ValueError) as error:
-        raise ModelFileError(f"cannot read {path}: {error}") from None
-    if not isinstance(content, dict) or any(key not in content for key in required):
-        wanted = f" with {', '.join(required)}" if required else ""
-        raise ModelFileError(
-            f"{path} is damaged: it does not hold a JSON object{wanted}; promote a version again "
-            "or train again"
-        )
-    return content

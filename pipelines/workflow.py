@@ -106,8 +106,6 @@ def train_job(
         parity = check_fit(known, progress)
         folder = write_report(data, known, fitted, result, config, progress, parity, margin=margin)
         described = data.described()
-    used = registry.used_as_of(config)
-    earlier = used is not None and used > fitted.as_of
     with progress.step("save the models"):
         saved = registry.save(
             fitted,
@@ -123,12 +121,12 @@ def train_job(
             metrics=metric_records(result.metrics),
             data=described,
             decided={"gross_margin": margin.described()},
-            promote=promote and not earlier,
+            promote=promote,
         )
     aside = "" if promote else " (challenger, not in use)"
-    if promote and earlier:
+    if saved.later:
         aside = (
-            f" (not in use: the model in use knows data up to {used}; `clv models promote` "
+            f" (not in use: the model in use knows data up to {saved.later}; `clv models promote` "
             f"{saved.version} puts this one into use)"
         )
     return Outcome(
@@ -143,7 +141,7 @@ def train_job(
             "model": str(saved.folder),
             "report": str(folder),
             "version": saved.version,
-            "in_use": promote and not earlier,
+            "in_use": promote and not saved.later,
             "gross_margin": margin.described(),
         },
     )

@@ -103,7 +103,7 @@ def test_customers_stay_where_they_are(train, tmp_path, monkeypatch, request):
     pd.testing.assert_frame_equal(customers, next(iter(FORECASTS.values())), rtol=1e-6)
 
     erased = privacy.erase(config.load(tmp_path / "shop.toml"), ["00042"])
-    assert [(e.rows, e.file.is_relative_to(file)) for e in erased] == [(1, True)]
+    assert [(e.rows, e.file.is_relative_to(file)) for e in erased.removed] == [(1, True)]
     assert left(file, engine) == CUSTOMERS - 1
 
 

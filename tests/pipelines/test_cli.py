@@ -47,9 +47,9 @@ def test_train_says_where_model_and_report_are(trained):
 
 def test_train_leaves_the_files_of_the_design_and_nothing_else(trained):
     version, day = f"{TRAINED_AS_OF}.1", str(TRAINED_AS_OF)
-    assert {p.name for p in trained.models.iterdir()} == {"champion.json", version}
+    assert {p.name for p in trained.models.iterdir()} == {"champion.json", "registry", version}
     assert {p.name for p in (trained.models / version).iterdir()} == {
-        "manifest.json", "parameters.json", "churn.joblib", "model_card.md",
+        "manifest.json", "parameters.json", "churn.json", "model_card.md",
     }  # fmt: skip
     assert {p.name for p in trained.reports.iterdir()} == {day}
     assert {p.name for p in (trained.reports / day).iterdir()} == {
@@ -167,7 +167,9 @@ def test_the_second_refresh_compares_with_the_first(months):
 
 def test_refresh_keeps_the_champion(months):
     shop, _, _ = months
-    assert {p.name for p in shop.models.iterdir()} == {"champion.json", f"{TRAINED_AS_OF}.1"}
+    assert {p.name for p in shop.models.iterdir()} == {
+        "champion.json", "registry", f"{TRAINED_AS_OF}.1",
+    }  # fmt: skip
 
 
 def test_forecast_scores_with_the_champion(copied):
@@ -275,7 +277,9 @@ def test_check_fails_where_a_limit_is_broken(tmp_path, log):
 def test_models_list_show_and_promote(copied):
     first = f"{TRAINED_AS_OF}.1"
     assert copied.clv("models", "list").out.startswith(f"* {first}")
-    assert copied.clv("models", "list", "--json").json() == {"champion": first, "versions": [first]}
+    assert copied.clv("models", "list", "--json").json() == {
+        "champion": first, "versions": [first], "refused": {},
+    }  # fmt: skip
     card = copied.clv("models", "show")
     assert card.out.startswith(f"# Model card: shop, as of {TRAINED_AS_OF}")
     assert card.out == copied.clv("models", "show", first).out
@@ -289,14 +293,16 @@ def test_models_list_before_any_training(tmp_path, log):
     ran = shop.clv("models", "list")
     assert ran.code == 0
     assert "run `clv train`" in ran.out
-    assert shop.clv("models", "list", "--json").json() == {"champion": None, "versions": []}
+    assert shop.clv("models", "list", "--json").json() == {
+        "champion": None, "versions": [], "refused": {},
+    }  # fmt: skip
 
 
 def test_models_list_where_none_is_in_use(copied):
     (copied.models / "champion.json").unlink()
     ran = copied.clv("models", "list", "--json")
     assert ran.code == 0, ran.err
-    assert ran.json() == {"champion": None, "versions": [f"{TRAINED_AS_OF}.1"]}
+    assert ran.json() == {"champion": None, "versions": [f"{TRAINED_AS_OF}.1"], "refused": {}}
 
 
 @pytest.mark.slow
@@ -308,6 +314,7 @@ def test_a_challenger_is_saved_and_not_used(copied):
     assert listed == {
         "champion": f"{TRAINED_AS_OF}.1",
         "versions": [f"{TRAINED_AS_OF}.1", "2022-09-30.1"],
+        "refused": {},
     }
     scored = copied.clv("forecast", "--version", "2022-09-30.1", "--json", "--quiet").json()
     assert scored["version"] == "2022-09-30.1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +87,17 @@ def test_at_most_three_values_are_told_apart_and_the_rest_is_the_reference(data,
     assert (mix.drop(columns="cohort").sum(axis=1) <= 1).all()
     one = summary.mutate(channel=summary.customer_id.left(1))
     assert drivers._by_cohort(one, ("channel",)) is None
+
+
+def test_a_value_of_fewer_than_ten_customers_names_no_covariate():
+    """Its name would stand in the saved model and on its card."""
+    values = ["web"] * 30 + ["shop"] * 10 + ["gift of Ann"] * 9 + ["post"]
+    table = pd.DataFrame({"cohort": pd.Timestamp("2022-01-01"), "channel": values})
+    mix = drivers._by_cohort(ibis.memtable(table), ("channel",))
+    assert list(mix.columns) == ["cohort", "channel = web", "channel = shop"]
+    np.testing.assert_allclose(mix.iloc[0, 1:].astype(float), [30 / 50, 10 / 50])
+    few = table[table["channel"].isin(["gift of Ann", "post"])]
+    assert drivers._by_cohort(ibis.memtable(few), ("channel",)) is None
 
 
 def test_nothing_after_the_origin_is_fitted(data, log, told, known, fitted, spend, tmp_path):

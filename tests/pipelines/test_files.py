@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +51,157 @@ def test_keep_starts_from_what_is_there(target):
     with files.replacing_folder(target, keep=True) as beside:
         (beside / "new.txt").write_text("new", encoding="utf-8")
     assert tree(target) == {"old.txt": b"old", "new.txt": b"new"}
+
+
+def test_keep_takes_over_what_is_there_at_the_end(target):
+    """Also what another has written meanwhile, and no half of what is written anew."""
+    (target / "folder").mkdir()
+    (target / "folder" / "old.txt").write_text("old", encoding="utf-8")
+    (target / "kept").mkdir()
+    (target / "kept" / "old.txt").write_text("old", encoding="utf-8")
+    with files.replacing_folder(target, keep=True) as beside:
+        (beside / "folder").mkdir()
+        (beside / "folder" / "new.txt").write_text("new", encoding="utf-8")
+        with files.replacing_folder(target, keep=True) as other:
+            (other / "old.txt").write_text("newer", encoding="utf-8")
+    assert tree(target) == {
+        "folder": b"", "folder/new.txt": b"new", "kept": b"", "kept/old.txt": b"old",
+        "old.txt": b"newer",
+    }  # fmt: skip
+    assert [p.name for p in target.parent.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_kept_may_be_written_again(target, monkeypatch, links):
+    def without(*_, **__):
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr(files.os, "link", without)
+    for content in ("one", "two"):
+        with files.replacing_folder(target, keep=True) as beside:
+            (beside / "new.txt").write_text(content, encoding="utf-8")
+    assert tree(target) == {"old.txt": b"old", "new.txt": b"two"}
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from pipelines import files
+target, me, keep, locks = Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "keep", sys.argv[5]
+if locks == "none":
+    files.fcntl = None
+while not (target.parent.parent / "go").exists():
+    time.sleep(0.001)
+for turn in range(25):
+    with files.replacing_folder(target, keep=keep) as beside:
+        for part in "ab":
+            (beside / part).write_text(f"{me} {turn}", encoding="utf-8")
+        if keep:
+            (beside / f"of {me}").write_text(str(turn), encoding="utf-8")
+"""
+
+
+def together(script: str, folder: Path, arguments: list[list[str]]) -> list[subprocess.Popen]:
+    """Start processes that wait for each other, and let them go."""
+    home = str(Path(files.__file__).parents[1])
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, home, *given], stderr=subprocess.PIPE)
+        for given in arguments
+    ]
+    (folder / "go").touch()
+    return started
+
+
+@pytest.mark.parametrize(("keep", "locks"), [("keep", "flock"), ("", "flock"), ("", "none")])
+def test_processes_that_replace_one_folder_leave_it_whole(tmp_path, target, keep, locks):
+    """Nobody fails, nobody's half is seen, and nothing is left beside it."""
+    names = [f"p{number}" for number in range(6)]
+    started = together(WRITER, tmp_path / "a", [[str(target), me, keep, locks] for me in names])
+    seen = set()
+    while any(process.poll() is None for process in started):
+        with contextlib.suppress(FileNotFoundError):
+            text = (target / "a").read_text(encoding="utf-8")
+            seen.add(text.split()[0])
+            assert len(text.split()) == 2, "a file is half written"
+    for process in started:
+        assert process.communicate() == (None, b"")
+        assert process.returncode == 0
+    assert seen <= set(names)
+    left = tree(target)
+    assert left["a"] == left["b"]
+    assert left["a"].split()[1] == b"24"
+    assert [p.name for p in target.parent.iterdir()] == [target.name]
+    if keep:
+        assert {f"of {me}": b"24" for me in names}.items() <= left.items()
+
+
+def test_a_name_that_is_taken_is_not_claimed(tmp_path):
+    for taken in ("folder", "full", "file", "link"):
+        target = tmp_path / taken
+        if taken == "file":
+            target.write_text("", encoding="utf-8")
+        elif taken == "link":
+            target.symlink_to(tmp_path / "nowhere")
+        else:
+            target.mkdir()
+        if taken == "full":
+            (target / "old.txt").write_text("old", encoding="utf-8")
+        before = tree(tmp_path)
+        with files.new_folder(target) as beside:
+            (beside / "new.txt").write_text("new", encoding="utf-8")
+            assert not files.claim(beside, target)
+        assert tree(tmp_path) == before
+    with files.new_folder(tmp_path / "free") as beside:
+        (beside / "new.txt").write_text("new", encoding="utf-8")
+        assert files.claim(beside, tmp_path / "free")
+    assert tree(tmp_path / "free") == {"new.txt": b"new"}
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    """And keeps others out until then."""
+    script = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from pipelines import files
+with files.locked(Path(sys.argv[2])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+    home = str(Path(files.__file__).parents[1])
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, home, str(tmp_path)], stdout=subprocess.PIPE
+    )
+    assert holder.stdout.readline() == b"held\n"
+    order = []
+
+    def wait():
+        with files.locked(tmp_path):
+            order.append("entered")
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    waiting.join(0.2)
+    order.append("killed")
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    waiting.join()
+    assert order == ["killed", "entered"]
+    assert tree(tmp_path) == {}
+
+
+def test_only_a_plain_file_is_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"here")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    assert files.read_plain(tmp_path / "file") == b"here"
+    for name in ("folder", "link", "pipe", "none"):
+        with pytest.raises(OSError, match=name):
+            files.read_plain(tmp_path / name)
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

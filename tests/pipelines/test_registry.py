@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-import pickle
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from shop import ID_PREFIX, TRAINED_AS_OF
 
 from clvmodels.exceptions import ModelFileError
-from pipelines import files, registry, train, training_data
-from pipelines.registry import CHAMPION, CHURN, MANIFEST, PARAMETERS
+from pipelines import files, records, registry, saved, train, training_data
+from pipelines.records import CHAMPION, RECORDS
+from pipelines.registry import MANIFEST, PARAMETERS
 
 VERSION = f"{TRAINED_AS_OF}.1"
 
@@ -70,8 +74,6 @@ def test_loading_gives_back_what_was_saved(trained):
 
 def contents(path) -> bytes:
     """All bytes that a file holds, unpacked."""
-    if path.suffix == ".joblib":
-        return pickle.dumps(joblib.load(path))
     if path.suffix == ".xlsx":
         with zipfile.ZipFile(path) as book:
             return b"".join(book.read(name) for name in book.namelist())
@@ -91,65 +93,13 @@ def test_no_customer_id_is_in_any_saved_file_but_the_customer_forecast(trained):
     assert holders == {"customers.parquet"}
 
 
-def change(path, edit) -> None:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    edit(content)
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
-DAMAGES = {
-    "champion is no JSON": lambda m: (m / CHAMPION).write_text("{"),
-    "champion is a list": lambda m: (m / CHAMPION).write_text("[]"),
-    "champion names nothing": lambda m: (m / CHAMPION).write_text("{}"),
-    "champion names another": lambda m: change(m / CHAMPION, lambda c: c.update(version="x")),
-    "champion is gone": lambda m: (m / CHAMPION).unlink(),
-    "manifest is gone": lambda m: (m / VERSION / MANIFEST).unlink(),
-    "manifest is empty": lambda m: (m / VERSION / MANIFEST).write_text(""),
-    "manifest lacks files": lambda m: change(m / VERSION / MANIFEST, lambda c: c.pop("files")),
-    "manifest altered": lambda m: change(
-        m / VERSION / MANIFEST, lambda c: c.update(as_of="2020-01-01")
-    ),
-    "manifest of a later schema": lambda m: change(
-        m / VERSION / MANIFEST, lambda c: c.update(schema_version=99)
-    ),
-    "parameters altered": lambda m: change(
-        m / VERSION / PARAMETERS, lambda c: c["transactions"]["params"].update(r=9.0)
-        if "params" in c["transactions"] else c.update(x=1),
-    ),
-    "parameters truncated": lambda m: (m / VERSION / PARAMETERS).write_bytes(
-        (m / VERSION / PARAMETERS).read_bytes()[:100]
-    ),
-    "parameters gone": lambda m: (m / VERSION / PARAMETERS).unlink(),
-    "classifier is another pickle": lambda m: joblib.dump("boom", m / VERSION / CHURN),
-    "classifier gone": lambda m: (m / VERSION / CHURN).unlink(),
-    "version folder gone": lambda m: (m / VERSION).rename(m / "elsewhere"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_model_is_refused_before_it_is_opened(copied, name, monkeypatch):
-    DAMAGES[name](copied.models)
-    before = copied.files()
-
-    def opened(*_):
-        raise AssertionError("a file that was not verified has been opened")
-
-    monkeypatch.setattr(joblib, "load", opened)
-    with pytest.raises(ModelFileError):
-        registry.load(copied.config)
-    ran = copied.clv("forecast")
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("error: ")
-    assert "Traceback" not in ran.err
-    assert copied.files() == before
-
-
-def test_a_classifier_of_another_scikit_learn_is_refused(copied):
-    manifest = copied.models / VERSION / MANIFEST
-    change(manifest, lambda c: c["packages"].update({"scikit-learn": "0.24.1"}))
-    change(copied.models / CHAMPION, lambda c: c.update(manifest_sha256=files.sha256(manifest)))
-    with pytest.raises(ModelFileError, match=r"saved by scikit-learn 0\.24\.1"):
-        registry.load(copied.config)
+def test_training_goes_on_where_champion_json_is_damaged(copied):
+    """As its error says."""
+    fitted, _ = registry.load(copied.config)
+    (copied.models / CHAMPION).write_text("{", encoding="utf-8")
+    again = registry.save(fitted, copied.config, card="# card", metrics=[], data={})
+    assert registry.champion(copied.config) == again.version
+    assert registry.load(copied.config)[1].version == again.version
 
 
 def test_an_altered_version_cannot_be_put_into_use(copied):
@@ -182,7 +132,98 @@ def test_a_save_that_dies_leaves_the_champion(copied, monkeypatch):
     def die(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(registry, "_packages", die)
+    monkeypatch.setattr(registry, "packages", die)
     with pytest.raises(KeyboardInterrupt):
         save(copied)
     assert copied.files() == before
+
+
+def test_a_version_that_knows_later_data_stays_in_use(copied):
+    fitted, _ = registry.load(copied.config)
+    early = replace(fitted, as_of=dt.date(2022, 6, 30))
+    options = {"card": "# card", "metrics": [], "data": {}}
+    made = registry.save(early, copied.config, **options)
+    assert made.later == TRAINED_AS_OF
+    assert registry.champion(copied.config) == VERSION
+    late = registry.save(replace(fitted, as_of=dt.date(2022, 9, 30)), copied.config, **options)
+    assert late.later is None
+    assert registry.champion(copied.config) == "2022-09-30.1"
+
+
+def test_a_number_that_was_given_is_not_given_again(copied):
+    """Also where the folder was removed, or something else stands in its place."""
+    shutil.rmtree(save(copied, promote=False).folder)
+    assert save(copied).version == f"{TRAINED_AS_OF}.3"
+    (copied.models / f"{TRAINED_AS_OF}.4").mkdir()
+    assert save(copied).version == f"{TRAINED_AS_OF}.5"
+    assert list((copied.models / f"{TRAINED_AS_OF}.4").iterdir()) == []
+
+
+def test_a_number_that_another_takes_at_the_same_moment_is_left_to_it(copied, monkeypatch):
+    """Where nothing can be locked, the record and the folder are made by one process only."""
+    monkeypatch.setattr(files, "fcntl", None)
+    looked = registry._next_counter
+
+    def late(config, day):
+        counter = looked(config, day)
+        if counter == 2:
+            records.claim(copied.models, f"{day}.2", "0" * 64)
+        if counter == 3:
+            (copied.models / f"{day}.3").mkdir()
+        return counter
+
+    monkeypatch.setattr(registry, "_next_counter", late)
+    assert save(copied).version == f"{TRAINED_AS_OF}.4"
+    assert records.digest(copied.models, f"{TRAINED_AS_OF}.2") == "0" * 64
+    assert records.digest(copied.models, f"{TRAINED_AS_OF}.3") is None
+
+
+SAVE = """
+import sys, time
+from pathlib import Path
+home, file, me, locks = sys.argv[1:]
+sys.path.insert(0, home)
+from pipelines import config, files, registry
+settings = config.load(file)
+if locks == "none":
+    files.fcntl = None
+fitted, _ = registry.load(settings)
+Path(file).with_name(f"ready {me}").touch()
+while not Path(file).with_name("go").exists():
+    time.sleep(0.001)
+for turn in range(3):
+    saved = registry.save(fitted, settings, card=f"# {me} {turn}", metrics=[], data={})
+    print(saved.version, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("processes", "locks"), [(6, "flock"), (3, "none")])
+def test_processes_that_save_at_once_get_a_version_each(copied, processes, locks):
+    home = str(Path(registry.__file__).parents[1])
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVE, home, str(copied.file), str(me), locks],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for me in range(processes)
+    ]  # fmt: skip
+    while len(list(copied.folder.glob("ready *"))) < len(started) and not any(
+        process.poll() for process in started
+    ):
+        time.sleep(0.01)
+    (copied.folder / "go").touch()
+    cards = {}
+    for me, process in enumerate(started):
+        out, err = process.communicate()
+        assert (process.returncode, err) == (0, "")
+        cards |= {version: f"# {me} {turn}" for turn, version in enumerate(out.split())}
+    last = 1 + 3 * processes
+    assert sorted(cards, key=records.order) == [f"{TRAINED_AS_OF}.{k}" for k in range(2, last + 1)]
+    for version, card in cards.items():
+        assert saved.verify(copied.config, version).card == card
+    used = registry.load(copied.config)[1].version
+    assert used in cards
+    if locks == "flock":
+        assert used == f"{TRAINED_AS_OF}.{last}"
+    assert {p.name for p in copied.models.iterdir()} == {CHAMPION, RECORDS, VERSION, *cards}
+    assert {p.stem for p in (copied.models / RECORDS).iterdir()} == {VERSION, *cards}
