@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.arguments import read_horizons
+from clvmodels.arguments import numbers, read_horizons
 from clvmodels.beta_geometric import BetaGeometricModel
 from clvmodels.bgnbd import BGNBD
 from clvmodels.cohort_table import month_number
 from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
+from clvmodels.frames import read_histories
 from clvmodels.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
@@ -91,7 +92,7 @@ class SeasonalClock:
         weight = _weights(summary)
         counts = np.bincount(
             month_number(purchases_by_month.index) % 12,
-            weights=purchases_by_month.to_numpy(dtype=float),
+            weights=numbers(purchases_by_month, "purchases_by_month"),
             minlength=12,
         )
         repeats = float(weight @ summary["frequency"].to_numpy(dtype=float))
@@ -216,9 +217,7 @@ class _DaysByMonth:
 
 
 def _weights(summary: pd.DataFrame) -> Array:
-    if "weight" in summary.columns:
-        return summary["weight"].to_numpy(dtype=float)
-    return np.ones(len(summary))
+    return read_histories(summary).weight
 
 
 def _refit(

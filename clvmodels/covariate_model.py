@@ -39,6 +39,10 @@ class CovariateModel(Forecasts):
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-safe description; it holds no customer data."""
         described = super().to_dict()
+        settings = described["settings"]
+        for name in ("purchase_covariates", "dropout_covariates"):
+            if name in settings and not isinstance(settings[name], str):
+                settings[name] = list(column_names(settings[name], name))
         if self._scaling.centre:
             described["schema_version"] = MODEL_VERSION
             described["covariate_centre"] = dict(self._scaling.centre)

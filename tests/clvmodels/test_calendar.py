@@ -8,7 +8,7 @@ import pytest
 
 from clvmodels import BGNBD, MBGNBD
 from clvmodels.calendar import SeasonalClock, _DaysByMonth
-from clvmodels.exceptions import DataError, MissingColumnError, NotFittedError
+from clvmodels.exceptions import DataError, InvalidValueError, MissingColumnError, NotFittedError
 
 START, END = pd.Timestamp("2019-01-01"), pd.Timestamp("2020-12-31")
 SEASON = np.array([0.6, 0.7, 0.9, 1.0, 0.9, 0.9, 0.9, 0.8, 1.1, 1.3, 1.9, 1.0])
@@ -110,6 +110,24 @@ def test_errors_name_what_is_wrong(log):
         SeasonalClock().fit(summary, months * 2)
     with pytest.raises(NotFittedError, match="fit"):
         SeasonalClock().horizons(END.date(), 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s, m: (s.assign(weight="1"), m), "weight must be numeric"),
+        (lambda s, m: (s.assign(T=np.nan), m), "T must be a finite number"),
+        (lambda s, m: (s, m.astype(str)), "purchases_by_month must hold numbers"),
+    ],
+)
+def test_text_and_gaps_are_refused(log, change, message):
+    with pytest.raises(InvalidValueError, match=message):
+        SeasonalClock().fit(*change(*log))
+
+
+def test_edges_are_days(clock):
+    with pytest.raises(InvalidValueError, match="edges must hold numbers"):
+        clock.horizons(END.date(), ["30"])
 
 
 def test_with_covariates_each_customer_has_a_rate_of_her_own(log):

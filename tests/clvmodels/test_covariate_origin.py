@@ -253,6 +253,14 @@ def test_a_text_is_one_name(table, model):
     assert model_from_dict(named.to_dict()).params_ == named.params_
 
 
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Index])
+def test_names_of_any_kind_of_list_are_saved(table, model, kind):
+    fitted = model(purchase_covariates=kind(["z"])).fit(table)
+    again = model_from_dict(json.loads(json.dumps(fitted.to_dict())))
+    assert again.params_ == fitted.params_
+    assert again.purchase_covariates == ("z",)
+
+
 @pytest.mark.parametrize("names", [3, [3], {"z": 1}, b"z", [["z"]]])
 def test_what_is_no_name_is_refused(table, model, names):
     with pytest.raises(InvalidValueError, match="purchase_covariates must be names of columns"):
