@@ -15,6 +15,7 @@ from pipelines.report.small_groups import LEAST_CUSTOMERS
 from pipelines.report.tables import Column, Table, plain, table
 
 MONTHS_BACK = YEAR = 12
+MONTHS_NAMED = 4
 
 BASIS = {"plan": "planned", "recent level": "recent level", "stopped": "stopped"}
 
@@ -39,8 +40,10 @@ def budget(inputs: ReportInputs) -> Section:
         section.tables.pop("new_cohorts")
         section.workbook_only = ()
     section.charts["budget"] = _chart(inputs, months)
-    if None in section.charts["budget"]["history"]["revenue"]:
-        section.text.append(_untold(inputs))
+    past = section.charts["budget"]["history"]
+    if None in past["revenue"]:
+        bars = zip(past["period"], past["revenue"], strict=True)
+        section.text.append(_untold([day for day, value in bars if value is None]))
     _add_past(section, inputs)
     return section
 
@@ -272,16 +275,17 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         ],
         title="The company by month from past origins",
         sheet="Company, past months",
-        note=_untold(inputs) if untold.any() else "",
+        note=_untold(plain(list(past.loc[untold, "period"].unique()))) if untold.any() else "",
     )
     section.workbook_only = (*section.workbook_only, "company_months")
 
 
-def _untold(inputs: ReportInputs) -> str:
+def _untold(months: list[str]) -> str:
     """Say which months' sales are not shown, and why."""
-    months = words.listed([words.month(day.date()) for day in inputs.groups.untold])
+    named = [words.month(day) for day in sorted(months)]
+    which = words.listed(named) if len(named) <= MONTHS_NAMED else f"{len(named)} months"
     return (
-        f"Sales of {months} are not shown: fewer than {LEAST_CUSTOMERS} customers were new in one "
+        f"Sales of {which} are not shown: fewer than {LEAST_CUSTOMERS} customers were new in one "
         "of them, and the difference to repeat sales would be theirs."
     )
 
