@@ -61,3 +61,14 @@ def without(text: str, secrets: list[str], name: str) -> str:
     for secret in secrets:
         text = text.replace(secret, name)
     return redacted(text)
+
+
+def cleanse(error: BaseException, secrets: list[str], name: str) -> None:
+    """Apply :func:`without` to the texts of an exception and of those that it came from."""
+    chain: list[BaseException] = [error]
+    for one in chain:
+        one.args = tuple(
+            without(part, secrets, name) if isinstance(part, str) else part for part in one.args
+        )
+        earlier = (one.__cause__, one.__context__)
+        chain += [other for other in earlier if other is not None and other not in chain]

@@ -26,7 +26,7 @@ from pipelines.csv_files import read_csv, read_lifetimes
 from pipelines.excel_files import read_excel
 from pipelines.parquet_files import read_parquet
 from pipelines.paths import files_of
-from pipelines.redaction import secrets_in, without
+from pipelines.redaction import cleanse, secrets_in, without
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
@@ -170,11 +170,7 @@ def _connect_uri(config: Config) -> Iterator[BaseBackend]:
     try:
         yield connection
     except Exception as error:  # a driver may repeat the URI in any of its messages
-        secrets = secrets_in(uri)
-        error.args = tuple(
-            without(part, secrets, f"${name}") if isinstance(part, str) else part
-            for part in error.args
-        )
+        cleanse(error, secrets_in(uri), f"${name}")
         raise
     finally:
         connection.disconnect()

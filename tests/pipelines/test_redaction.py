@@ -100,12 +100,14 @@ def test_what_a_driver_repeats_while_it_is_connected_is_not_shown(monkeypatch, t
     monkeypatch.setattr(ibis, "connect", lambda given: plain)
     settings = logs.config({"kind": kind, "uri_env": "CLV_SECRET_URI", "table": "log"})
     for error in (DataError, RuntimeError):
+        said = f"lost {uri}: no login with {PASSWORD}, T0K3N/x; passwd='{PASSWORD}'"
         with pytest.raises(error) as caught, sources.connect(settings):
-            raise error(f"lost {uri}: no login with {PASSWORD}, T0K3N/x; passwd='{PASSWORD}'", 7)
+            raise error(said, 7) from OSError(said)
         assert PASSWORD not in str(caught.value)
         assert "T0K3N" not in str(caught.value)
         assert "lost $CLV_SECRET_URI: no login with" in str(caught.value)
         assert caught.value.args[1] == 7
+        assert PASSWORD not in str(caught.value.__cause__)
 
 
 def test_hidden_parts_leave_the_rest_to_read():
