@@ -26,6 +26,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Case],
         (tmp_path / "config.toml").write_bytes(case.toml().encode("utf-8", "surrogateescape"))
         for name, content in {case.file: case.log, **case.others}.items():
             if content is not None:
+                (tmp_path / name).parent.mkdir(exist_ok=True)
                 (tmp_path / name).write_bytes(content)
         before = sorted(tmp_path.rglob("*"))
         arguments = ["train", "--config", "config.toml", "--quiet", *case.arguments]

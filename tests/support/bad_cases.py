@@ -34,24 +34,28 @@ def damaged(content: bytes) -> bytes:
     return content[:4] + b"\xff" * 400 + content[404:]
 
 
-def duckdb_file() -> bytes:
-    """Return a DuckDB file with the good log as table log."""
+def duckdb_file(*statements: str) -> bytes:
+    """Return a DuckDB file with the good log as table log, and what the statements make."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "log.duckdb"
         with duckdb.connect(str(file)) as connection:
             connection.register("good", pd.read_csv(io.StringIO(GOOD), dtype={"customer": str}))
             connection.execute("CREATE TABLE log AS FROM good")
+            for statement in statements:
+                connection.execute(statement)
         return file.read_bytes()
 
 
-def workbook(**sheets: list[tuple]) -> bytes:
-    """Return a workbook of sheets of rows."""
+def workbook(stray: dict[str, object] | None = None, **sheets: list[tuple]) -> bytes:
+    """Return a workbook of sheets of rows, with stray cells in each."""
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer) as book:
         for name, rows in sheets.items():
             sheet = book.add_worksheet(name)
             for number, row in enumerate(rows):
                 sheet.write_row(number, 0, row)
+            for place, value in (stray or {}).items():
+                sheet.write(place, value)
     return buffer.getvalue()
 
 
