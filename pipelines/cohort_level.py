@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from clvmodels import capacity
 from clvmodels.cohort_levels import Level
 from clvmodels.cohorts import CohortForecaster
+from clvmodels.exceptions import DataError
 from clvmodels.months import MonthGrid
 from clvmodels.reconcile import Reconciliation, reconcile
 from pipelines import forecast
@@ -83,6 +84,12 @@ class CohortLevel:
     def apply(self, cohort: pd.Series, months: CustomerMonths, able: Bounds) -> CustomerMonths:
         """Scale customers to their cohorts; ``cohort`` is the month of first purchase."""
         row = self.cohorts.get_indexer(pd.DatetimeIndex(cohort))
+        unknown = row < 0
+        if unknown.any():
+            raise DataError(
+                f"{int(unknown.sum())} customers belong to cohorts without factors, the first to "
+                f"{pd.DatetimeIndex(cohort)[unknown][0]:%Y-%m}; level the cohorts of the same day"
+            )
         purchases = months.purchases * self.purchases[row]
         purchases *= capacity.held(purchases.sum(axis=1), able.purchases)[:, None]
         share = believed(self.others[row], able.orders)[:, None]

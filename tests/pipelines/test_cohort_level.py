@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clvmodels.exceptions import DataError
 from pipelines import features, forecast, train, training_data
 from pipelines.cohort_level import cohort_level
 from pipelines.histories import histories
@@ -47,6 +48,15 @@ def test_customers_add_up_to_their_scaled_cohort(data, fitted, config):
     summary = features.summary(data.purchases, AS_OF).to_pandas()
     sums = forecast.cohort_sums(summary["cohort"], level.customer_months(fitted, summary), grid)
     pd.testing.assert_frame_equal(sums, level.cells, check_dtype=False, rtol=1e-9)
+
+
+def test_a_customer_of_no_known_cohort_is_refused(data, fitted, config):
+    """Instead of scaled as the last cohort is."""
+    _, _, level = level_at(AS_OF, data, fitted, config)
+    summary = features.summary(data.purchases, AS_OF).to_pandas().head(3)
+    strange = summary.assign(cohort=pd.Timestamp(1999, 5, 1))
+    with pytest.raises(DataError, match="3 customers belong to cohorts without factors.*1999-05"):
+        level.customer_months(fitted, strange)
 
 
 def test_intervals_hold_their_point_forecast_at_every_level(data, fitted, config):
