@@ -55,7 +55,7 @@ def test_a_customer_of_no_known_cohort_is_refused(data, fitted, config):
     _, _, level = level_at(AS_OF, data, fitted, config)
     summary = features.summary(data.purchases, AS_OF).to_pandas().head(3)
     strange = summary.assign(cohort=pd.Timestamp(1999, 5, 1))
-    with pytest.raises(DataError, match="3 customers belong to cohorts without factors.*1999-05"):
+    with pytest.raises(DataError, match=r"3 customers belong to cohorts without factors.*1999-05"):
         level.customer_months(fitted, strange)
 
 
@@ -84,6 +84,9 @@ class Louder:
 
     def __init__(self, forecaster, purchases, revenue):
         self.forecaster, self.times = forecaster, {"purchases": purchases, "revenue": revenue}
+
+    def __getattr__(self, name):
+        return getattr(self.forecaster, name)
 
     def forecast(self, *given, **more):
         made = self.forecaster.forecast(*given, **more)
