@@ -250,6 +250,7 @@ def _write(
 
 def _bound(memory: int) -> None:
     """Let this process use so many bytes beside those that it has by now."""
+    pa.set_cpu_count(1)  # each thread reserves memory that it does not use
     with contextlib.suppress(ImportError, OSError, ValueError):  # where there are no such limits
         import resource
 
