@@ -205,9 +205,10 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
         frequency=frequency,
         monetary_value=value,
     )
-    _check_size("monetary_value", np.where(bought, value, 0.0))
+    value = np.where(bought, value, 0.0)
+    _check_size("monetary_value", value, 1 / LARGEST if fit else 0.0)
     if not fit:
-        return Spends(frequency, np.where(bought, value, 0.0), weight)
+        return Spends(frequency, value, weight)
     if not np.any(bought & (weight > 0)):
         raise DataError(
             "a spend model needs customers with repeat purchases (frequency > 0); found none "
@@ -282,11 +283,11 @@ def _check_frequency(frequency: Array) -> None:
     )
 
 
-def _check_size(name: str, values: Array) -> None:
+def _check_size(name: str, values: Array, least: float = 1 / LARGEST) -> None:
     """Refuse what overflows once it is squared or divided by."""
     _reject(
-        (values > LARGEST) | ((values > 0) & (values < 1 / LARGEST)),
-        f"{name} must be 0 or lie between {1 / LARGEST:g} and {LARGEST:g}; use another unit",
+        (values > LARGEST) | ((values > 0) & (values < least)),
+        f"{name} must be 0 or lie between {least:g} and {LARGEST:g}; use another unit",
         **{name: values},
     )
 

@@ -173,10 +173,22 @@ def test_values_beyond_the_ends_are_refused_by_row(spends, value):
     bad = spends.head(9).copy()
     bad.loc[3, "monetary_value"] = value
     known = GammaGamma.from_params(p=6.25, q=3.74, v=15.44)
-    asked = (GammaGamma().fit, known.expected_spend, known.variation, known.log_likelihood)
-    for ask in asked:
+    fits = (GammaGamma().fit, known.log_likelihood)
+    forecasts = (known.expected_spend, known.variation)
+    for ask in fits + forecasts if value > 1 else fits:
         with pytest.raises(InvalidValueError, match=refused("monetary_value", value)):
             ask(bad)
+
+
+@pytest.mark.parametrize("value", TOO_SMALL)
+def test_next_to_nothing_spent_is_forecast_as_nothing(spends, value):
+    known = GammaGamma.from_params(p=6.25, q=3.74, v=15.44)
+    rows = spends.head(9)
+    np.testing.assert_allclose(
+        known.expected_spend(rows.assign(monetary_value=value)),
+        known.expected_spend(rows.assign(monetary_value=0.0)),
+        rtol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("value", [1e-100, 1e100])
