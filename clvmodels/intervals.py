@@ -10,6 +10,7 @@ import numpy.typing as npt
 from clvmodels.arguments import number, whole_number
 from clvmodels.exceptions import InvalidValueError
 from clvmodels.loglinear import LogLinearFit
+from clvmodels.special import symmetric_root
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -26,8 +27,7 @@ def draw_log_means(
     Coefficients are drawn from their posterior; every future month has a shock of its own that
     all cohorts share, of the spread learned for past months.
     """
-    values, axes = np.linalg.eigh(fit.covariance)
-    root = axes * np.sqrt(np.maximum(values, 0.0))
+    root = symmetric_root(fit.covariance)
     deviation = (design @ root) @ rng.standard_normal((root.shape[1], draws))
     months, month = np.unique(period, return_inverse=True)
     shock = rng.standard_normal((months.size, draws))

@@ -39,16 +39,22 @@ def test_intervals_hold_about_nine_in_ten_actuals(table, fitted):
     assert (width < 3 * forecast["purchases"] + 30).all()
 
 
-def test_months_never_seen_are_forecast_with_more_doubt(table):
-    young = CohortForecaster(select=False).fit(table, dt.date(2020, 9, 30))
-    made = young.forecast(dt.date(2021, 9, 30), level="month").set_index("period")
-    width = np.log(made["purchases_high"] / made["purchases_low"])
-    unseen, seen = width.loc["2020-10":"2020-12"], width.loc["2021-01":"2021-03"]
-    assert unseen.min() > 1.3 * seen.max()
-    truth = table[(table["period"] > "2020-09-30") & (table["cohort"] <= "2020-09-30")]
-    months = truth.groupby("period")["purchases"].sum().reindex(unseen.index)
-    low, high = (made[f"purchases_{end}"].loc[unseen.index] for end in ("low", "high"))
-    assert ((months >= low) & (months <= high)).all()
+def test_months_never_seen_are_forecast_with_more_doubt():
+    """On logs whose seasons hold the same months in other orders: one November proves nothing."""
+    held = []
+    for seed in range(24):
+        season = np.random.default_rng(seed).permutation(SEASON)
+        table = simulated_table(seed=seed, season=season)
+        young = CohortForecaster(select=False).fit(table, dt.date(2020, 9, 30))
+        made = young.forecast(dt.date(2021, 9, 30), level="month").set_index("period")
+        width = np.log(made["purchases_high"] / made["purchases_low"])
+        unseen, seen = width.loc["2020-10":"2020-12"], width.loc["2021-01":"2021-03"]
+        assert unseen.min() > 1.3 * seen.max()
+        truth = table[(table["period"] > "2020-09-30") & (table["cohort"] <= "2020-09-30")]
+        months = truth.groupby("period")["purchases"].sum().reindex(unseen.index)
+        low, high = (made[f"purchases_{end}"].loc[unseen.index] for end in ("low", "high"))
+        held += list((months >= low) & (months <= high))
+    assert 0.8 <= np.mean(held) <= 1.0
 
 
 def test_levels_add_up(fitted):

@@ -1,11 +1,16 @@
 """Intervals: their laws, and the stretch learned from past errors."""
 
+import datetime as dt
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from cohort_tables import simulated_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clvmodels import intervals
+from clvmodels.cohorts import CohortForecaster
 
 RNG = np.random.default_rng(0)
 DRAWS = RNG.gamma(4.0, 25.0, (3, 4000))
@@ -98,3 +103,17 @@ def test_what_was_never_seen_has_the_spread_asked_for():
     assert drawn[2].std() == pytest.approx(0.14, rel=0.02)
     known = unseen.draw(season, beyond, 0.4, 100, np.random.default_rng(1))
     assert (known[1] == 0).all()
+
+
+def test_draws_do_not_turn_with_the_last_digit_of_the_covariance():
+    """Many effects are about equally uncertain, and such axes are any machine's to choose."""
+    model = CohortForecaster(select=False).fit(simulated_table(), dt.date(2020, 9, 30)).model_
+    cells = model.cells(dt.date(2021, 9, 30))
+    design, fit = model.rates.design(cells), model.rates.fit
+    noise = 1e-14 * np.random.default_rng(1).standard_normal(fit.covariance.shape)
+    turned = replace(fit, covariance=fit.covariance * (1 + noise + noise.T))
+    one, two = (
+        intervals.draw_log_means(each, design, cells.period, 50, np.random.default_rng(2))
+        for each in (fit, turned)
+    )
+    np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
