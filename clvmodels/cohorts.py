@@ -279,7 +279,10 @@ class CohortForecaster:
             new.model_ = CohortModel.from_dict(state["model"])
             new.spread_ = Spread(**state["spread"])
             new.evidence_ = dict(state["evidence"])
-            new.learned_from_ = state.get("learned_from")
+            learned_from = state.get("learned_from")  # earlier releases kept none
+            if learned_from is not None and not isinstance(learned_from, str):
+                raise ValueError(f"learned_from = {learned_from!r}")
+            new.learned_from_ = learned_from
         return new
 
     def _learn(

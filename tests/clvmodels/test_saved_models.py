@@ -198,6 +198,8 @@ def test_no_part_of_a_state_may_be_anything(state, value):
     for path, held in leaves(state):
         if held == value or (value == {} and path in (("options",), ("spread",))):
             continue  # the latter two have defaults, as releases add to them
+        if path == ("learned_from",) and value in ("x", None):
+            continue  # a digest that no table has: the level is learned anew
         try:
             CohortForecaster.from_dict(replaced(state, path, value))
         except ModelFileError:

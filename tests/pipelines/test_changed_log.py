@@ -17,7 +17,7 @@ from clvmodels import BGNBD, GammaGamma
 from clvmodels.cohorts import CohortForecaster
 from clvmodels.months import month_grid
 from pipelines import deliver
-from pipelines.cohort_level import cohort_level
+from pipelines.cohort_level import CohortLevel, cohort_level
 from pipelines.train import Fitted
 
 DAY = str(TRAINED_AS_OF)
@@ -124,17 +124,31 @@ MONTHS = sorted(TABLE["cohort"].unique())
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
     forecaster = CohortForecaster(select=False, draws=50).fit(TABLE, AS_OF)
-    return Fitted(AS_OF, BGNBD(), GammaGamma(), cohorts=forecaster)
+    purchases = BGNBD.from_params(r=1.0, alpha=30.0, a=0.5, b=8.0)
+    spend = GammaGamma.from_params(p=6.0, q=4.0, v=25.0)
+    return Fitted(AS_OF, purchases, spend, cohorts=forecaster)
 
 
-def base_of(table: pd.DataFrame) -> pd.DataFrame:
-    """What customer models might say of the cohorts of a table."""
-    cohorts = table.groupby("cohort")["customers"].max()
-    grid = month_grid(AS_OF, UNTIL)
-    index = pd.MultiIndex.from_product([cohorts.index, grid.index()], names=["cohort", "period"])
-    base = index.to_frame(index=False)
-    purchases = 0.2 * base["cohort"].map(cohorts)
-    return base.assign(purchases=purchases, revenue=50.0 * purchases)
+def everybody(table: pd.DataFrame) -> pd.DataFrame:
+    """Histories of a table's customers: half of each cohort has come back, until lately."""
+    customers = table.groupby("cohort")["customers"].max()
+    age = (pd.Timestamp(AS_OF) - customers.index).days.to_numpy(dtype=float)
+    parts = [
+        pd.DataFrame(
+            {
+                "cohort": customers.index, "frequency": times, "recency": times * age / 10,
+                "T": age, "weight": customers.to_numpy() / 2, "value_all": 45.0,
+                "value_repeat": 50.0,
+            }
+        )
+        for times in (0, 9)
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def level_of(fitted: Fitted, table: pd.DataFrame) -> CohortLevel:
+    first = pd.Timestamp(table["period"].min()).date()
+    return cohort_level(fitted, everybody(table), month_grid(AS_OF, UNTIL), table, first)
 
 
 @settings(max_examples=12)
@@ -148,20 +162,17 @@ def test_the_cohort_forecast_covers_the_cohorts_of_the_day(fitted, removed, shru
     small = TABLE["cohort"].isin(shrunk)
     table = TABLE.assign(**{name: TABLE[name].mask(small, 0.5 * TABLE[name]) for name in counts})
     table = table[~table["cohort"].isin(removed)]
-    base = base_of(table)
-    first = pd.Timestamp(table["period"].min()).date()
-    level = cohort_level(fitted, base, month_grid(AS_OF, UNTIL), table, first)
+    level = level_of(fitted, table)
     assert set(level.cohorts) == set(table["cohort"])
     made = level.forecaster.forecast(UNTIL, level="month").set_index("period")
-    scaled = level.with_intervals(level.scaled(base), "cohort_month")
-    assert scaled.notna().all(axis=None)
-    sums = scaled.groupby("period")[["purchases", "revenue"]].sum()
-    np.testing.assert_allclose(sums, made[["purchases", "revenue"]], rtol=1e-9)
+    assert level.with_intervals(level.cells, "cohort_month").notna().all(axis=None)
+    sums = level.cells.groupby("period")["purchases"].sum()
+    np.testing.assert_allclose(sums, made["purchases"], rtol=1e-9)
     unchanged = not removed and not shrunk
     assert (level.forecaster is fitted.cohorts) == unchanged
     # Those who come back after an erasure was undone, or late, are forecast as well.
     other = replace(fitted, cohorts=level.forecaster)
-    again = cohort_level(other, base_of(TABLE), month_grid(AS_OF, UNTIL), TABLE, MONTHS[0].date())
+    again = level_of(other, TABLE)
     assert set(again.cohorts) == set(MONTHS)
 
 
@@ -181,7 +192,7 @@ def test_what_was_learned_from_outlives_the_file(fitted):
 def test_files_of_earlier_releases_are_learned_anew(fitted):
     state = {k: v for k, v in fitted.cohorts.to_dict().items() if k != "learned_from"}
     old = replace(fitted, cohorts=CohortForecaster.from_dict(state))
-    level = cohort_level(old, base_of(TABLE), month_grid(AS_OF, UNTIL), TABLE, MONTHS[0].date())
+    level = level_of(old, TABLE)
     assert level.forecaster is not old.cohorts
     made, same = (one.forecast(UNTIL, level="total") for one in (level.forecaster, fitted.cohorts))
     pd.testing.assert_frame_equal(made, same, rtol=1e-9)

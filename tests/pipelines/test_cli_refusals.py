@@ -99,11 +99,18 @@ def test_report_refuses_lists_that_do_not_fit_together(copied):
     assert copied.files() == before
 
 
-@pytest.mark.parametrize("name", ["champion.json", "2022-08-31.1/manifest.json"])
-def test_models_of_json_without_end_are_refused(copied, name):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("champion.json", "nested more than 50 levels"),
+        ("registry/2022-08-31.1.json", "nested more than 50 levels"),
+        ("2022-08-31.1/manifest.json", "is not the one that was saved"),  # and is not parsed
+    ],
+)
+def test_models_of_json_without_end_are_refused(copied, name, reason):
     (copied.models / name).write_text("[" * DEEP + "]" * DEEP, encoding="utf-8")
     before = copied.files()
-    assert_refused(copied.clv("forecast", "--quiet"), 1, name, "nested more than 50 levels")
+    assert_refused(copied.clv("forecast", "--quiet"), 1, name, reason)
     assert copied.files() == before
 
 

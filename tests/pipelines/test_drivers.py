@@ -175,7 +175,7 @@ def test_a_dimension_that_all_customers_share_by_now_is_left_out(data, using, to
         assert drivers.notes(now, AS_OF)[0] == (
             "note: all customers share one country, so nothing tells cohorts apart by it"
         )
-        _, level = level_at(AS_OF, rest, train.with_drivers(using, now), told)
+        level = level_at(AS_OF, rest, train.with_drivers(using, now), told)
     rates = level.forecaster.model_.rates
     assert rates.cohort_covariates.names == ()
     assert rates.period_covariates.names == ("log(spend)", "price")
@@ -183,7 +183,7 @@ def test_a_dimension_that_all_customers_share_by_now_is_left_out(data, using, to
 
 def test_the_effects_told_are_those_the_forecast_used(data, using, told):
     """A later day learns them anew; what was left out at training keeps what was found then."""
-    _, level = level_at(dt.date(2022, 9, 30), data, using, told)
+    level = level_at(dt.date(2022, 9, 30), data, using, told)
     anew = replace(using, cohorts=level.forecaster)
     found = effects.table(using, None, level.forecaster)
     pd.testing.assert_frame_equal(found, effects.table(anew))

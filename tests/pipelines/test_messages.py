@@ -25,17 +25,6 @@ def test_only_a_model_that_learned_later_days_is_warned_of(days, warned):
     assert bool(said) == warned
 
 
-def test_a_churn_horizon_changed_after_the_training_is_said_to_wait(config):
-    """The saved classifier foresees the days it was trained for, whatever is configured by now."""
-    day = dt.date(2022, 6, 30)
-    for horizon, warned in ((60, False), (90, True)):
-        fitted = SimpleNamespace(as_of=day, churn=SimpleNamespace(horizon_days=horizon))
-        said = messages.warnings(fitted, day, config)
-        assert bool(said) == warned
-    assert "foresees 90 days" in said[0]
-    assert "churn_horizon_days = 60 waits" in said[0]
-
-
 def test_only_an_observed_margin_is_named(config):
     assert messages.margin_line(Margin.configured(config)) == []
     day = dt.date(2022, 6, 30)

@@ -95,9 +95,8 @@ def test_options_that_say_where_a_secret_is_kept_are_none(key):
 def test_what_a_driver_repeats_while_it_is_connected_is_not_shown(monkeypatch, tmp_path, kind):
     """Whatever it raises, and wherever: the words stay, the secrets go."""
     uri = f"duckdb:///{tmp_path}/x.duckdb?user=clv&access_token=T0K3N%2Fx&password={PASSWORD}"
-    plain = ibis.duckdb.connect()
     monkeypatch.setenv("CLV_SECRET_URI", uri)
-    monkeypatch.setattr(ibis, "connect", lambda given: plain)
+    monkeypatch.setattr(ibis, "connect", lambda given: ibis.duckdb.connect())
     settings = logs.config({"kind": kind, "uri_env": "CLV_SECRET_URI", "table": "log"})
     for error in (DataError, RuntimeError):
         said = f"lost {uri}: no login with {PASSWORD}, T0K3N/x; passwd='{PASSWORD}'"
