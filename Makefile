@@ -9,7 +9,7 @@ CLV     := $(BIN)/clv
 OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train backtest forecast refresh report check test test-slow test-engines test-browser lint format bench clean
+.PHONY: help install train backtest forecast refresh report check test test-slow test-engines test-browser lint house format bench clean
 
 help: ## show this help
 	@echo "usage: make TARGET [CONFIG=configs/cdnow.toml] [AS_OF=YYYY-MM-DD] [ARGS=...]"
@@ -63,6 +63,9 @@ test: $(VENV)/.dev ## tests that need nothing but this environment
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+house: $(VENV)/.dev ## print every package, what its modules are, and what is out of order
+	@$(BIN)/python tests/support/house.py
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

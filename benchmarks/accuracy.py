@@ -21,19 +21,23 @@ import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
 
-from clvmodels import BGNBD, metrics
-from clvmodels.calendar import SeasonalClock
-from clvmodels.cohort_model import CohortModel
-from clvmodels.cohort_rates import RateOptions
-from clvmodels.cohort_table import month_dates, read_cohort_months
-from clvmodels.cohorts import CohortForecaster
-from clvmodels.exceptions import ConvergenceWarning
-from clvmodels.months import month_end, month_grid
-from clvmodels.simulate import ParetoNBDProcess, simulate_log
-from pipelines import backtest, config, features, transactions
-from pipelines.config import Config
+from clvmodels import BGNBD
+from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.model.model import CohortModel
+from clvmodels.cohorts.model.rates import RateOptions
+from clvmodels.cohorts.model.table import month_dates, read_cohort_months
+from clvmodels.core import metrics
+from clvmodels.core.errors import ConvergenceWarning
+from clvmodels.core.months import month_end, month_grid
+from clvmodels.simulation.simulate import ParetoNBDProcess, simulate_log
+from clvmodels.transactions.seasonal_clock import SeasonalClock
+from pipelines.backtesting import run as backtest
+from pipelines.config import load as config
+from pipelines.config.load import Config
 from pipelines.console import Progress
-from pipelines.dialect import md5
+from pipelines.data import customer_days as transactions
+from pipelines.data.features import cohorts as features
+from pipelines.sources.dialect import md5
 
 KEYS = ["cohort", "period"]
 DEFAULT = RateOptions()

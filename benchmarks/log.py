@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clvmodels.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
+from clvmodels.simulation.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
 
 START = dt.date(2023, 1, 1)
 DAYS = 730

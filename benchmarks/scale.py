@@ -16,8 +16,12 @@ from pathlib import Path
 from benchmarks.log import AS_OF, write_log
 from benchmarks.steps import common as steps
 from benchmarks.worker import peak_megabytes
-from pipelines import deliver, forecast, train, training_data, transactions
-from pipelines.config import Config
+from pipelines.config.load import Config
+from pipelines.data import customer_days as transactions
+from pipelines.forecasting import customers as forecast
+from pipelines.forecasting import deliver
+from pipelines.training import fit as train
+from pipelines.training import snapshot as training_data
 
 
 @contextmanager

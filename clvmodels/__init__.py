@@ -6,34 +6,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clvmodels.bgnbd import BGNBD
-    from clvmodels.churn import ChurnClassifier
-    from clvmodels.gamma_gamma import GammaGamma
-    from clvmodels.lifetimes_engine import (
+    from clvmodels.churn.classifier import ChurnClassifier
+    from clvmodels.evaluation.lifetimes import (
         LifetimesBGNBD,
         LifetimesGammaGamma,
         LifetimesMBGNBD,
         LifetimesParetoNBD,
     )
-    from clvmodels.mbgnbd import MBGNBD
-    from clvmodels.models import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
-    from clvmodels.nbd import NBD
-    from clvmodels.pareto_nbd import ParetoNBD
+    from clvmodels.registry import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
+    from clvmodels.spend.gamma_gamma import GammaGamma
+    from clvmodels.transactions.bgnbd import BGNBD
+    from clvmodels.transactions.mbgnbd import MBGNBD
+    from clvmodels.transactions.nbd import NBD
+    from clvmodels.transactions.pareto_nbd import ParetoNBD
 
 _HOMES = {
-    "BGNBD": "bgnbd",
-    "MBGNBD": "mbgnbd",
-    "NBD": "nbd",
-    "ParetoNBD": "pareto_nbd",
-    "GammaGamma": "gamma_gamma",
+    "BGNBD": "transactions.bgnbd",
+    "MBGNBD": "transactions.mbgnbd",
+    "NBD": "transactions.nbd",
+    "ParetoNBD": "transactions.pareto_nbd",
+    "GammaGamma": "spend.gamma_gamma",
     "ChurnClassifier": "churn",
-    "LifetimesBGNBD": "lifetimes_engine",
-    "LifetimesMBGNBD": "lifetimes_engine",
-    "LifetimesParetoNBD": "lifetimes_engine",
-    "LifetimesGammaGamma": "lifetimes_engine",
-    "SPEND_MODELS": "models",
-    "TRANSACTION_MODELS": "models",
-    "model_from_dict": "models",
+    "LifetimesBGNBD": "evaluation.lifetimes",
+    "LifetimesMBGNBD": "evaluation.lifetimes",
+    "LifetimesParetoNBD": "evaluation.lifetimes",
+    "LifetimesGammaGamma": "evaluation.lifetimes",
+    "SPEND_MODELS": "registry",
+    "TRANSACTION_MODELS": "registry",
+    "model_from_dict": "registry",
 }
 
 __all__ = [

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from clvmodels.exceptions import ClvError, ConfigError
-from pipelines import config as configuration
+from clvmodels.core.errors import ClvError, ConfigError
 from pipelines import files
+from pipelines.config import load as configuration
 from pipelines.console import Outcome, Progress, complain, say
 
 app = typer.Typer(
@@ -50,7 +50,7 @@ def train(
     quiet: QuietOption = False,
 ) -> None:
     """Fit the models, backtest them, forecast, and save models and report."""
-    from pipelines import workflow
+    from pipelines.jobs import models as workflow
 
     outcome = workflow.train_job(
         configuration.load(config), _date(as_of), Progress(quiet), promote=not challenger
@@ -66,7 +66,7 @@ def backtest(
     quiet: QuietOption = False,
 ) -> None:
     """Forecast from past origins, compare with what happened, and write the report."""
-    from pipelines import workflow
+    from pipelines.jobs import models as workflow
 
     _tell(workflow.backtest_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
 
@@ -82,7 +82,7 @@ def forecast(
     quiet: QuietOption = False,
 ) -> None:
     """Score every customer with the model in use; write customers.parquet, cohorts.parquet."""
-    from pipelines import workflow
+    from pipelines.jobs import models as workflow
 
     outcome = workflow.forecast_job(
         configuration.load(config), _date(as_of), Progress(quiet), version
@@ -98,7 +98,7 @@ def refresh(
     quiet: QuietOption = False,
 ) -> None:
     """The monthly run: check the data, score, compare the last forecast with actuals, report."""
-    from pipelines import refresh as refreshing
+    from pipelines.jobs import refresh as refreshing
 
     _tell(
         refreshing.refresh_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json
@@ -113,7 +113,7 @@ def report(
     quiet: QuietOption = False,
 ) -> None:
     """Write the page, workbook and figures again from the saved backtest.json."""
-    from pipelines import workflow
+    from pipelines.jobs import models as workflow
 
     _tell(workflow.report_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
 
@@ -129,7 +129,7 @@ def check(
     quiet: QuietOption = False,
 ) -> None:
     """Read the source, account for every row, and fail if a limit is broken."""
-    from pipelines import housekeeping
+    from pipelines.jobs import housekeeping
 
     outcome = housekeeping.check_job(
         configuration.load(config), _date(as_of), Progress(quiet), show
@@ -148,7 +148,7 @@ def erase(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a person from every saved output, and say from where."""
-    from pipelines import housekeeping
+    from pipelines.jobs import housekeeping
 
     _tell(housekeeping.erase_job(configuration.load(config), customer), as_json)
 
@@ -156,7 +156,7 @@ def erase(
 @models.command("list")
 def list_models(config: ConfigOption, as_json: JsonOption = False) -> None:
     """List the saved versions; the one in use is marked."""
-    from pipelines import housekeeping
+    from pipelines.jobs import housekeeping
 
     _tell(housekeeping.list_models(configuration.load(config)), as_json)
 
@@ -167,7 +167,7 @@ def show_model(
     version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None,
 ) -> None:
     """Verify a version and print its card."""
-    from pipelines import registry
+    from pipelines.registry import store as registry
 
     settings = configuration.load(config)
     saved = registry.verify(settings, version or registry.champion(settings))
@@ -177,7 +177,7 @@ def show_model(
 @models.command("promote")
 def promote_model(config: ConfigOption, version: str) -> None:
     """Verify a version and put it into use."""
-    from pipelines import registry
+    from pipelines.registry import store as registry
 
     saved = registry.make_champion(configuration.load(config), version)
     say(f"in use: {saved.folder}")
@@ -191,7 +191,7 @@ def accept_model(config: ConfigOption, version: str, as_json: JsonOption = False
     Accept only what you trust: its files are compared with its own manifest, and nothing else
     vouches for them.
     """
-    from pipelines import housekeeping
+    from pipelines.jobs import housekeeping
 
     _tell(housekeeping.accept_job(configuration.load(config), version), as_json)
 
@@ -209,7 +209,7 @@ def migrate_model(
     CODE IN IT: migrate only versions that you or yours have saved. The digests of all files are
     checked first. The old version stays; the new one is used in its place where it was in use.
     """
-    from pipelines import housekeeping
+    from pipelines.jobs import housekeeping
 
     _tell(housekeeping.migrate_job(configuration.load(config), version, Progress(quiet)), as_json)
 

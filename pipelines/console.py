@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from clvmodels.exceptions import ClvError
+from clvmodels.core.errors import ClvError
 from pipelines.redaction import redacted
 
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clvmodels.exceptions import ConfigError
+from clvmodels.core.errors import ConfigError
 
 fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
 """Locks of the operating system; Windows has none on folders."""

@@ -25,11 +25,11 @@ from shop import (
     make_shop,
 )
 
-from clvmodels.simulate import BGNBDProcess, GammaGammaSpend, SimulatedLog, simulate_log
-from pipelines import config as configuration
-from pipelines.config import Config
+from clvmodels.simulation.simulate import BGNBDProcess, GammaGammaSpend, SimulatedLog, simulate_log
+from pipelines.config import load as configuration
+from pipelines.config.load import Config
 from pipelines.console import Progress
-from pipelines.transactions import Dataset
+from pipelines.data.customer_days import Dataset
 
 # A busy machine is slow, not wrong; and everybody draws the same examples, so that a green tree is
 # green everywhere. HYPOTHESIS_PROFILE=explore looks for new ones.

@@ -34,7 +34,7 @@ def quiet() -> Iterator[None]:
 
 def config(folder: Path) -> Any:
     """Configuration that reads the log as any business's would be."""
-    from pipelines.config import parse
+    from pipelines.config.load import parse
 
     return parse(
         {

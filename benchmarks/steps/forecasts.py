@@ -113,8 +113,6 @@ def clv_lifetimes(folder: Path) -> Work:
 
 
 def whole_own(folder: Path) -> Work:
-    import pipelines.features
-    import pipelines.transactions  # noqa: F401
     from clvmodels import BGNBD, GammaGamma
 
     def work() -> dict[str, Any]:

@@ -28,16 +28,14 @@ def _facts_of_arrow(table: Any) -> dict[str, Any]:
 
 def read_own(folder: Path) -> Any:
     """Read, check and account for the log, then summarise it: the columns that all make."""
-    from clvmodels import schema
-    from pipelines import transactions
+    from clvmodels.core import schema
+    from pipelines.data import customer_days as transactions
 
     with transactions.load(config(folder), AS_OF) as data:
         return data.summary.select(schema.SUMMARY.names).to_pyarrow()
 
 
 def summary_own(folder: Path) -> Work:
-    import pipelines.features
-    import pipelines.transactions  # noqa: F401
 
     return lambda: _facts_of_arrow(read_own(folder))
 

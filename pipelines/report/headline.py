@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvmodels import months
-from pipelines.report import accuracy, verdicts, words
+from clvmodels.core import months
+from pipelines.backtesting import accuracy
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.tables import plain
+from pipelines.report.wording import verdicts, words
 
 BASELINES = tuple(words.BASELINES)
 PRODUCT = "clv"

@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from clvmodels import months, schema
-from clvmodels.exceptions import MissingColumnError
-from pipelines.config import Config
-from pipelines.margins import Margin
-from pipelines.report import accuracy, words
-from pipelines.report.cohort_groups import Groups, groups
-from pipelines.report.small_groups import LEAST_CUSTOMERS
+from clvmodels.core import months, schema
+from clvmodels.core.errors import MissingColumnError
+from pipelines.backtesting import accuracy
+from pipelines.config.load import Config
+from pipelines.data.margins import Margin
+from pipelines.report.groups.cohorts import Groups, groups
+from pipelines.report.groups.small import LEAST_CUSTOMERS
+from pipelines.report.wording import words
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "metrics": ("origin", "horizon_days", "level", "quantity", "model", "metric", "value"),
@@ -82,7 +83,7 @@ class Learned:
     Attributes
     ----------
     level : {'cohorts', 'customers'}
-        Whose purchases the forecast takes; see :mod:`pipelines.level_choice`.
+        Whose purchases the forecast takes; see :mod:`pipelines.training.level_source`.
     season : bool
         Whether the cohort forecast in use lets months of the year differ.
     until : datetime.date, optional
@@ -132,7 +133,7 @@ class ReportInputs:
     churn_importance : DataFrame
         feature, importance, importance_sd (loss of AUC when the feature is shuffled).
     cohort_months, cohort_forecast : DataFrame
-        History and forecast, as in :mod:`clvmodels.schema`.
+        History and forecast, as in :mod:`clvmodels.core.schema`.
     tiers : DataFrame
         tier, customers, clv, expected_revenue, share_of_clv.
     segments : DataFrame
@@ -170,7 +171,7 @@ class ReportInputs:
         and revenue): variants of parts, and of covariates where there are any, on
         earlier origins of the same log.
     new_cohorts : DataFrame
-        Cohorts still to come, as in :mod:`clvmodels.schema`.
+        Cohorts still to come, as in :mod:`clvmodels.core.schema`.
     budget : DataFrame
         The company's months: period, new_customers, basis (``plan``, ``recent level`` or
         ``stopped``), purchases and revenue of known customers (``known_``, with _low and _high),
@@ -179,12 +180,12 @@ class ReportInputs:
         Past forecasts of the whole company: origin, period, purchases, revenue, new_customers,
         new_revenue, each also as actual_; last_months_revenue, a plain baseline.
     effects : DataFrame
-        What covariates were found to do; see :func:`pipelines.effects.table`.
+        What covariates were found to do; see :func:`pipelines.training.effects.table`.
     diagnostics : dict of DataFrame
-        Tables of :mod:`clvmodels.diagnostics` by name, each optional: ``tracking`` (with the
-        month in ``period``), ``conditional_frequency``, ``conditional_recency``,
-        ``spend_distribution``, ``spend_by_frequency`` (``attrs["pearson"]`` holds the
-        correlation) and ``model_comparison``.
+        Tables of :mod:`clvmodels.evaluation.transactions` by name, each optional: ``tracking``
+        (with the month in ``period``), ``conditional_frequency``, ``conditional_recency``,
+        ``spend_distribution``, ``spend_by_frequency`` (``attrs["pearson"]`` holds the correlation)
+        and ``model_comparison``.
     learned : Learned
         What the forecast rests on, for the words.
     margin : Margin, optional

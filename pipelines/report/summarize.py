@@ -11,22 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.report import (
-    sections,
-    sections_budget,
-    sections_business,
-    sections_churn,
-    sections_cohorts,
-    sections_customers,
-    sections_drivers,
-    sections_errors,
-    sections_fit,
-    sections_model,
-    words,
-)
+from pipelines.report import section as sections
 from pipelines.report.headline import headline
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.sections import Section
+from pipelines.report.section import Section
+from pipelines.report.sections import budget as sections_budget
+from pipelines.report.sections import business as sections_business
+from pipelines.report.sections import churn as sections_churn
+from pipelines.report.sections import cohorts as sections_cohorts
+from pipelines.report.sections import customers as sections_customers
+from pipelines.report.sections import drivers as sections_drivers
+from pipelines.report.sections import errors as sections_errors
+from pipelines.report.sections import fit as sections_fit
+from pipelines.report.sections import model as sections_model
+from pipelines.report.wording import words
 
 __all__ = ["ReportInputs", "summarize"]
 

@@ -12,7 +12,9 @@ import subprocess
 import pytest
 from report_example import AS_OF, config, example_inputs
 
-from pipelines.report import ReportInputs, figures, render, summarize
+from pipelines.report import ReportInputs, summarize
+from pipelines.report import page as render
+from pipelines.report.figures import forecasts as figures
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from cohort_tables import AS_OF, simulated_table
 from true_parameters import TRUE_PARAMETERS
 
 from clvmodels import GammaGamma
-from clvmodels.cohorts import CohortForecaster
+from clvmodels.cohorts.forecaster import CohortForecaster
 
 CALIBRATION_END = pd.Timestamp("1997-09-30")
 

@@ -23,7 +23,7 @@ def test_everything_exported_exists():
     [
         ("import clvmodels", ["numpy", "pandas", "scipy"]),
         ("from clvmodels import BGNBD", ["pandas", "lifetimes", "sklearn", "ibis", "matplotlib"]),
-        ("import clvmodels.models", ["lifetimes", "sklearn", "ibis", "matplotlib"]),
+        ("import clvmodels.registry", ["lifetimes", "sklearn", "ibis", "matplotlib"]),
     ],
 )
 def test_imports_only_what_it_needs(statement, unwanted):

@@ -14,7 +14,7 @@ import postgres_server
 import pytest
 
 from pipelines import cli
-from pipelines.config import Config
+from pipelines.config.load import Config
 
 Place = Callable[..., Config]
 Train = Callable[..., Path]
@@ -35,7 +35,7 @@ def postgres_uri() -> Iterator[str]:
 def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     from pyspark.sql import SparkSession
 
-    from pipelines import spark
+    from pipelines.sources.engines import spark
 
     options = {
         "spark.master": "local[2]",

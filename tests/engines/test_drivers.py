@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines import drivers, features, transactions
+from pipelines.data import customer_days as transactions
+from pipelines.data.features import cohorts as features
+from pipelines.data.features import drivers
 
 pytestmark = [
     pytest.mark.engines,

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvmodels.value import value_tiers
-from pipelines import backtest, config, privacy, training_data
+from clvmodels.finance.clv import value_tiers
+from pipelines.backtesting import run as backtest
+from pipelines.config import load as config
+from pipelines.data import privacy
+from pipelines.training import snapshot as training_data
 
 pytestmark = [
     pytest.mark.engines,

@@ -14,9 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from clvmodels.exceptions import CheckFailedError, ConfigError
-from pipelines import batches, checks, features, privacy, training_data, transactions
-from pipelines.config import Consent
+from clvmodels.core.errors import CheckFailedError, ConfigError
+from pipelines.config.load import Consent
+from pipelines.data import checks, privacy
+from pipelines.data import customer_days as transactions
+from pipelines.data.features import cohorts as features
+from pipelines.sources.engines import batches
+from pipelines.training import snapshot as training_data
 
 pytestmark = [
     pytest.mark.engines,

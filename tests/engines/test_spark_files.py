@@ -8,9 +8,10 @@ import example_logs as logs
 import pandas as pd
 import pytest
 
-from clvmodels.exceptions import ConfigError, DataError
-from pipelines import sources, transactions
-from pipelines.config import Config, Consent
+from clvmodels.core.errors import ConfigError, DataError
+from pipelines.config.load import Config, Consent
+from pipelines.data import customer_days as transactions
+from pipelines.sources import read as sources
 
 pytestmark = [
     pytest.mark.engines,

@@ -14,9 +14,9 @@ import pytest
 from closeness import assert_close
 from shop import LAST_DAY, TOML, TRAINED_AS_OF, clv_process, copy_shop, make_shop
 
-from clvmodels import schema
+from clvmodels.core import schema
 from pipelines import cli, files
-from pipelines.report import words
+from pipelines.report.wording import words
 
 FIRST = "2022-10-31"
 SECOND = "2022-12-15"

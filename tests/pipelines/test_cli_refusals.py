@@ -183,7 +183,7 @@ def test_a_churn_classifier_is_not_asked_for_another_horizon(copied, command):
 
 
 def test_a_run_that_dies_in_the_middle_of_the_report_leaves_the_last_good_one(copied, monkeypatch):
-    from pipelines import workflow
+    from pipelines.jobs import models as workflow
 
     before = copied.files()
 
@@ -197,7 +197,7 @@ def test_a_run_that_dies_in_the_middle_of_the_report_leaves_the_last_good_one(co
 
 @pytest.mark.slow
 def test_a_first_run_that_dies_leaves_no_folders(log, tmp_path, monkeypatch):
-    from pipelines import workflow
+    from pipelines.jobs import models as workflow
 
     shop = make_shop(tmp_path, log)
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvmodels.exceptions import ConfigError
+from clvmodels.core.errors import ConfigError
 from pipelines import files
 
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shop import TOML, run_clv
 
-from clvmodels.exceptions import ConfigError, DataError
-from pipelines import redaction, sources
+from clvmodels.core.errors import ConfigError, DataError
+from pipelines import redaction
+from pipelines.sources import read as sources
 
 PASSWORD = "hunter2"
 URI = f"postgres://clv:{PASSWORD}@warehouse/sales"

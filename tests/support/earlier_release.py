@@ -13,7 +13,7 @@ from shop import Shop
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from clvmodels.churn import ChurnClassifier, ChurnSample
+from clvmodels.churn.classifier import ChurnClassifier, ChurnSample
 from pipelines import files
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from pipelines.config import Config, parse
+from pipelines.config.load import Config, parse
 
 MAPPING = {"customer_id": "customer", "timestamp": "day", "amount": "value"}
 

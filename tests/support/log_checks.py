@@ -1,4 +1,4 @@
-"""Compare every table of pipelines.features with the oracle, on whatever engine it lives."""
+"""Compare every table of the features with the oracle, on whatever engine it lives."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import log_oracle as oracle
 import pandas as pd
 import pytest
 
-from pipelines import features
-from pipelines.transactions import Dataset
+from pipelines.data.customer_days import Dataset
+from pipelines.data.features import cohorts as features
 
 Days = dict[str, list[oracle.Day]]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.config import parse
+from pipelines.config.load import parse
 from pipelines.report import ReportInputs
 from pipelines.report.tables import records
 

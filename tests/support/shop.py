@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines import cli, transactions
-from pipelines import config as configuration
-from pipelines.config import Config
-from pipelines.transactions import Dataset
+from pipelines import cli
+from pipelines.config import load as configuration
+from pipelines.config.load import Config
+from pipelines.data import customer_days as transactions
+from pipelines.data.customer_days import Dataset
 
 ID_PREFIX = "zq~person~"
 """Of every customer id: a text that no base64, number or word of a report can hold."""

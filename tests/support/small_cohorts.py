@@ -8,7 +8,7 @@ import importlib.resources
 import numpy as np
 import pandas as pd
 
-from clvmodels.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
+from clvmodels.simulation.simulate import BGNBDProcess, GammaGammaSpend, simulate_log
 
 
 def subscription(seed: int = 4) -> pd.DataFrame:

@@ -14,16 +14,17 @@ import numpy as np
 import pandas as pd
 from cohort_tables import AS_OF, UNTIL, known_on, simulated_table
 
-from clvmodels import BGNBD, MBGNBD, NBD, GammaGamma, ParetoNBD, rolling
-from clvmodels.calendar import SeasonalClock
-from clvmodels.cohort_rates import RateOptions
-from clvmodels.cohort_table import read_cohort_months
-from clvmodels.cohorts import CohortForecaster
-from clvmodels.diagnostics import tracking
-from clvmodels.reconcile import reconcile
-from clvmodels.selection import compare_on_holdout
-from clvmodels.spend_diagnostics import spend_correlation, spend_distribution
-from clvmodels.value import UnitEconomics, customer_lifetime_value
+from clvmodels import BGNBD, MBGNBD, NBD, GammaGamma, ParetoNBD
+from clvmodels.cohorts import replay as rolling
+from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.model.rates import RateOptions
+from clvmodels.cohorts.model.table import read_cohort_months
+from clvmodels.cohorts.reconcile import reconcile
+from clvmodels.evaluation.selection import compare_on_holdout
+from clvmodels.evaluation.spend import spend_correlation, spend_distribution
+from clvmodels.evaluation.transactions import tracking
+from clvmodels.finance.clv import UnitEconomics, customer_lifetime_value
+from clvmodels.transactions.seasonal_clock import SeasonalClock
 
 CUSTOMERS = 30_000
 """Beyond the length at which OpenBLAS shares a dot product among threads."""

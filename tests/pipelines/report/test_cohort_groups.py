@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.report.cohort_groups import LEAST_OTHERS, Groups, groups
-from pipelines.report.small_groups import LEAST_CUSTOMERS, fold, large_tenths
+from pipelines.report.groups.cohorts import LEAST_OTHERS, Groups, groups
+from pipelines.report.groups.small import LEAST_CUSTOMERS, fold, large_tenths
 
 FIRST = pd.Period("2021-01", "M")
 

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from report_example import example_inputs, section
 
-from pipelines.report import figures, render, summarize
+from pipelines.report import page as render
+from pipelines.report import summarize
+from pipelines.report.figures import forecasts as figures
 from pipelines.report.tables import records
 
 

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from report_example import ORIGINS, example_inputs, rows, section
 
-from pipelines.report import accuracy, summarize, words
+from pipelines.backtesting import accuracy
+from pipelines.report import summarize
+from pipelines.report.wording import words
 
 NBSP = "\N{NO-BREAK SPACE}"
 

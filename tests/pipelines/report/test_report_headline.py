@@ -9,7 +9,10 @@ import pandas as pd
 import pytest
 from report_example import example_inputs, rows, section
 
-from pipelines.report import accuracy, render, summarize, words
+from pipelines.backtesting import accuracy
+from pipelines.report import page as render
+from pipelines.report import summarize
+from pipelines.report.wording import words
 
 NBSP = "\N{NO-BREAK SPACE}"
 

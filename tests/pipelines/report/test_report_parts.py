@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.report import ReportInputs, figures, figures_customers, summarize
-from pipelines.report.style import PALER, PART
+from pipelines.report import ReportInputs, summarize
+from pipelines.report.figures import customers as figures_customers
+from pipelines.report.figures import forecasts as figures
+from pipelines.report.figures.style import PALER, PART
 
 AS_OF = dt.date(2024, 12, 4)
 

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from report_example import AS_OF, config, example_inputs
 
-from pipelines.report import ReportInputs, figures, render, summarize
+from pipelines.report import ReportInputs, summarize
+from pipelines.report import page as render
+from pipelines.report.figures import forecasts as figures
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from report_example import AS_OF, config, example_inputs, rows, section
 
-from clvmodels.exceptions import MissingColumnError
-from pipelines.report import ReportInputs, summarize, words
+from clvmodels.core.errors import MissingColumnError
+from pipelines.report import ReportInputs, summarize
+from pipelines.report.wording import words
 
 NBSP = "\N{NO-BREAK SPACE}"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.candidates import CANDIDATES
-from pipelines.report import verdicts, words
+from pipelines.backtesting.candidates import CANDIDATES
 from pipelines.report.tables import plain
+from pipelines.report.wording import verdicts, words
 
 NBSP = "\N{NO-BREAK SPACE}"
 

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_example import AS_OF, config, example_inputs
 
-from clvmodels.exceptions import DataError
+from clvmodels.core.errors import DataError
 from pipelines import files
-from pipelines.report import ReportInputs, figures, summarize
-from pipelines.report.saved import read_report
-from pipelines.report.saved_charts import CHARTS
+from pipelines.report import ReportInputs, summarize
+from pipelines.report.figures import forecasts as figures
+from pipelines.report.saved.charts import CHARTS
+from pipelines.report.saved.report import read_report
 
 NAME = "corner-shop"
 METRIC = {

@@ -1,0 +1,62 @@
+"""A cohort forecast by cohort-month, quarter and month, month, or in total, with intervals."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels.cohorts import intervals
+from clvmodels.cohorts.model.model import Forecast
+from clvmodels.cohorts.model.table import month_dates
+from clvmodels.core.errors import InvalidValueError
+
+Level = Literal["cohort_month", "quarter_month", "month", "total"]
+
+
+def summed(
+    made: Forecast, level: Level, spread: intervals.Spread, draws: int, seed: int
+) -> pd.DataFrame:
+    """Sum a forecast and its draws to a level.
+
+    Returns
+    -------
+    DataFrame
+        The keys of the level, then purchases, purchases_low, purchases_high, revenue,
+        revenue_low, revenue_high (90 % intervals).
+    """
+    keys, group = _grouping(made, level)
+    counts, revenue = made.draw(draws, seed)
+    out = keys.copy()
+    for name, point, drawn, unit, stretch in (
+        ("purchases", made.purchases, counts, 1.0, spread.purchases),
+        ("revenue", made.revenue, revenue, made.model.values.scale, spread.revenue),
+    ):
+        total = intervals.group_sums(drawn / unit, group, len(keys))
+        low, high = intervals.interval(total, stretch)
+        out[name] = np.bincount(group, weights=point, minlength=len(keys))
+        out[f"{name}_low"] = np.minimum(low * unit, out[name])
+        out[f"{name}_high"] = np.maximum(high * unit, out[name])
+    return out
+
+
+def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    cells = made.cells
+    cohort = {
+        "cohort_month": cells.cohort,
+        "quarter_month": cells.cohort // 3 * 3,
+        "month": np.zeros_like(cells.cohort),
+        "total": np.zeros_like(cells.cohort),
+    }
+    if not isinstance(level, str) or level not in cohort:
+        raise InvalidValueError(f"level must be one of {', '.join(cohort)}; found {level!r}")
+    period = np.zeros_like(cells.period) if level == "total" else cells.period
+    keys, group = np.unique(np.stack([cohort[level], period]), axis=1, return_inverse=True)
+    frame = pd.DataFrame(index=range(keys.shape[1]))
+    if level in ("cohort_month", "quarter_month"):
+        frame["cohort"] = month_dates(keys[0])
+    if level != "total":
+        frame["period"] = month_dates(keys[1])
+    return frame, group.ravel().astype(np.int64)

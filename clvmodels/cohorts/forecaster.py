@@ -1,0 +1,356 @@
+"""The cohort forecast: purchases and revenue by cohort and calendar month, with intervals."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels.cohorts import intervals
+from clvmodels.cohorts import replay as rolling
+from clvmodels.cohorts.acquisition import expected_acquisitions, forecast_new_cohorts, has_stopped
+from clvmodels.cohorts.aggregate import Level, summed
+from clvmodels.cohorts.digest import digest
+from clvmodels.cohorts.evidence import (
+    NO_SEASON,
+    affordable,
+    alternatives,
+    choose_covariates,
+    evidence,
+    found_effects,
+)
+from clvmodels.cohorts.intervals import Spread
+from clvmodels.cohorts.model.effects import Covariates
+from clvmodels.cohorts.model.model import CohortModel
+from clvmodels.cohorts.model.rates import RateOptions
+from clvmodels.cohorts.model.table import (
+    CohortTable,
+    month_number,
+    read_cohort_months,
+)
+from clvmodels.core.arguments import LARGEST, numbers, whole_number
+from clvmodels.core.errors import InvalidValueError, ModelFileError, NotFittedError
+from clvmodels.estimation.saved import part_of
+from clvmodels.numerics.threads import one_blas_thread
+
+Array = npt.NDArray[np.float64]
+
+_STATE_VERSION = 1
+
+
+class CohortForecaster:
+    """Forecast repeat purchases and their revenue by cohort and calendar month.
+
+    Rates come from :func:`clvmodels.cohorts.model.rates.fit_rates`, order values from
+    :func:`clvmodels.cohorts.model.order_values.fit_values`. Which parts are used, and how far
+    intervals are stretched, is decided on earlier origins of the same log, never on the months
+    forecast.
+
+    Parameters
+    ----------
+    options : RateOptions, optional
+        Parts and prior guesses of the rate model.
+    select : bool
+        Whether earlier origins may overrule the options.
+    draws : int
+        Simulated futures behind an interval.
+    seed : int
+        Of those futures; the same seed gives the same intervals.
+
+    Attributes
+    ----------
+    model_ : CohortModel
+    options_ : RateOptions
+        As chosen.
+    spread_ : Spread
+        Stretch of the intervals.
+    evidence_ : dict
+        What was learned and why, JSON-safe; see :func:`clvmodels.cohorts.evidence.evidence`.
+    learned_from_ : str, optional
+        Digest of the tables behind it; None in files of earlier releases.
+
+    Examples
+    --------
+    >>> forecaster = CohortForecaster().fit(cohort_months, as_of)       # doctest: +SKIP
+    >>> forecaster.forecast(until)                                      # doctest: +SKIP
+    >>> forecaster.forecast(until, level="month")                       # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        options: RateOptions | None = None,
+        select: bool = True,
+        draws: int = intervals.DRAWS,
+        seed: int = 0,
+    ) -> None:
+        self.options = options
+        self.select = select
+        self.draws = draws
+        self.seed = seed
+
+    @one_blas_thread
+    def fit(
+        self,
+        cohort_months: pd.DataFrame,
+        as_of: dt.date,
+        *,
+        log_start: dt.date | None = None,
+        period_covariates: pd.DataFrame | None = None,
+        cohort_covariates: pd.DataFrame | None = None,
+    ) -> Self:
+        """Learn from the cohort-month table up to ``as_of``.
+
+        Parameters
+        ----------
+        cohort_months : DataFrame
+            As :data:`clvmodels.core.schema.COHORT_MONTHS`; later periods are not read.
+        as_of : date
+            Last day known, inclusive.
+        log_start : date, optional
+            First day of the log, where that is not the first of its month.
+        period_covariates : DataFrame, optional
+            Column ``period`` and numeric drivers (marketing spend, price index, log trading
+            days), one row for every month; the forecast needs them for its months as well.
+            Later months are not read.
+        cohort_covariates : DataFrame, optional
+            Column ``cohort`` and numeric drivers (shares of channels or products). Both kinds
+            are used only if they made the forecasts of earlier origins better
+            (:func:`clvmodels.cohorts.replay.earned`), unless ``select`` is off.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        MissingColumnError, DataError, InvalidValueError
+            If a table cannot be used.
+        """
+        table = read_cohort_months(cohort_months, as_of, log_start)
+        known = month_number(cohort_months["period"]) <= table.months[-1]
+        cohort_months = cohort_months[known]
+        self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
+        return self
+
+    def has_learned_from(
+        self,
+        cohort_months: pd.DataFrame,
+        as_of: dt.date,
+        *,
+        log_start: dt.date | None = None,
+        period_covariates: pd.DataFrame | None = None,
+        cohort_covariates: pd.DataFrame | None = None,
+    ) -> bool:
+        """Whether the fit was on these tables (as :meth:`fit`), as they stand at ``as_of``.
+
+        A log may change behind a day: rows arrive late, persons are erased, amounts are restated.
+        Covariates that the fit does not use do not count.
+        """
+        self._fitted()
+        table = read_cohort_months(cohort_months, as_of, log_start)
+        last = int(table.months[-1])
+        used = self.options_
+        return self.learned_from_ == digest(
+            table,
+            Covariates.of(period_covariates if used.period_covariates else None, "period", last),
+            Covariates.of(cohort_covariates if used.cohort_covariates else None, "cohort", last),
+        )
+
+    @one_blas_thread
+    def forecast(
+        self,
+        until: dt.date,
+        *,
+        level: Level = "cohort_month",
+        customers: pd.Series | None = None,
+        period_covariates: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Forecast purchases and revenue of the customers known at ``as_of``.
+
+        Parameters
+        ----------
+        until : date
+            Last day forecast; months are covered in part where it cuts them.
+        level : str
+            ``cohort_month`` (cohort, period), ``quarter_month`` (cohort is the first month of
+            the quarter of first purchase), ``month`` (period) or ``total``. Point forecasts of
+            all levels add up; intervals do not, since errors of cells partly cancel.
+        customers : Series, optional
+            Known customers by cohort (first of month), where they differ from the fitted table.
+        period_covariates : DataFrame, optional
+            Needed if the fit had them.
+
+        Returns
+        -------
+        DataFrame
+            The keys of the level, then purchases, purchases_low, purchases_high, revenue,
+            revenue_low, revenue_high (90 % intervals).
+        """
+        draws = whole_number(self.draws, "draws", 2)
+        model = self._known(customers)
+        made = model.forecast(model.cells(until), period_covariates)
+        return summed(made, level, self.spread_, draws, whole_number(self.seed, "seed", 0))
+
+    @one_blas_thread
+    def forecast_new(
+        self,
+        until: dt.date,
+        acquisitions: pd.Series | None = None,
+        *,
+        period_covariates: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Forecast customers who are still to come, from how earlier cohorts went.
+
+        A new cohort has the age and season effects of all, and the cohort effect of the latest
+        cohorts, each weighted by how well it is known and half as much for every three months.
+
+        Parameters
+        ----------
+        until : date
+            Last day forecast.
+        acquisitions : Series, optional
+            Expected new customers by month (first of month); by default
+            :meth:`expected_acquisitions`.
+        period_covariates : DataFrame, optional
+            Needed if the fit had them.
+
+        Returns
+        -------
+        DataFrame
+            cohort, period, customers, first_purchases, first_revenue, purchases (repeat),
+            revenue (of repeat purchases).
+        """
+        if acquisitions is None:
+            acquisitions = self.expected_acquisitions(until, period_covariates=period_covariates)
+        return forecast_new_cohorts(self._fitted(), until, acquisitions, period_covariates)
+
+    def expected_acquisitions(
+        self, until: dt.date, *, period_covariates: pd.DataFrame | None = None
+    ) -> pd.Series:
+        """New customers in each month after ``as_of``: the recent level with the learned season.
+
+        Returns
+        -------
+        Series
+            Indexed by period; the level is that of the last year, recent months counting more.
+            Zero where acquisition has stopped (:attr:`acquisition_has_stopped`).
+        """
+        return expected_acquisitions(self._fitted(), until, period_covariates)
+
+    @property
+    def acquisition_has_stopped(self) -> bool:
+        """Whether the last months before ``as_of`` brought hardly any new customer."""
+        return has_stopped(self._fitted())
+
+    def to_dict(self) -> dict[str, Any]:
+        """State as JSON-safe values; cohort sizes and effects, nothing about a customer."""
+        return {
+            "version": _STATE_VERSION,
+            "draws": self.draws,
+            "seed": self.seed,
+            "options": asdict(self.options_),
+            "model": self._fitted().to_dict(),
+            "spread": asdict(self.spread_),
+            "evidence": self.evidence_,
+            "learned_from": self.learned_from_,
+        }
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> Self:
+        """Rebuild a fitted forecaster from :meth:`to_dict`.
+
+        Raises
+        ------
+        ModelFileError
+            If the state is of another version, is incomplete, or holds values that no fit can have.
+        """
+        with part_of("cohort forecast"):
+            if state.get("version") != _STATE_VERSION:
+                raise ModelFileError(
+                    f"expected a cohort forecaster of version {_STATE_VERSION}; found "
+                    f"{state.get('version')}. Fit it again with this release."
+                )
+            draws, seed = whole_number(state["draws"], "draws", 2), state["seed"]
+            options = RateOptions(**state["options"])
+            new = cls(options, draws=draws, seed=whole_number(seed, "seed", 0))
+            new.options_ = options
+            new.model_ = CohortModel.from_dict(state["model"])
+            new.spread_ = Spread(**state["spread"])
+            new.evidence_ = dict(state["evidence"])
+            learned_from = state.get("learned_from")  # earlier releases kept none
+            if learned_from is not None and not isinstance(learned_from, str):
+                raise ValueError(f"learned_from = {learned_from!r}")
+            new.learned_from_ = learned_from
+        return new
+
+    def _learn(
+        self,
+        cohort_months: pd.DataFrame,
+        table: CohortTable,
+        log_start: dt.date | None,
+        period_covariates: pd.DataFrame | None,
+        cohort_covariates: pd.DataFrame | None,
+    ) -> None:
+        options, sights = affordable(self.options or RateOptions(), table)
+        covariates = (period_covariates, cohort_covariates)
+        trials: list[rolling.Replay] = []
+        notes: list[str] = []
+        if self.select:
+            options, trials, notes = choose_covariates(
+                cohort_months, table, options, *covariates, log_start
+            )
+        candidates = alternatives(options, table) if self.select else {"default": options}
+        replays = rolling.replay(
+            cohort_months, table, candidates, *covariates, log_start, reach_of="default"
+        )
+        chosen = rolling.choose(replays, "default") if self.select else "default"
+        self.options_ = candidates[chosen]
+        self.model_ = CohortModel.of(table, self.options_, *covariates)
+        rates = self.model_.rates
+        self.learned_from_: str | None = digest(
+            table, rates.period_covariates, rates.cohort_covariates
+        )
+        measured = replays
+        if chosen != "default":  # the stretch is that of the errors of what is used
+            measured = rolling.replay(
+                cohort_months, table, {chosen: self.options_}, *covariates, log_start,
+                reach_of=chosen,
+            )  # fmt: skip
+        dropped = options.season and not self.options_.season
+        notes = ([NO_SEASON] if dropped else sights) + notes
+        self.spread_ = rolling.spread_of(measured)
+        if not replays:
+            notes.append("too few months to replay earlier origins: intervals rest on the prior")
+        self.evidence_ = evidence(
+            self.model_,
+            self.spread_,
+            table,
+            replays + trials,
+            chosen=chosen,
+            notes=notes,
+            covariates=found_effects(self.model_, table, self.options_, *covariates),
+        )
+
+    def _fitted(self) -> CohortModel:
+        if not hasattr(self, "model_"):
+            raise NotFittedError("this cohort forecaster has not been fitted; call fit first")
+        return self.model_
+
+    def _known(self, customers: pd.Series | None) -> CohortModel:
+        model = self._fitted()
+        if customers is None:
+            return model
+        cohorts = month_number(customers.index)
+        counts = numbers(customers, "customers")
+        if not np.all((counts >= 0) & (counts <= LARGEST)):
+            raise InvalidValueError("customers must be counts by cohort, none negative")
+        late = int(model.rates.space.months[-1])
+        if np.unique(cohorts).size != cohorts.size or np.any(cohorts > late):
+            raise InvalidValueError(
+                f"customers needs one count a cohort, none of them later than {model.as_of}"
+            )
+        return replace(model, cohorts=cohorts, customers=counts)

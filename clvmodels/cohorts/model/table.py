@@ -1,0 +1,209 @@
+"""The cohort-month table as arrays: checked cells of the past, and the cells to be forecast."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels.core.arguments import LARGEST, day, numbers
+from clvmodels.core.errors import DataError, InvalidValueError
+from clvmodels.core.months import month_end, month_grid
+from clvmodels.core.schema import COHORT_MONTHS
+
+Array = npt.NDArray[np.float64]
+Months = npt.NDArray[np.int64]
+
+MEAN_AGE_IN_FIRST_MONTH = 1.0 / 3.0
+"""Months since first purchase of an average customer-day in the month of first purchase."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cohort-months in vectors of one length.
+
+    Attributes
+    ----------
+    cohort, period : ndarray of int
+        Calendar months, counted as 12 x year + month - 1.
+    exposure : ndarray
+        Customer-days.
+    """
+
+    cohort: Months
+    period: Months
+    exposure: Array
+
+    @property
+    def age(self) -> Array:
+        """Months since first purchase, on average."""
+        months = (self.period - self.cohort).astype(np.float64)
+        return np.asarray(np.maximum(months, MEAN_AGE_IN_FIRST_MONTH))
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return self.cohort.size
+
+
+@dataclass(frozen=True)
+class CohortTable:
+    """The known cohort-months, checked.
+
+    Attributes
+    ----------
+    cells : Cells
+        Those with exposure.
+    purchases, revenue : ndarray
+        Repeat purchases and their value net of refunds, by cell.
+    months : ndarray of int
+        Every calendar month of the log, in order.
+    month_days : ndarray
+        Days of each month that are observed.
+    first_purchases, first_revenue, total_purchases : ndarray
+        By month, all cohorts together; the total is first and repeat purchases.
+    cohorts : ndarray of int
+    customers : ndarray
+        Customers of each cohort known at the as-of date.
+    as_of : datetime.date
+    """
+
+    cells: Cells
+    purchases: Array
+    revenue: Array
+    months: Months
+    month_days: Array
+    first_purchases: Array
+    first_revenue: Array
+    total_purchases: Array
+    cohorts: Months
+    customers: Array
+    as_of: dt.date
+
+
+def month_number(days: object) -> Months:
+    """Calendar months of dates, as 12 x year + month - 1."""
+    try:
+        index = pd.DatetimeIndex(pd.to_datetime(days))  # type: ignore[call-overload]
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"months must be dates; {error}") from None
+    if index.hasnans:
+        missing = np.count_nonzero(index.isna())
+        raise InvalidValueError(f"months must be dates; {missing} of {index.size} are missing")
+    return np.asarray(index.year * 12 + index.month - 1, dtype=np.int64)
+
+
+def month_dates(numbers: Months) -> pd.DatetimeIndex:
+    """First days of months counted as in :func:`month_number`."""
+    return pd.DatetimeIndex([dt.date(n // 12, n % 12 + 1, 1) for n in numbers.tolist()])
+
+
+def read_cohort_months(
+    table: pd.DataFrame, as_of: dt.date, log_start: dt.date | None = None
+) -> CohortTable:
+    """Read and check a table of :data:`clvmodels.core.schema.COHORT_MONTHS`.
+
+    Rows after ``as_of`` are left out. The last month may be known in part.
+
+    Parameters
+    ----------
+    table : DataFrame
+    as_of : date
+        Last day known.
+    log_start : date, optional
+        First day of the log, where that is not the first day of its month.
+
+    Raises
+    ------
+    MissingColumnError, DataError, InvalidValueError
+        If a column is missing, no row is left, a cohort-month appears twice, a period comes
+        before its cohort, or a number is negative or missing.
+    """
+    COHORT_MONTHS.require([str(name) for name in table.columns])
+    as_of = day(as_of, "as_of")
+    if log_start is not None:
+        log_start = day(log_start, "log_start")
+    if table[["cohort", "period"]].isna().any(axis=None):
+        raise InvalidValueError("cohort months: every row needs a cohort and a period")
+    cohort, period = month_number(table["cohort"]), month_number(table["period"])
+    last = as_of.year * 12 + as_of.month - 1
+    known = period <= last
+    if not known.any():
+        raise DataError(
+            f"expected cohort-months up to {as_of}; found {len(table)} rows, none of them so early"
+        )
+    order = np.flatnonzero(known)[np.lexsort((cohort[known], period[known]))]
+    table, cohort, period = table.iloc[order], cohort[order], period[order]
+    columns = {
+        name: numbers(table[name], f"cohort months: {name}")
+        for name in COHORT_MONTHS.required
+        if name not in ("cohort", "period")
+    }
+    for name, values in columns.items():
+        if not np.all(np.abs(values) <= LARGEST) or (values.min() < 0 and "revenue" not in name):
+            raise InvalidValueError(
+                f"cohort months: {name} must be finite and not negative, {LARGEST:g} at most; "
+                f"found values from {values.min():g} to {values.max():g}"
+            )
+    if np.any(period < cohort):
+        raise InvalidValueError("cohort months: a period comes before its cohort's first purchase")
+    if np.unique(cohort * 100_000 + period).size != cohort.size:
+        raise InvalidValueError("cohort months: a cohort-month appears twice; sum the rows first")
+    months = np.arange(period.min(), last + 1)
+    whole = _month_days(months, as_of, None)[period - months[0]]
+    beyond = columns["customer_days"] > columns["customers"] * whole * (1 + 1e-9)
+    if beyond.any():
+        raise InvalidValueError(
+            f"cohort months: {int(beyond.sum())} rows have more customer_days than their customers "
+            f"can have had up to {as_of}; count them up to that day"
+        )
+    begin = month_dates(months)[0].date()
+    if log_start is not None and log_start > month_end(begin):
+        raise InvalidValueError(
+            f"cohort months: they begin in {begin:%Y-%m}, before log_start, {log_start}"
+        )
+    exposed = columns["customer_days"] > 0
+
+    def by_month(name: str) -> Array:
+        sums = np.bincount(period - months[0], weights=columns[name], minlength=months.size)
+        return np.asarray(sums, dtype=np.float64)
+
+    cohorts = np.unique(cohort)
+    customers = np.zeros(cohorts.size)
+    np.maximum.at(customers, np.searchsorted(cohorts, cohort), columns["customers"])
+    first, repeat = by_month("first_purchases"), by_month("purchases")
+    return CohortTable(
+        Cells(cohort[exposed], period[exposed], columns["customer_days"][exposed]),
+        columns["purchases"][exposed],
+        columns["revenue"][exposed],
+        months,
+        _month_days(months, as_of, log_start),
+        first,
+        by_month("first_revenue"),
+        first + repeat,
+        cohorts,
+        customers,
+        as_of,
+    )
+
+
+def future_cells(cohorts: Months, customers: Array, as_of: dt.date, until: dt.date) -> Cells:
+    """Cells of the known customers in each calendar month of (``as_of``, ``until``]."""
+    grid = month_grid(as_of, until)
+    period = month_number(grid.periods)
+    return Cells(
+        np.tile(cohorts, period.size),
+        np.repeat(period, cohorts.size),
+        (grid.days[:, None] * customers[None, :]).ravel(),
+    )
+
+
+def _month_days(months: Months, as_of: dt.date, log_start: dt.date | None) -> Array:
+    first = [dt.date(n // 12, n % 12 + 1, 1) for n in months.tolist()]
+    if log_start is not None:
+        first[0] = max(first[0], log_start)
+    last = [min(month_end(day), as_of) for day in first]
+    return np.array([(b - a).days + 1.0 for a, b in zip(first, last, strict=True)])

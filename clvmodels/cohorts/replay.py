@@ -1,0 +1,218 @@
+"""Earlier origins replayed: what was forecast there against what the log shows since.
+
+Only the log up to the as-of date is read, so what is learned here may be used in a forecast.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from clvmodels.cohorts import intervals
+from clvmodels.cohorts.intervals import Spread
+from clvmodels.cohorts.model.model import CohortModel
+from clvmodels.cohorts.model.rates import RateOptions
+from clvmodels.cohorts.model.table import (
+    Cells,
+    CohortTable,
+    month_dates,
+    month_number,
+    read_cohort_months,
+)
+from clvmodels.core import metrics
+from clvmodels.core.months import last_month_end, month_end
+from clvmodels.numerics.threads import one_blas_thread
+
+Array = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+LEAST_MONTHS = 4
+MOST_ORIGINS = 6
+MONTHS_TO_DROP = 18
+"""Months of log before a part that needs a year to show its worth may be dropped."""
+CLEAR_ERRORS = 4.0
+LEAST_TRIALS = 3
+MOST_TRIALS = 12
+"""Earlier origins on which a covariate must, and at most may, have been tried: a driver that
+happened to stand still for half a year tells nothing of itself in it."""
+
+LEAST_GAIN = 1e-3
+"""Share of its error that a choice must save to be one: less may be rounding."""
+
+_DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One candidate at one earlier origin, by cohort quarter and calendar month.
+
+    Attributes
+    ----------
+    origin : datetime.date
+    candidate : str
+    actual, forecast : ndarray, shape (n,)
+        Purchases.
+    reach_purchases, reach_revenue : ndarray, shape (n,)
+        See :func:`clvmodels.cohorts.intervals.reach`; empty unless asked for.
+    actual_revenue, forecast_revenue : ndarray, shape (n,)
+    """
+
+    origin: dt.date
+    candidate: str
+    actual: Array
+    forecast: Array
+    reach_purchases: Array
+    reach_revenue: Array
+    actual_revenue: Array
+    forecast_revenue: Array
+
+    @property
+    def joint_wape(self) -> float:
+        """Mean of the errors of purchases and of revenue."""
+        return 0.5 * (self.wape + metrics.wape(self.actual_revenue, self.forecast_revenue))
+
+    @property
+    def wape(self) -> float:
+        """Weighted absolute percentage error of the cells."""
+        return metrics.wape(self.actual, self.forecast)
+
+    @property
+    def bias(self) -> float:
+        """Relative error of the total."""
+        return metrics.bias(self.actual, self.forecast)
+
+
+def quarter_cells(cells: Cells) -> tuple[Labels, int]:
+    """Group of each cell by cohort quarter and calendar month, and the number of groups."""
+    _, group = np.unique(cells.cohort // 3 * 1_000_000 + cells.period, return_inverse=True)
+    return group.astype(np.int64), int(group.max(initial=-1)) + 1
+
+
+def earlier_origins(table: CohortTable, most: int = MOST_ORIGINS) -> list[dt.date]:
+    """The last month ends before the as-of date that leave enough log before and a month after."""
+    ends = [month_end(day.date()) for day in month_dates(table.months)]
+    complete = [end for end in ends if end <= table.as_of]
+    return complete[LEAST_MONTHS - 1 : -1][-most:]
+
+
+@one_blas_thread
+def replay(
+    frame: pd.DataFrame,
+    table: CohortTable,
+    candidates: Mapping[str, RateOptions],
+    period_covariates: pd.DataFrame | None = None,
+    cohort_covariates: pd.DataFrame | None = None,
+    log_start: dt.date | None = None,
+    reach_of: str | None = None,
+    most: int = MOST_ORIGINS,
+) -> list[Replay]:
+    """Refit every candidate at every earlier origin and compare with the log since then.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The cohort-month table that ``table`` was read from.
+    candidates : mapping of str to RateOptions
+    reach_of : str, optional
+        Candidate whose intervals are measured as well.
+    most : int
+        Origins at most, the latest ones.
+    """
+    out = []
+    until = last_month_end(table.as_of)
+    cohort, period = month_number(frame["cohort"]), month_number(frame["period"])
+    truth = pd.Series(range(len(frame)), index=pd.MultiIndex.from_arrays([cohort, period]))
+    numbers = frame[["purchases", "revenue"]].to_numpy(dtype=float)
+    for origin in earlier_origins(table, most):
+        past = read_cohort_months(frame, origin, log_start)
+        fitted: dict[RateOptions, CohortModel] = {}
+        for name, options in candidates.items():
+            parts = replace(options, damping=1.0)
+            if parts not in fitted:
+                fitted[parts] = CohortModel.of(past, parts, period_covariates, cohort_covariates)
+            model = fitted[parts].damped(options.damping)
+            cells = model.cells(until)
+            made = model.forecast(cells, period_covariates)
+            rows = truth.reindex(pd.MultiIndex.from_arrays([cells.cohort, cells.period]))
+            found = rows.notna().to_numpy()
+            actual = np.zeros((cells.size, 2))
+            actual[found] = numbers[rows.to_numpy()[found].astype(int)]
+            group, groups = quarter_cells(cells)
+            actual = np.maximum(intervals.group_sums(actual, group, groups), 0.0)
+            both = np.stack([made.purchases, made.revenue], axis=1)
+            forecast = intervals.group_sums(both, group, groups)
+            reaches = [np.zeros(0), np.zeros(0)]
+            if name == reach_of:
+                drawn = made.draw(_DRAWS, seed=0)
+                reaches = [
+                    intervals.reach(
+                        actual[:, i] / unit,
+                        intervals.group_sums(drawn[i] / unit, group, groups),
+                    )
+                    for i, unit in enumerate((1.0, model.values.scale))
+                ]
+            purchases, revenue = zip(actual.T, forecast.T, strict=True)
+            out.append(Replay(origin, name, *purchases, reaches[0], reaches[1], *revenue))
+    return out
+
+
+def choose(replays: list[Replay], default: str) -> str:
+    """The candidate to use: the default unless another was clearly and steadily better.
+
+    Its mean WAPE over all replayed origins must be lower by :data:`CLEAR_ERRORS` standard errors
+    of the paired difference, on :data:`MOST_ORIGINS` origins. A plain one-standard-error rule
+    (Breiman et al. 1984) would be too easy to pass: successive origins share most of their
+    months, so their differences repeat one another.
+    """
+    wapes = [(one.candidate, one.wape) for one in replays]
+    return _best(wapes, default, MOST_ORIGINS, CLEAR_ERRORS)
+
+
+def earned(replays: list[Replay], plain: str) -> str:
+    """The covariates to use: none unless they made earlier forecasts better.
+
+    A covariate must be known ahead to be of use, so it has to earn its place: the mean error of
+    purchases and revenue together must be lower than without it, by more than one standard error
+    of the paired difference (the rule of Breiman et al. 1984), on :data:`LEAST_TRIALS` origins.
+
+    Parameters
+    ----------
+    plain : str
+        The candidate without covariates.
+    """
+    return _best([(one.candidate, one.joint_wape) for one in replays], plain, LEAST_TRIALS, 1.0)
+
+
+def _best(
+    errors: list[tuple[str, float]], default: str, origins: int, standard_errors: float
+) -> str:
+    """The candidate with the lowest mean error of those that are clearly below the default's."""
+    by_candidate: dict[str, list[float]] = {}
+    for name, error in errors:
+        by_candidate.setdefault(name, []).append(error)
+    base = np.array(by_candidate.get(default, []))
+    best, most = default, 0.0
+    for name, values in by_candidate.items():
+        gain = base - np.array(values)
+        gain = gain[np.isfinite(gain)]
+        if name == default or gain.size < origins:
+            continue
+        error = float(gain.std(ddof=1)) / np.sqrt(gain.size)
+        least = LEAST_GAIN * float(np.nanmean(base))
+        if gain.mean() > max(standard_errors * error, most, least):
+            best, most = name, float(gain.mean())
+    return best
+
+
+@one_blas_thread
+def spread_of(replays: list[Replay]) -> Spread:
+    """How far the intervals must be stretched, from the replays that measured their reach."""
+    measured = sorted((r for r in replays if r.reach_purchases.size), key=lambda r: r.origin)
+    return intervals.learn_spread(
+        [r.reach_purchases for r in measured], [r.reach_revenue for r in measured]
+    )

@@ -1,0 +1,1 @@
+"""What forecasts are worth: LTV, CLV, tiers, the historical formulas."""

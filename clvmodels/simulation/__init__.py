@@ -1,0 +1,1 @@
+"""Customers with known parameters, to test against."""

@@ -1,0 +1,1 @@
+"""What customers spend at a time."""

@@ -1,0 +1,1 @@
+"""When customers buy and when they leave: one file a model, on one grammar."""

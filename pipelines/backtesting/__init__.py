@@ -1,0 +1,1 @@
+"""Forecasts made at past origins against what happened."""

@@ -1,0 +1,132 @@
+"""How wrong past forecasts were: pooled errors of the backtest's cells, and comparisons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clvmodels.core import metrics
+
+CELL = ["origin", "cohort", "period"]
+MONTH = ["origin", "period"]
+
+
+def longest_horizon(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of each origin's longest horizon, so that no month is counted twice."""
+    if cells.empty:
+        return cells
+    longest = cells.groupby("origin")["horizon_days"].transform("max")
+    return cells[cells["horizon_days"] == longest]
+
+
+def most_like(cells: pd.DataFrame, months: int) -> pd.Timestamp | None:
+    """The origin most like today's: the latest that reaches ``months`` ahead, else the longest."""
+    if cells.empty:
+        return None
+    reach = longest_horizon(cells).groupby("origin")["period"].nunique()
+    return pd.Timestamp(max(reach.index, key=lambda origin: (min(reach[origin], months), origin)))
+
+
+def pooled(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]:
+    """Errors of one model over all origins' cells.
+
+    Returns
+    -------
+    dict
+        ``wape`` and ``bias`` over cohort-months, ``wape_month`` over calendar months with the
+        cohorts summed, ``coverage_90`` (share of actuals inside the interval), ``cells`` and
+        ``origins``.
+    """
+    part = _known(cells[cells["model"] == model], quantity)
+    actual, forecast = _pair(part, quantity)
+    by_month = part.groupby(MONTH, as_index=False)[[quantity, f"actual_{quantity}"]].sum()
+    actual_month, forecast_month = _pair(by_month, quantity)
+    return {
+        "wape": metrics.wape(actual, forecast),
+        "bias": metrics.bias(actual, forecast),
+        "wape_month": metrics.wape(actual_month, forecast_month),
+        "coverage_90": coverage(part, quantity),
+        "cells": len(part),
+        "origins": int(part["origin"].nunique()),
+    }
+
+
+def month_coverage(scores: pd.DataFrame, model: str, quantity: str) -> float:
+    """Share of calendar months inside their own intervals, over all origins' months.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        origin, horizon_days, level, quantity, model, metric, value.
+    """
+    if scores.empty:
+        return float("nan")
+    wanted = {"level": "total_month", "quantity": quantity, "model": model, "metric": "coverage_90"}
+    rows = scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    rows = rows.loc[rows.groupby("origin")["horizon_days"].idxmax()]
+    days = rows["horizon_days"].to_numpy(dtype=float)
+    return float(days @ rows["value"].to_numpy(dtype=float) / days.sum()) if len(rows) else np.nan
+
+
+def change_of_error(
+    cells: pd.DataFrame, model: str, baseline: str, quantity: str
+) -> dict[str, Any]:
+    """Relative change of the WAPE against a baseline, on the cells that both forecast.
+
+    Returns
+    -------
+    dict
+        ``change`` (below zero: ``model`` is better; None where nothing compares), ``wape``,
+        ``wape_baseline``, ``bias_baseline``, ``cells`` and ``origins``.
+    """
+    mine = _known(cells[cells["model"] == model], quantity)
+    theirs = _known(cells[cells["model"] == baseline], quantity)
+    both = mine.merge(theirs[[*CELL, quantity]], on=CELL, suffixes=("", "_baseline"))
+    actual, forecast = _pair(both, quantity)
+    other = both[f"{quantity}_baseline"].to_numpy(float)
+    wape, wape_baseline = metrics.wape(actual, forecast), metrics.wape(actual, other)
+    known = np.isfinite(wape) and np.isfinite(wape_baseline) and wape_baseline > 0
+    return {
+        "change": wape / wape_baseline - 1 if known else None,
+        "wape": wape,
+        "wape_baseline": wape_baseline,
+        "bias_baseline": metrics.bias(actual, other),
+        "cells": len(both),
+        "origins": int(both["origin"].nunique()),
+    }
+
+
+def by_month(cells: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Forecast of every model and the actual, by origin and calendar month, cohorts summed.
+
+    Returns
+    -------
+    DataFrame
+        origin, period, actual, then one column a model; missing where a model has no forecast.
+    """
+    wide = cells.pivot_table(
+        index=MONTH, columns="model", values=quantity, aggfunc="sum", min_count=1, observed=True
+    )
+    actual = cells.drop_duplicates(CELL).groupby(MONTH)[f"actual_{quantity}"].sum(min_count=1)
+    wide.insert(0, "actual", actual)
+    wide.columns.name = None
+    return wide.reset_index()
+
+
+def _known(cells: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    return cells[np.isfinite(cells[quantity]) & np.isfinite(cells[f"actual_{quantity}"])]
+
+
+def _pair(cells: pd.DataFrame, quantity: str) -> tuple[Any, Any]:
+    return cells[f"actual_{quantity}"].to_numpy(float), cells[quantity].to_numpy(float)
+
+
+def coverage(cells: pd.DataFrame, quantity: str) -> float:
+    """Share of actuals inside the interval, of the cells that have one; nan where none has."""
+    low, high = f"{quantity}_low", f"{quantity}_high"
+    if low not in cells or high not in cells:
+        return float("nan")
+    part = cells[np.isfinite(cells[low]) & np.isfinite(cells[high])]
+    return metrics.coverage(part[f"actual_{quantity}"], part[low], part[high])

@@ -1,0 +1,72 @@
+"""Keys that contradict each other, or that nothing would read: each is said, none passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines.config.sections import Columns, Consent, Governance, Source
+
+_FILES = ("csv", "excel", "parquet")
+_DATABASES = ("duckdb", "postgres", "uri")
+_READ_BY = {
+    "dataset": ("lifetimes",),
+    "path": (*_FILES, "duckdb", "spark"),
+    "table": (*_DATABASES, "spark"),
+    "uri_env": ("postgres", "uri"),
+    "delimiter": ("csv",),
+    "encoding": ("csv",),
+    "null_values": ("csv", "excel"),
+    "sheets": ("excel",),
+    "hive_partitioning": ("csv", "parquet"),
+    "memory_limit": ("lifetimes", *_FILES, *_DATABASES),
+    "threads": ("lifetimes", *_FILES, *_DATABASES),
+    "temp_directory": ("lifetimes", *_FILES, *_DATABASES),
+    "format": ("spark",),
+    "spark_options": ("spark",),
+}
+"""Kinds of source that read a key; Spark also reads those of text, where its format is CSV."""
+_OF_TEXT = ("delimiter", "encoding", "null_values")
+
+
+def conflicts(
+    source: Source, columns: Columns, consent: Consent | None, governance: Governance
+) -> Iterator[str]:
+    """Say what of a configuration would have no effect, or speaks against another part of it."""
+    yield from _of_source(source, consent)
+    if governance.non_product_codes and columns.product_code is None:
+        yield (
+            "governance.non_product_codes needs columns.product_code, the column that holds the "
+            "codes; name it, or take the codes out"
+        )
+    if consent is not None and columns.consent is not None:
+        yield (
+            "columns.consent and [consent] both say who consented; keep the column of the log, or "
+            "the log of grants and withdrawals"
+        )
+    said = "[consent]" if consent is not None else "columns.consent"
+    given = consent is not None or columns.consent is not None
+    if given and "consent" not in governance.model_fields_set:
+        yield (
+            f"{said} has no effect without governance.consent; set it to 'exclude' or "
+            "'aggregate_only', or to 'ignore' where consent shall not count"
+        )
+
+
+def _of_source(source: Source, consent: Consent | None) -> Iterator[str]:
+    kind = source.kind
+    # A consent file is read like the log.
+    text = (consent is not None and consent.path is not None) or (
+        kind == "spark" and source.format == "csv" and source.path is not None
+    )
+    for key, kinds in _READ_BY.items():
+        default = Source.model_fields[key].default
+        if getattr(source, key) == default or kind in kinds or (text and key in _OF_TEXT):
+            continue
+        readers = ", ".join(f"'{reader}'" for reader in kinds)
+        yield f"source.{key} has no effect on kind = '{kind}' (it is of {readers}); take it out"
+    if kind == "spark" and source.table and source.format != Source.model_fields["format"].default:
+        yield "source.format is of the files at source.path; take it out beside source.table"
+    if consent is not None and consent.table is not None and kind in ("lifetimes", *_FILES):
+        yield (
+            f"consent.table: source kind '{kind}' holds no tables; name a file with consent.path"
+        )

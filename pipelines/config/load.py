@@ -1,0 +1,217 @@
+"""Configuration: one TOML file a business, read by pydantic and frozen.
+
+Unknown keys are errors that name the nearest valid key; relative paths are taken from the
+folder of the file that names them.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+from clvmodels.core.errors import ConfigError
+from pipelines.config.conflicts import conflicts
+from pipelines.config.sections import (
+    EARLIEST,
+    LATEST,
+    Backtest,
+    Calendar,
+    Columns,
+    Consent,
+    Covariates,
+    Economics,
+    Governance,
+    Name,
+    Output,
+    Plan,
+    Section,
+    Source,
+    Train,
+    nearest,
+)
+from pipelines.nesting import from_toml
+from pipelines.redaction import holds_secret, redacted
+
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "Backtest",
+    "Calendar",
+    "Columns",
+    "Config",
+    "Consent",
+    "Covariates",
+    "Economics",
+    "Governance",
+    "Output",
+    "Plan",
+    "Source",
+    "Train",
+    "load",
+    "parse",
+]
+
+
+NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
+"""Keys that name an environment variable; what is given them by mistake may be the secret."""
+
+LONGEST_SHOWN = 120
+"""Characters shown of a value that is not valid."""
+
+
+class Config(Section):
+    """One business."""
+
+    name: Name
+    source: Source
+    columns: Columns = Columns(amount="amount")
+    consent: Consent | None = None
+    covariates: Covariates = Covariates()
+    plan: Plan | None = None
+    calendar: Calendar = Calendar()
+    economics: Economics = Economics()
+    governance: Governance = Governance()
+    train: Train = Train()
+    backtest: Backtest = Backtest()
+    output: Output = Output()
+
+    @model_validator(mode="after")
+    def _covariates_have_a_use(self) -> Config:
+        for name in self.covariates.by_cohort:
+            if getattr(self.columns, name) is None:
+                raise ValueError(
+                    f"covariates.by_cohort names {name}, which [columns] does not map; add "
+                    f'{name} = "..." there'
+                )
+        asked = self.covariates.columns or self.covariates.by_cohort or self.plan
+        if asked and not self.train.cohort_level:
+            raise ValueError("[covariates] and [plan] need [train] cohort_level = true")
+        return self
+
+    @model_validator(mode="after")
+    def _says_nothing_in_vain(self) -> Config:
+        found = list(conflicts(self.source, self.columns, self.consent, self.governance))
+        if found:
+            raise ValueError("; ".join(found))
+        return self
+
+
+def load(path: str | Path) -> Config:
+    """Read and check a configuration.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not TOML, or a key or value is not valid; the message names
+        every offending key, and the nearest valid one where a key is unknown.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration file {file}; name one with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration file {file}: {error}") from None
+    try:
+        raw = from_toml(text)
+    except ValueError as error:  # tomllib's own are ValueErrors, and it lets others through
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    return parse(raw, where=str(file), base=file.parent)
+
+
+def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None = None) -> Config:
+    """Check a configuration given as nested dictionaries (see :func:`load`)."""
+    told = [key for key, text in _texts(raw) if key not in NAMES_OF_SECRETS and holds_secret(text)]
+    if told:
+        raise ConfigError(
+            f"{where}: {', '.join(told)} holds a password, token or key, which belongs in the "
+            "environment and never in this file (it is not shown). Connections to databases go by "
+            "source.uri_env, the name of a variable; those of Spark by its spark-defaults.conf"
+        )
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: " + "; ".join(_explain(error))) from None
+    return _with_absolute_source(config, base)
+
+
+def _texts(part: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Return every text of nested dictionaries and lists, by the key that it stands under."""
+    if isinstance(part, str):
+        yield place, part
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield from _texts(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from _texts(value, place)
+
+
+def _with_absolute_source(config: Config, base: Path | None) -> Config:
+    """Take relative paths from the folder of the configuration file."""
+    if base is None:
+        return config
+    changed: dict[str, Any] = {}
+    holding: dict[str, tuple[str, ...]] = {"source": ("path", "temp_directory")}
+    holding |= dict.fromkeys(("consent", "covariates", "plan"), ("path",))
+    for name, keys in holding.items():
+        section = getattr(config, name)
+        values = {key: getattr(section, key, None) for key in keys}
+        paths = {
+            key: str(base / value)
+            for key, value in values.items()
+            if value and "://" not in value and not Path(value).is_absolute()
+        }
+        if paths:
+            changed[name] = section.model_copy(update=paths)
+    return config.model_copy(update=changed)
+
+
+def _explain(error: ValidationError) -> Iterable[str]:
+    for problem in error.errors():
+        location = [str(part) for part in problem["loc"]]
+        if problem["type"] == "extra_forbidden":
+            valid = _fields_of(location[:-1])
+            place = f"[{'.'.join(location[:-1])}]" if location[:-1] else "the top level"
+            yield f"unknown key '{location[-1]}' in {place}{nearest(location[-1], valid)}"
+        elif problem["type"] == "missing":
+            yield f"missing key '{'.'.join(location)}'"
+        elif problem["type"] == "tuple_type":
+            given = problem["input"]
+            example = f"; write [{json.dumps(given)}]" if isinstance(given, str) else ""
+            yield f"{'.'.join(location)}: expected a list (found {given!r}){example}"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            place = ".".join(location)
+            yield f"{place or 'configuration'}: {message}{_found(place, problem['input'])}"
+
+
+def _found(place: str, given: Any) -> str:
+    """Show what was found, in short; nothing where it may be a secret."""
+    if isinstance(given, dict) or place.startswith((*NAMES_OF_SECRETS, "source.spark_options")):
+        return ""
+    text = repr(given)
+    shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return f" (found {redacted(shown)})"
+
+
+def _fields_of(location: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        kinds = (annotation, *typing.get_args(annotation))
+        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)

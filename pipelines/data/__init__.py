@@ -1,0 +1,1 @@
+"""The log as customer-days: every row accounted for, consent and privacy respected."""

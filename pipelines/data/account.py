@@ -1,0 +1,129 @@
+"""The data-quality account: every row read is kept, or set aside for a reason that is named."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from clvmodels.core.errors import CheckFailedError, DataError
+from pipelines.config.load import Governance
+
+BAD_ROWS = ("unreadable", "bad_date", "bad_amount")
+
+MEANING = {
+    "unreadable": "lines that are no row of the table (wrong number of fields, open quotes, bytes "
+    "that are no text in source.encoding)",
+    "no_id": "no customer id",
+    "bad_date": "a date that is missing, unreadable or outside the calendar",
+    "bad_amount": "an amount that is missing, text or not finite",
+    "after_as_of": "later than the as-of date",
+    "past_retention": "older than the retention window",
+    "non_product_code": "a code that is no product (postage, fees, samples)",
+    "no_consent": "the customer did not consent",
+    "refund": "negative amounts, where governance.refunds is not 'net'",
+    "zero_value": "an amount of zero, where governance.zero_value is 'drop'",
+    "duplicate": "equal to another row in every column",
+    "refund_without_purchase": "refunds before the customer's first purchase in the log",
+}
+"""What each reason means, in the order in which reports list them."""
+
+
+REMEDY = {
+    "unreadable": "Check [source] delimiter and encoding",
+    "bad_date": "For dates in another form set [columns] date_format, e.g. '%d/%m/%Y'",
+    "bad_amount": "For amounts such as 1.234,50 set [source] decimal = ',', for 1234.50 '.'",
+}
+"""The key of the configuration that most often mends a reason."""
+
+
+@dataclass(frozen=True)
+class DataQualityAccount:
+    """How many rows were read, kept and set aside, and what remains.
+
+    ``read`` equals ``kept`` plus the sum of ``set_aside``, always.
+    """
+
+    source: str
+    read: int
+    kept: int
+    set_aside: dict[str, int]
+    customers: int
+    purchases: int
+    refund_days: int
+    revenue: float
+    first_date: dt.date | None
+    last_date: dt.date | None
+    as_of: dt.date | None
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        total = self.kept + sum(self.set_aside.values())
+        if total != self.read:
+            raise DataError(
+                f"the rows of {self.source} do not add up: {self.read} read, {total} accounted "
+                "for. The source changed while it was read; run again."
+            )
+
+    @property
+    def stale_days(self) -> int | None:
+        """Days from the last transaction to the as-of date."""
+        if self.as_of is None or self.last_date is None:
+            return None
+        return (self.as_of - self.last_date).days
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the account as JSON-safe values."""
+        out = asdict(self)
+        for key in ("first_date", "last_date", "as_of"):
+            out[key] = out[key].isoformat() if out[key] is not None else None
+        out["stale_days"] = self.stale_days
+        return out
+
+    def without_rows(self) -> dict[str, Any]:
+        """Return the account without the examples, which quote single rows: for saved files."""
+        return replace(self, examples={}).to_dict()
+
+    def broken_limits(self, governance: Governance) -> list[str]:
+        """Return one sentence for every limit of the configuration that the data break."""
+        broken = []
+        for label, reasons, key in (
+            ("without a customer id", ("no_id",), "max_missing_id_share"),
+            ("that cannot be read", BAD_ROWS, "max_bad_row_share"),
+        ):
+            count = sum(self.set_aside.get(reason, 0) for reason in reasons)
+            limit = getattr(governance, key)
+            if count > limit * self.read:
+                shown = "; ".join(
+                    f"{MEANING[reason]}: {', '.join(self.examples[reason])}"
+                    for reason in reasons
+                    if reason in self.examples
+                )
+                broken.append(
+                    f"{count} of {self.read} rows {label} ({count / self.read:.1%}), limit "
+                    f"{limit:.1%} (governance.{key}){f'; {shown}' if shown else ''}"
+                    f"{self._remedy(reasons)}"
+                )
+        refunds = self.set_aside.get("refund", 0)
+        if governance.refunds == "reject" and refunds:
+            broken.append(
+                f"{refunds} rows with a negative amount, and governance.refunds is 'reject'"
+            )
+        stale = self.stale_days
+        if governance.max_stale_days is not None and (stale or 0) > governance.max_stale_days:
+            broken.append(
+                f"the last transaction is {stale} days before the as-of date, limit "
+                f"{governance.max_stale_days} (governance.max_stale_days)"
+            )
+        return broken
+
+    def _remedy(self, reasons: tuple[str, ...]) -> str:
+        """Name the key that most often mends the commonest of some reasons."""
+        worst = max(reasons, key=lambda reason: self.set_aside.get(reason, 0))
+        return f". {REMEDY[worst]}" if worst in REMEDY else ""
+
+    def enforce(self, governance: Governance) -> None:
+        """Raise CheckFailedError if the data break a limit of the configuration."""
+        broken = self.broken_limits(governance)
+        if broken:
+            raise CheckFailedError(f"{self.source}: " + ". ".join(broken) + ".")

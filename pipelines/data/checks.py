@@ -1,0 +1,81 @@
+"""Checks of the customer-days on the engine, by pandera: what every later stage relies on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from ibis import _
+from ibis.expr.types import Table
+
+from clvmodels.core.errors import CheckFailedError
+from clvmodels.core.schema import PURCHASES
+from pipelines.config.load import Config
+
+if TYPE_CHECKING:
+    from pandera.ibis import DataFrameSchema
+
+_TYPES: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "date": dt.date,
+    "boolean": bool,
+}
+SHOWN = 5
+
+
+def purchases_schema(config: Config, as_of: dt.date) -> DataFrameSchema:
+    """Return the pandera schema of ``schema.PURCHASES``.
+
+    Ids are there, days lie within the calendar and up to ``as_of``, amounts are there, a
+    customer has one row a day (see :func:`validate`), and a purchase is 0 or 1.
+    """
+    import pandera.ibis as pa  # two seconds that only those who check should wait
+
+    limit = {"n_failure_cases": SHOWN}
+    checks = {
+        "customer_id": [pa.Check.str_length(min_value=1, **limit)],
+        "date": [pa.Check.between(config.calendar.earliest, as_of, **limit)],
+        "purchase": [pa.Check.isin([0, 1], **limit)],
+    }
+    columns = {
+        column.name: pa.Column(
+            _TYPES[column.kind],
+            checks.get(column.name),
+            nullable=not column.required,
+            required=column.required,
+        )
+        for column in PURCHASES.columns
+    }
+    return pa.DataFrameSchema(columns, name=PURCHASES.name)
+
+
+def validate(purchases: Table, config: Config, as_of: dt.date) -> None:
+    """Raise unless the customer-days are what the models take them for.
+
+    Raises
+    ------
+    CheckFailedError
+        Naming every check that failed, with the first values that failed it.
+    """
+    import pandera.errors
+
+    try:
+        purchases_schema(config, as_of).validate(purchases, lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        failed = [
+            f"column '{problem.schema.name}' fails {getattr(problem.check, 'error', problem.check)}"
+            for problem in error.schema_errors
+        ]
+        raise CheckFailedError(
+            f"the {PURCHASES.name} table: {'; '.join(failed)}. This is a fault of clv or of an "
+            "engine that reads the source differently; please report it with clv check's output."
+        ) from None
+    keys = purchases.group_by("customer_id", "date").agg(rows=_.count())
+    repeated = keys.filter(_.rows > 1).count().execute()
+    if repeated:
+        raise CheckFailedError(
+            f"the {PURCHASES.name} table holds {repeated} customer-days more than once; expected "
+            "one row a customer and day. The source may have changed while it was read; run again."
+        )

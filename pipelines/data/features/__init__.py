@@ -1,0 +1,1 @@
+"""The one definition of every summary, actual and feature."""

@@ -1,0 +1,224 @@
+"""What the forecast is told beside the log: drivers by month, the mix of cohorts, and the plan.
+
+``[covariates]`` names drivers of purchases by calendar month (marketing spend, a price index) and
+dimensions whose mix may tell cohorts apart (channel, product category); ``[plan]`` names the new
+customers that the business plans to win. All of it is small and holds no customer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from ibis import _
+from ibis.expr.types import Table
+
+from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.model.effects import followed
+from clvmodels.core.errors import ConfigError, DataError
+from clvmodels.core.months import add_months
+from clvmodels.core.schema import LEAST_CUSTOMERS
+from pipelines.config.load import Config
+from pipelines.sources.month_files import read_months, require_months
+
+TOP_VALUES = 3
+"""Values of a dimension whose shares are used, if LEAST_CUSTOMERS have them; all others are the
+reference."""
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """Tables by month and by cohort; None where the configuration names none.
+
+    Attributes
+    ----------
+    period : DataFrame, optional
+        period, then one column a driver, transformed (``log(marketing_spend)``). Months after an
+        as-of date are plans: fits do not read them, forecasts do.
+    cohort : DataFrame, optional
+        cohort, then the share of its customers by value of a dimension (``channel = web``).
+    plan : DataFrame, optional
+        period, new_customers: those the business plans to win.
+    shared : tuple of str
+        Dimensions of ``[covariates] by_cohort`` where no table tells cohorts apart: all customers
+        have one value, perhaps since those of others were erased.
+    """
+
+    period: pd.DataFrame | None = None
+    cohort: pd.DataFrame | None = None
+    plan: pd.DataFrame | None = None
+    shared: tuple[str, ...] = ()
+
+
+def read(summary: Table, first_date: dt.date, as_of: dt.date, config: Config) -> Drivers:
+    """Read the drivers that the configuration names.
+
+    Parameters
+    ----------
+    summary : ibis Table
+        Of everybody at ``as_of``; only asked where ``[covariates] by_cohort`` is set.
+    first_date, as_of : date
+        First and last day known; drivers by month are needed from the one to the end of the
+        horizon after the other.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a file is missing or does not hold what is needed.
+    """
+    dimensions = config.covariates.by_cohort
+    cohort = _by_cohort(summary, dimensions)
+    return Drivers(
+        _by_month(first_date, as_of, config),
+        cohort,
+        _plan(config),
+        dimensions if cohort is None else (),
+    )
+
+
+def _by_month(first_date: dt.date, as_of: dt.date, config: Config) -> pd.DataFrame | None:
+    settings = config.covariates
+    if settings.path is None:
+        return None
+    table = read_months(settings.path, settings.period, settings.columns, "covariates")
+    where = f"{settings.path}, named in [covariates],"
+    until = add_months(as_of, config.economics.horizon_months)
+    require_months(table, first_date, as_of, until, where)
+    for name in settings.log:
+        low = table[name].to_numpy() <= 0
+        if low.any():
+            row = table.iloc[int(np.argmax(low))]
+            raise DataError(
+                f"{where} holds {row[name]:g} in '{name}' for {row['period']:%Y-%m}, which has no "
+                "logarithm; expected numbers above 0. Take it out of [covariates] log, or give "
+                "months without any a small floor."
+            )
+        table[name] = np.log(table[name])
+    return table.rename(columns={name: f"log({name})" for name in settings.log})
+
+
+def _plan(config: Config) -> pd.DataFrame | None:
+    settings = config.plan
+    if settings is None:
+        return None
+    column = settings.new_customers
+    table = read_months(settings.path, settings.period, [column], "plan")
+    low = table[column].to_numpy() < 0
+    if low.any():
+        row = table.iloc[int(np.argmax(low))]
+        raise DataError(
+            f"{settings.path}, named in [plan], plans {row[column]:g} new customers for "
+            f"{row['period']:%Y-%m}; expected 0 or more. Correct the row."
+        )
+    return table.rename(columns={column: "new_customers"})
+
+
+def _by_cohort(summary: Table, dimensions: tuple[str, ...]) -> pd.DataFrame | None:
+    """Shares of each cohort's customers by the commonest values of each dimension."""
+    if not dimensions:
+        return None
+    shares: dict[str, pd.Series] = {}
+    total = _totals(summary)
+    for name in dimensions:
+        value = summary[name].cast("string")
+        counted = summary.group_by(value=value).agg(customers=_.count())
+        # The engine decides which values are common; there may be many.
+        ranked = counted.order_by([counted.customers.desc(), counted.value]).limit(TOP_VALUES + 2)
+        largest = ranked.execute().dropna(subset="value")
+        common = list(largest["value"])
+        shared = set(largest["value"][largest["customers"] >= LEAST_CUSTOMERS])
+        if len(common) < 2:
+            continue
+        cells = summary.mutate(value=value).group_by("cohort", "value").agg(customers=_.count())
+        table = cells.filter(cells.value.isin(common)).execute()
+        for kept in common[: min(TOP_VALUES, len(common) - 1)]:
+            if kept not in shared:  # its name would stand in model, card and report
+                continue
+            of_value = table[table["value"] == kept].set_index("cohort")["customers"]
+            of_value.index = pd.to_datetime(of_value.index).astype("datetime64[s]")
+            shares[f"{name} = {kept}"] = of_value.reindex(total.index).fillna(0.0) / total
+    if not shares:
+        return None
+    return pd.DataFrame(shares).rename_axis("cohort").sort_index().reset_index()
+
+
+def _totals(summary: Table) -> pd.Series:
+    counts = summary.group_by("cohort").agg(customers=_.count()).execute()
+    index = pd.DatetimeIndex(pd.to_datetime(counts["cohort"]).astype("datetime64[s]"))
+    return pd.Series(counts["customers"].to_numpy(dtype=float), index=index).sort_index()
+
+
+def notes(told: Drivers, as_of: dt.date) -> list[str]:
+    """What whoever runs a forecast should know of its drivers, one line each."""
+    shared = [
+        f"note: all customers share one {name}, so nothing tells cohorts apart by it"
+        for name in told.shared
+    ]
+    return [*shared, *far_plans(told, as_of)]
+
+
+def far_plans(told: Drivers, as_of: dt.date) -> list[str]:
+    """One line a driver whose plan lies further outside what was seen than a forecast follows.
+
+    See :func:`clvmodels.cohorts.model.effects.followed`.
+    """
+    if told.period is None:
+        return []
+    table = told.period.set_index("period")
+    known = table.index <= pd.Timestamp(as_of)
+    lines = []
+    for name in table:
+        seen, planned = table[name][known], table[name][~known]
+        least, most = followed(seen.to_numpy())
+        far = planned[(planned > most) | (planned < least)]
+        if len(far):
+            edge = most if far.iloc[0] > most else least
+            lines.append(
+                f"note: {name} is planned at {far.iloc[0]:g} for {far.index[0]:%Y-%m}, and was "
+                f"{seen.min():g} to {seen.max():g} so far: what it did there says little of so far "
+                f"away. A forecast that uses it counts it as {edge:g}"
+            )
+    return lines
+
+
+def described(told: Drivers) -> list[str]:
+    """One line a table, for people."""
+    lines = []
+    for name, table in (("covariates by month", told.period), ("plan", told.plan)):
+        if table is not None:
+            first, last = table["period"].min(), table["period"].max()
+            lines.append(
+                f"{name}: {', '.join(map(str, table.columns[1:]))}, {first:%Y-%m} to {last:%Y-%m}"
+            )
+    if told.cohort is not None:
+        lines.append(f"covariates by cohort: {', '.join(map(str, told.cohort.columns[1:]))}")
+    return lines
+
+
+def require_same(forecaster: CohortForecaster | None, drivers: Drivers) -> None:
+    """Check that a saved model finds the covariates that it was fitted with.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration no longer names one of them, or transforms it otherwise.
+    """
+    if forecaster is None:
+        return
+    rates = forecaster.model_.rates
+    for kind, wanted, table in (
+        ("by month", rates.period_covariates.names, drivers.period),
+        ("by cohort", rates.cohort_covariates.names[:1], drivers.cohort),
+    ):
+        found = [] if table is None else [str(name) for name in table.columns[1:]]
+        if kind == "by cohort" and drivers.shared:
+            continue  # named as before; the log has nothing to tell by them any more
+        lost = [name for name in wanted if name not in found] if kind == "by month" else []
+        if lost or (wanted and not found):
+            raise ConfigError(
+                f"the model in use was fitted with the covariates {kind} "
+                f"{', '.join(lost or wanted)}; [covariates] gives {', '.join(found) or 'none'}. "
+                "Restore them, or train again."
+            )

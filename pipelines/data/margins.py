@@ -1,0 +1,126 @@
+"""The gross margin that a run goes by, beside the configuration: its value and where it is from.
+
+A configuration is never edited. What the log says of its margins is read once, here; history shows
+the recorded margins themselves, forecasts take the rate.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pandas as pd
+from ibis import _
+
+from clvmodels.core.errors import DataError
+from pipelines.config.load import Config
+from pipelines.data.customer_days import Dataset
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Gross margin as a share of revenue.
+
+    Attributes
+    ----------
+    rate : float
+        What forecasts take, 0 to 1.
+    source : {'configured', 'observed'}
+        From ``economics.margin``, or from the log's own margins.
+    first, last : date, optional
+        First and last day with a recorded margin, where observed.
+    purchases : int, optional
+        Customer-days that record one, where observed.
+    without : int, optional
+        Customer-days that record none; they are not in the rate.
+    """
+
+    rate: float
+    source: Literal["configured", "observed"] = "configured"
+    first: dt.date | None = None
+    last: dt.date | None = None
+    purchases: int | None = None
+    without: int | None = None
+
+    @classmethod
+    def configured(cls, config: Config) -> Margin:
+        """The configuration's own."""
+        return cls(config.economics.margin)
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the log records margins."""
+        return self.source == "observed"
+
+    def described(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        told = asdict(self)
+        return told | {name: str(told[name]) for name in ("first", "last") if told[name]}
+
+    def said(self) -> str:
+        """Where the rate is from, as the end of a sentence."""
+        if not self.is_observed:
+            return "as configured"
+        few = f"; {self.without:,} record none" if self.without else ""
+        return (
+            f"as observed in the log ({self.purchases:,} customer-days with a margin, {self.first} "
+            f"to {self.last}{few})"
+        )
+
+
+def margin(data: Dataset, config: Config) -> Margin:
+    """Take the gross margin from the log where it records one, from the configuration elsewhere.
+
+    Raises
+    ------
+    DataError
+        If the log's margin is no share of its revenue.
+    """
+    days = data.purchases
+    if "margin" not in days.columns:
+        return Margin.configured(config)
+    recorded = days.drop_null("margin")
+    facts = recorded.agg(
+        margin=_.margin.sum(),
+        amount=_.amount.sum(),
+        first=_.date.min(),
+        last=_.date.max(),
+        recorded=_.count(),
+    )
+    row = facts.execute().iloc[0]
+    found, count = f"the column '{config.columns.margin}'", int(row["recorded"])
+    instead = "Take [columns] margin out to use [economics] margin instead."
+    if count == 0:
+        raise DataError(f"{found} holds no number in any row that is kept. {instead}")
+    rate = float(row["margin"] / row["amount"]) if row["amount"] > 0 else float("nan")
+    if not 0 <= rate <= 1:
+        raise DataError(
+            f"{found} sums to {row['margin']:,.2f}, the revenue of its rows to "
+            f"{row['amount']:,.2f}; expected a gross margin between nothing and all of it. "
+            f"{instead}"
+        )
+    first, last = (pd.Timestamp(row[name]).date() for name in ("first", "last"))
+    everything = int(days.count().execute())
+    return Margin(rate, "observed", first, last, count, everything - count)
+
+
+def of_history(cohort_months: pd.DataFrame, margin: Margin) -> pd.DataFrame:
+    """Add the gross margin of a history by cohort and month where the log records none.
+
+    Parameters
+    ----------
+    cohort_months : DataFrame
+        schema.COHORT_MONTHS. Recorded margins stay as they are.
+
+    Returns
+    -------
+    DataFrame
+        With ``margin`` of repeat purchases and ``first_margin`` of first ones.
+    """
+    if "margin" in cohort_months.columns:
+        return cohort_months
+    return cohort_months.assign(
+        margin=cohort_months["revenue"] * margin.rate,
+        first_margin=cohort_months["first_revenue"] * margin.rate,
+    )

@@ -1,0 +1,1 @@
+"""What the cohort history says of unit economics."""

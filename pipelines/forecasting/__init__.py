@@ -1,0 +1,1 @@
+"""Fitted models to forecasts by customer, cohort, tier, segment and company."""

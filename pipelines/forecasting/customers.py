@@ -1,0 +1,267 @@
+"""Fitted models and histories in, forecasts by customer and by cohort out.
+
+Cohort totals are the sums of their customers in every month, taken over distinct histories.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clvmodels.core.months import MonthGrid, add_months, month_grid
+from clvmodels.finance.clv import (
+    UnitEconomics,
+    discount_factors,
+    net_margin,
+    value_interval,
+)
+from pipelines.config.load import Config, Economics
+from pipelines.data.features.histories import LEAST_PURCHASES, spend_table
+from pipelines.data.margins import Margin
+from pipelines.sources.engines.batches import BATCH_ROWS
+from pipelines.training.fit import Fitted, with_model_features
+
+Array = NDArray[np.float64]
+
+RATE_END = 0.99
+"""Nobody is forecast to buy faster, while alive, than the end of this probability of their rate."""
+
+STANDARD_ERRORS = 4.0
+
+NOBODY = 1e-100
+"""Purchases so few that their revenue over them is rounding."""
+
+
+@dataclass(frozen=True)
+class CustomerMonths:
+    """Expected purchases and revenue of some customers by calendar month.
+
+    Attributes
+    ----------
+    purchases, revenue : ndarray, shape (n, k)
+    spend : ndarray, shape (n,)
+        Expected value of one purchase, in currency.
+    """
+
+    purchases: Array
+    revenue: Array
+    spend: Array
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What customers' own histories bear, whatever a cohort forecast asks of them.
+
+    Attributes
+    ----------
+    purchases : ndarray, shape (n,)
+        The most over all months: probability alive x days x the purchase rate at its 99 % end.
+    orders : ndarray, shape (n,)
+        Purchases whose values the spend model has seen.
+    spend_low, spend_high : ndarray, shape (n,)
+        Of the expected value of a purchase, in currency: :data:`STANDARD_ERRORS` from the own mean
+        of who has bought :data:`LEAST_PURCHASES` times or more; no bounds for others.
+    """
+
+    purchases: Array
+    orders: Array
+    spend_low: Array
+    spend_high: Array
+
+
+Each = Callable[[Fitted, pd.DataFrame], CustomerMonths]
+"""Models and customers, or histories, to their months."""
+
+
+def default_grid(as_of: dt.date, config: Config) -> MonthGrid:
+    """The configured horizon, cut at the ends of calendar months."""
+    return month_grid(as_of, add_months(as_of, config.economics.horizon_months))
+
+
+def unit_economics(economics: Economics, margin: Margin | None = None) -> UnitEconomics:
+    """What values a purchase; the margin as configured where no other is given."""
+    rate = economics.margin if margin is None else margin.rate
+    return UnitEconomics(rate, economics.cost_to_serve, economics.annual_discount_rate)
+
+
+def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> CustomerMonths:
+    """Expected purchases and revenue in every month of the grid, from the customer models.
+
+    ``summary`` holds a customer or a history of :mod:`pipelines.data.features.histories` in every
+    row.
+    """
+    cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
+    # The difference of sums that have come to their end may be rounding below nothing.
+    purchases = np.maximum(np.diff(cumulative, axis=1, prepend=0.0), 0.0)
+    spend = np.asarray(fitted.spend.expected_spend(spend_table(summary, fitted.spend_from)))
+    return CustomerMonths(purchases, purchases * spend[:, None], spend)
+
+
+def bounds(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> Bounds:
+    """Say what the customers, or histories, of :func:`customer_months` can bear."""
+    alive = fitted.transactions.probability_alive(summary)
+    rate = fitted.transactions.purchase_rate_quantile(summary, RATE_END)
+    # a hair less, so that the rounding of sums stays within
+    most = alive * float(grid.edges[-1]) * rate * (1 - 1e-12)
+    table = spend_table(summary, fitted.spend_from)
+    orders, mean = (table[name].to_numpy(dtype=float) for name in table)
+    within, _ = fitted.spend.variation(table)
+    many = summary["frequency"].to_numpy() >= LEAST_PURCHASES - 1
+    reach = STANDARD_ERRORS * within / np.sqrt(np.maximum(orders, 1.0)) * (1 - 1e-12)
+    return Bounds(
+        most,
+        orders,
+        np.where(many, mean * np.maximum(1 - reach, 0.0), 0.0),
+        np.where(many, mean * (1 + reach), np.inf),
+    )
+
+
+def history_sums(
+    fitted: Fitted,
+    known: pd.DataFrame,
+    grid: MonthGrid,
+    by: Literal["cohort", "quarter"] = "cohort",
+    rows: int = BATCH_ROWS,
+    each: Each | None = None,
+) -> pd.DataFrame:
+    """Sum the customer models over everybody, by cohort and month.
+
+    Parameters
+    ----------
+    known : DataFrame
+        Of :func:`pipelines.data.features.histories.histories`.
+    by : {'cohort', 'quarter'}
+        Month or quarter of first purchase.
+    rows : int
+        Histories forecast at once; memory is bounded by it.
+    each : callable, optional
+        Instead of :func:`customer_months`: scaled to their cohorts, for example.
+
+    Returns
+    -------
+    DataFrame
+        cohort, period, purchases, revenue; sorted.
+    """
+    if each is None:
+        each = partial(customer_months, grid=grid)
+    parts = []
+    for start in range(0, len(known), rows):
+        part = known.iloc[start : start + rows]
+        made = each(fitted, part)
+        weight = part["weight"].to_numpy()[:, None]
+        everybody = CustomerMonths(made.purchases * weight, made.revenue * weight, made.spend)
+        parts.append(cohort_sums(part[by], everybody, grid))
+    return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
+
+
+def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> pd.DataFrame:
+    """Sum customers to cohorts: cohort, period, purchases, revenue."""
+    codes, cohorts = pd.factorize(cohort, sort=True)
+    index = pd.MultiIndex.from_product(
+        [pd.DatetimeIndex(cohorts), grid.index()], names=["cohort", "period"]
+    )
+    columns = {}
+    for name in ("purchases", "revenue"):
+        sums = [np.bincount(codes, month, len(cohorts)) for month in getattr(months, name).T]
+        columns[name] = np.stack(sums, axis=1).ravel()
+    return pd.DataFrame(columns, index=index).reset_index()
+
+
+def score(
+    fitted: Fitted,
+    summary: pd.DataFrame,
+    months: CustomerMonths,
+    grid: MonthGrid,
+    config: Config,
+    margin: Margin | None = None,
+) -> pd.DataFrame:
+    """Forecast some customers.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Of :func:`pipelines.training.snapshot.scoring_table`.
+    months : CustomerMonths
+        Of the same customers, reconciled with the cohorts.
+    margin : Margin, optional
+        By default the configuration's own.
+
+    Returns
+    -------
+    DataFrame
+        Columns of schema.CUSTOMER_FORECAST but the tier, which needs all customers.
+    """
+    economics = unit_economics(config.economics, margin)
+    discount = discount_factors(grid.midpoints, economics.annual_discount_rate)
+    net = net_margin(months.revenue, months.purchases, economics)
+    # A sum by row, in an order that does not depend on who shares the batch.
+    clv = np.einsum("ij,j->i", net, discount)
+    low, high = clv_interval(fitted, summary, months, grid, clv)
+    purchases, revenue = months.purchases.sum(axis=1), months.revenue.sum(axis=1)
+    return pd.DataFrame(
+        {
+            "customer_id": summary["customer_id"],
+            "cohort": summary["cohort"],
+            "probability_alive": fitted.transactions.probability_alive(summary),
+            "churn_probability": churn_probability(fitted, summary, config),
+            "expected_purchases": purchases,
+            "expected_spend": np.divide(
+                revenue, purchases, out=months.spend.copy(), where=purchases > NOBODY
+            ),
+            "expected_revenue": revenue,
+            "clv": clv,
+            "clv_low": low,
+            "clv_high": high,
+        }
+    )
+
+
+def churn_probability(fitted: Fitted, summary: pd.DataFrame, config: Config) -> Array:
+    """Probability of no purchase in the churn horizon: the classifier's, or the model's own."""
+    if fitted.churn is None:
+        horizon = config.train.churn_horizon_days
+        return np.asarray(
+            fitted.transactions.probability_no_purchase(summary, horizon=horizon), dtype=float
+        )
+    # A saved classifier foresees the days it was trained for, whatever is configured by now.
+    return fitted.churn.churn_probability(
+        with_model_features(summary, fitted.transactions, fitted.churn.horizon_days)
+    )
+
+
+def clv_interval(
+    fitted: Fitted, summary: pd.DataFrame, months: CustomerMonths, grid: MonthGrid, clv: Array
+) -> tuple[Array, Array]:
+    """90 % interval of each customer's CLV: what one customer may do, parameters taken as known.
+
+    Purchases given that the customer is alive vary like a negative binomial with the posterior
+    shape r + frequency; values of purchases like the Gamma-Gamma posterior. Revenue's interval
+    is scaled to CLV by their expected ratio. Where a customer most likely buys nothing more, and
+    the few who do carry the mean above nine tenths of all outcomes, it is drawn out to the mean.
+    """
+    horizon = float(grid.edges[-1])
+    alive = np.maximum(fitted.transactions.probability_alive(summary), 1e-12)
+    expected = np.asarray(fitted.transactions.expected_purchases(summary, horizon=horizon))
+    shape = fitted.transactions.params_["r"] + summary["frequency"].to_numpy(dtype=float)
+    given_alive = expected / alive
+    second = alive * (given_alive + given_alive**2 * (1 + 1 / shape))
+    within, between = fitted.spend.variation(spend_table(summary, fitted.spend_from))
+    low, high = value_interval(
+        expected,
+        second,
+        np.asarray(fitted.transactions.probability_no_purchase(summary, horizon=horizon)),
+        months.spend,
+        within,
+        between,
+    )
+    base = expected * months.spend
+    ratio = np.divide(clv, base, out=np.zeros_like(base), where=base > 0)
+    ends = np.stack([low * ratio, high * ratio, clv])
+    return ends.min(axis=0), ends.max(axis=0)

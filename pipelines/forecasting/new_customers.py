@@ -1,0 +1,224 @@
+"""Customers still to come, beside the known ones: the company's months that finance budgets on.
+
+The forecast of known customers knows who they are; how many will come after the as-of date is
+either planned by the business (``[plan]``) or taken to go on at the recent level, with season. How
+they will buy is what earlier cohorts did at the same age and season.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.core.months import MonthGrid, month_end
+from clvmodels.core.schema import NEW_COHORTS
+from pipelines.data.features.drivers import Drivers
+from pipelines.forecasting.levelling import QUANTITIES
+from pipelines.training.fit import Fitted
+
+FILE = "new_cohorts.parquet"
+
+Basis = Literal["plan", "recent level", "stopped"]
+"""Where a month's new customers come from."""
+
+
+@dataclass(frozen=True)
+class NewCustomers:
+    """Customers still to come.
+
+    Attributes
+    ----------
+    cohorts : DataFrame
+        schema.NEW_COHORTS: one row a cohort still to come and month; cohorts without a customer
+        are left out.
+    acquisitions : DataFrame
+        period, new_customers, basis: one row a forecast month. Empty where [train] cohort_level
+        is off, which leaves nobody to say how new customers buy.
+    """
+
+    cohorts: pd.DataFrame
+    acquisitions: pd.DataFrame
+
+    def by_month(self) -> pd.DataFrame:
+        """All cohorts still to come, together.
+
+        Returns
+        -------
+        DataFrame
+            period, new_customers, basis, new_purchases and new_revenue (first and repeat), and
+            new_first_revenue (of first purchases alone).
+        """
+        table = self.cohorts.assign(
+            new_purchases=self.cohorts["first_purchases"] + self.cohorts["purchases"],
+            new_revenue=self.cohorts["first_revenue"] + self.cohorts["revenue"],
+            new_first_revenue=self.cohorts["first_revenue"],
+        )
+        sums = ["new_purchases", "new_revenue", "new_first_revenue"]
+        months = table.groupby("period")[sums].sum()
+        out = self.acquisitions.merge(months, how="left", left_on="period", right_index=True)
+        return out.fillna(dict.fromkeys(sums, 0.0))
+
+
+def new_customers(
+    forecaster: CohortForecaster | None, until: dt.date, told: Drivers
+) -> NewCustomers:
+    """Forecast the customers who come after the forecaster's as-of date.
+
+    Parameters
+    ----------
+    forecaster : CohortForecaster, optional
+    until : date
+        Last day forecast.
+    told : Drivers
+        Covariates by month, and planned acquisitions. A month that the plan holds is taken from
+        it, by the share of its days that is forecast; any other goes on at the recent level.
+    """
+    if forecaster is None:
+        return NewCustomers(
+            pd.DataFrame(columns=NEW_COHORTS.names),
+            pd.DataFrame(columns=["period", "new_customers", "basis"]),
+        )
+    acquired = acquisitions(forecaster, until, told)
+    made = forecaster.forecast_new(
+        until, acquired.set_index("period")["new_customers"], period_covariates=told.period
+    )
+    return NewCustomers(made[made["customers"] > 0].reset_index(drop=True), acquired)
+
+
+def acquisitions(forecaster: CohortForecaster, until: dt.date, told: Drivers) -> pd.DataFrame:
+    """New customers by month: as planned, or at the recent level with season.
+
+    Returns
+    -------
+    DataFrame
+        period, new_customers, basis.
+    """
+    expected = forecaster.expected_acquisitions(until, period_covariates=told.period)
+    plan = told.plan
+    basis: Basis = "stopped" if forecaster.acquisition_has_stopped else "recent level"
+    table = expected.rename("new_customers").rename_axis("period").reset_index()
+    table["basis"] = basis
+    if plan is not None:
+        planned = table["period"].map(plan.set_index("period")["new_customers"])
+        planned *= _share_of_month(forecaster.model_.as_of, until, table["period"])
+        table["basis"] = table["basis"].where(planned.isna(), "plan")
+        table["new_customers"] = planned.fillna(table["new_customers"])
+    return table
+
+
+def write(
+    forecaster: CohortForecaster | None, until: dt.date, told: Drivers, folder: Path
+) -> NewCustomers:
+    """Write :func:`new_customers` to new_cohorts.parquet, which holds no customer."""
+    made = new_customers(forecaster, until, told)
+    kinds = dict.fromkeys(("cohort", "period"), "datetime64[s]")
+    kinds |= {name: "float64" for name in NEW_COHORTS.names if name not in kinds}
+    made.cohorts.astype(kinds).to_parquet(folder / FILE, index=False)
+    return made
+
+
+def company_forecast(cells: pd.DataFrame, fitted: Fitted, grid: MonthGrid) -> pd.DataFrame:
+    """What an origin forecast for the whole company, by month.
+
+    The plan is left out: acquisitions go on at the level known at the origin, so that the test is
+    of the forecast and not of a plan written later.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        The forecast of known customers: period, purchases, revenue.
+    fitted : Fitted
+        Models of the origin.
+    grid : MonthGrid
+        From the origin on.
+
+    Returns
+    -------
+    DataFrame
+        period, new_customers, known_purchases, known_revenue, new_purchases, new_revenue; whole
+        months only, none that the origin or the end of the log cuts. ``known_`` holds the whole
+        cohort of the origin's month, ``new_`` those after it. Empty where [train] cohort_level is
+        off.
+    """
+    told = Drivers(period=fitted.drivers.period)
+    made = new_customers(fitted.cohorts, grid.until, told)
+    # A cohort that the origin cuts is one cohort in what was then sold, and so it is here.
+    begun = pd.DatetimeIndex(made.cohorts["cohort"]) <= pd.Timestamp(grid.as_of)
+    known = cells.groupby("period")[list(QUANTITIES)].sum()
+    rest = made.cohorts[begun].groupby("period")[list(QUANTITIES)].sum()
+    known = known.add(rest.reindex(known.index, fill_value=0.0)).add_prefix("known_")
+    new = replace(made, cohorts=made.cohorts[~begun]).by_month()
+    out = new.merge(known, left_on="period", right_index=True, validate="1:1")
+    starts = pd.DatetimeIndex(out["period"])
+    ends = starts + pd.offsets.MonthEnd(0)
+    whole = (starts > pd.Timestamp(grid.as_of)) & (ends <= pd.Timestamp(grid.until))
+    return out.loc[whole, [
+        "period", "new_customers", "known_purchases", "known_revenue", "new_purchases",
+        "new_revenue",
+    ]].reset_index(drop=True)  # fmt: skip
+
+
+def with_actuals(company: pd.DataFrame, cohort_months: pd.DataFrame) -> pd.DataFrame:
+    """Add what the whole company then sold, and the plainest forecast.
+
+    Parameters
+    ----------
+    company : DataFrame
+        origin, and the columns of :func:`company_forecast`.
+    cohort_months : DataFrame
+        schema.COHORT_MONTHS up to the end of the log.
+
+    Returns
+    -------
+    DataFrame
+        The same rows with ``purchases`` and ``revenue`` (forecast of the company),
+        ``actual_purchases``, ``actual_revenue``, ``actual_new_customers`` and
+        ``actual_new_revenue`` (of cohorts after the origin's month), and
+        ``last_months_purchases`` and ``last_months_revenue``: the company's average of the last
+        three months before the origin.
+    """
+    if company.empty:
+        return company
+    table = cohort_months.assign(
+        purchases=cohort_months["purchases"] + cohort_months["first_purchases"],
+        revenue=cohort_months["revenue"] + cohort_months["first_revenue"],
+    )
+    months = table.groupby("period")[[*QUANTITIES]].sum()
+    parts = []
+    for origin, part in company.groupby("origin"):
+        day = pd.Timestamp(str(origin))
+        ended = months[[month_end(p.date()) <= day.date() for p in months.index]]
+        later = table[table["cohort"] > day]
+        new = later.groupby("period")[["first_purchases", "revenue"]].sum()
+        at = part["period"]
+        found = {
+            f"actual_{name}": at.map(values).fillna(0.0)
+            for name, values in (
+                ("purchases", months["purchases"]),
+                ("revenue", months["revenue"]),
+                ("new_customers", new["first_purchases"]),
+                ("new_revenue", new["revenue"]),
+            )
+        }
+        before = ended.tail(3).mean()
+        parts.append(part.assign(
+            **{q: part[f"known_{q}"] + part[f"new_{q}"] for q in QUANTITIES},
+            **found,
+            **{f"last_months_{q}": before[q] for q in QUANTITIES},
+        ))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _share_of_month(as_of: dt.date, until: dt.date, period: pd.Series) -> np.ndarray:
+    """Share of each month's days that lie in (as_of, until]."""
+    starts = [max(p.date(), as_of + dt.timedelta(days=1)) for p in period]
+    ends = [min(month_end(p.date()), until) for p in period]
+    return np.array(
+        [((b - a).days + 1) / month_end(a).day for a, b in zip(starts, ends, strict=True)]
+    )

@@ -1,0 +1,132 @@
+"""The function that scores customers wherever they are: in this process or on Spark's executors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import pandas as pd
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from clvmodels.core.months import MonthGrid
+from clvmodels.numerics.threads import one_blas_thread
+from pipelines.config.load import Config
+from pipelines.data.features.drivers import Drivers
+from pipelines.data.features.rfm import VALUE_DIGITS
+from pipelines.data.lines import DIMENSIONS
+from pipelines.data.margins import Margin
+from pipelines.data.privacy import Pseudonyms, pseudonyms
+from pipelines.forecasting import customers as forecast
+from pipelines.forecasting.levelling import CohortLevel
+from pipelines.training.fit import Fitted
+
+CUSTOMER_SCHEMA = pa.schema(
+    [
+        pa.field("customer_id", pa.string(), nullable=False),
+        pa.field("cohort", pa.date32()),
+        *(
+            pa.field(name, pa.float64())
+            for name in (
+                "probability_alive",
+                "churn_probability",
+                "expected_purchases",
+                "expected_spend",
+                "expected_revenue",
+                "clv",
+                "clv_low",
+                "clv_high",
+            )
+        ),
+        pa.field("tier", pa.string()),
+    ]
+)
+"""schema.CUSTOMER_FORECAST as Parquet types."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Customers' histories in, their forecast out, row by row; small enough to be sent around.
+
+    Attributes
+    ----------
+    fitted : Fitted
+        Without the cohort forecast, of which only the factors of ``level`` are needed.
+    level : CohortLevel
+        Its factors alone.
+    grid : MonthGrid
+    config : Config
+    names : Pseudonyms, optional
+        Applied where the customers are; the key travels with them.
+    dimensions : tuple of str
+        Those that the table to be scored holds; passed on for the segments.
+    margin : Margin, optional
+        By default the configuration's own.
+    sums : tuple of str
+        Of spend and, where recorded, of margin to date; passed on for the segments.
+    """
+
+    fitted: Fitted
+    level: CohortLevel
+    grid: MonthGrid
+    config: Config
+    names: Pseudonyms | None
+    dimensions: tuple[str, ...]
+    margin: Margin | None = None
+    sums: tuple[str, ...] = ("spend_total",)
+
+    @classmethod
+    def of(
+        cls,
+        fitted: Fitted,
+        level: CohortLevel,
+        grid: MonthGrid,
+        config: Config,
+        table: Table,
+        margin: Margin | None = None,
+    ) -> Self:
+        """Leave out what no customer's score depends on.
+
+        Parameters
+        ----------
+        table : ibis Table
+            What is to be scored, of :func:`pipelines.training.snapshot.scoring_table`.
+        """
+        return cls(
+            replace(fitted, cohorts=None, notes=(), drivers=Drivers()),
+            replace(
+                level,
+                cells=pd.DataFrame(),
+                forecaster=None,
+                corrections=pd.DataFrame(),
+                drivers=None,
+            ),
+            grid,
+            config,
+            pseudonyms(config),
+            tuple(name for name in DIMENSIONS if name in table.columns),
+            margin,
+            tuple(name for name in ("spend_total", "margin_total") if name in table.columns),
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The customer forecast without tiers, then sums to date and the dimensions."""
+        forecast_only = CUSTOMER_SCHEMA.remove(CUSTOMER_SCHEMA.get_field_index("tier"))
+        extra = [(name, pa.float64()) for name in self.sums]
+        extra += [(name, pa.string()) for name in self.dimensions]
+        return pa.schema([*forecast_only, *(pa.field(*field) for field in extra)])
+
+    @one_blas_thread
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Score some rows of the table."""
+        summary = batch.to_pandas(date_as_object=False)
+        months = self.level.customer_months(self.fitted, summary)
+        scored = forecast.score(self.fitted, summary, months, self.grid, self.config, self.margin)
+        # Equal histories are worth the same in whatever batch they were: their tie goes by id.
+        scored["clv"] = scored["clv"].round(VALUE_DIGITS)
+        if self.names is not None:
+            scored["customer_id"] = self.names.of_all(scored["customer_id"])
+        for name in (*self.sums, *self.dimensions):
+            scored[name] = summary[name]
+        return pa.Table.from_pandas(scored, self.schema, preserve_index=False)

@@ -1,0 +1,145 @@
+"""The jobs that forecast nothing: account for the data, erase a person, list models."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from clvmodels.core.errors import DataError, ModelFileError
+from pipelines.config.load import Config
+from pipelines.console import Outcome, Progress
+from pipelines.data import account as quality
+from pipelines.data import checks, preview, privacy
+from pipelines.data import customer_days as transactions
+from pipelines.data.account import DataQualityAccount
+from pipelines.data.features import drivers
+from pipelines.registry import migration
+from pipelines.registry import store as registry
+
+
+def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: int = 0) -> Outcome:
+    """Read the source, account for every row, and show how the first rows are read."""
+    with progress.step("read and check the transactions"):
+        try:
+            with transactions.load(config, as_of, enforce=False) as data:
+                account, fingerprint = data.account, data.fingerprint
+                checks.validate(data.purchases, config, data.as_of)
+                told = drivers.read(data.summary, data.first_date, data.as_of, config)
+        except DataError as error:
+            if not show:
+                raise
+            return Outcome(*_first_rows(config, show), error=error)
+        shown, rows = _first_rows(config, show) if show else ([], {})
+    broken = account.broken_limits(config.governance)
+    facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken, **rows}
+    lines = [
+        *account_lines(account, config),
+        *drivers.described(told),
+        *drivers.notes(told, data.as_of),
+    ]
+    if show:
+        lines += ["", *shown]
+    lines += [f"failed: {sentence}" for sentence in broken] or ["every limit is kept"]
+    return Outcome(lines, facts)
+
+
+def _first_rows(config: Config, show: int) -> tuple[list[str], dict[str, Any]]:
+    """Return how the first rows are read, for people and for programs."""
+    first = preview.preview(config, show)
+    records = json.loads(first.to_json(orient="records", date_format="iso"))
+    return [first.to_string(index=False, na_rep="")], {"first_rows": records}
+
+
+def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
+    """The data-quality account for people: rows by reason, and what remains."""
+    rows = [("read", account.read, account.source), ("kept", account.kept, "")]
+    rows += [(why, count, quality.MEANING[why]) for why, count in account.set_aside.items()]
+    width = len(f"{account.read:,}")
+    lines = [f"{count:>{width},}  {name:<24} {note}".rstrip() for name, count, note in rows]
+    for reason, shown in account.examples.items():
+        lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
+    days = account.stale_days
+    age = f", {days} day{'' if days == 1 else 's'} before the as-of date {account.as_of}"
+    return [
+        *lines,
+        f"{account.customers:,} customers, {account.purchases:,} purchases (customer-days), "
+        f"{account.revenue:,.2f} {config.economics.currency}, "
+        f"{account.first_date} to {account.last_date}{age if days else ''}",
+    ]
+
+
+def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
+    """Remove persons from every saved output, and say from where, and what was not searched."""
+    erased = privacy.erase(config, customer_ids)
+    found = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]
+    that = f"no {'other ' if erased.unread else ''}saved output of '{config.name}'"
+    return Outcome(
+        [
+            *(found or [f"{that} holds them, by this spelling of the id"]),
+            "saved models and report pages hold no customers; the source itself is not touched",
+        ],
+        {
+            "erased": [{"file": str(e.file), "rows": e.rows} for e in erased.removed],
+            "not_searched": [
+                {"file": str(file), "reason": reason} for file, reason in erased.unread.items()
+            ],
+        },
+        erased.error,
+    )
+
+
+def list_models(config: Config) -> Outcome:
+    """All saved versions, the one in use marked, and those that cannot be used with the reason."""
+    known = registry.versions(config)
+    used, error, refused = None, None, {}
+    try:
+        used = registry.champion_or_none(config)
+    except ModelFileError as damaged:
+        error = damaged
+    for version in known:
+        try:
+            registry.require_loadable(registry.verify(config, version))
+        except ModelFileError as reason:
+            refused[version] = str(reason)
+    lines = []
+    for version in known:
+        lines.append(
+            f"{'*' if version == used else ' '} {version}  {registry.root(config) / version}"
+        )
+        if version in refused:
+            lines.append(f"    cannot be used: {refused[version]}")
+    return Outcome(
+        lines or [f"no saved models of '{config.name}'; run `clv train`"],
+        {"champion": used, "versions": known, "refused": refused},
+        error,
+    )
+
+
+def accept_job(config: Config, version: str) -> Outcome:
+    """Record a version as it is now."""
+    found, digest = migration.accept(config, version)
+    return Outcome(
+        [
+            f"recorded: {found.folder}",
+            f"its manifest has the SHA-256 {digest}; from now on it is refused with any other",
+        ],
+        {"model": str(found.folder), "version": version, "manifest_sha256": digest},
+    )
+
+
+def migrate_job(config: Config, version: str | None, progress: Progress) -> Outcome:
+    """Save a version of an earlier release anew, without its pickle."""
+    old = version or registry.champion(config)
+    with progress.step(
+        f"read the pickle of {old}, which runs the code in it, and save its numbers"
+    ):
+        new = migration.migrate(config, old)
+    in_use = registry.champion_or_none(config) == new.version
+    return Outcome(
+        [
+            f"model:  {new.folder}{'' if in_use else ' (not in use)'}",
+            f"from:   {registry.root(config) / old} (as it was; nothing reads it any more)",
+        ],
+        {"model": str(new.folder), "version": new.version, "from": old, "in_use": in_use},
+    )

@@ -1,0 +1,117 @@
+"""What the command line says of forecasts, in lines for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import pandas as pd
+
+from pipelines.backtesting import accuracy
+from pipelines.backtesting.candidates import CANDIDATES
+from pipelines.backtesting.run import QUANTITIES, BacktestResult
+from pipelines.config.load import Config
+from pipelines.data.margins import Margin
+from pipelines.forecasting.deliver import Delivered
+from pipelines.forecasting.new_customers import NewCustomers
+from pipelines.report.wording import carried
+from pipelines.training.fit import Fitted
+
+
+def headline(result: BacktestResult, config: Config) -> list[str]:
+    """Error of the product's forecast and of lifetimes by cohort and month, as on the page."""
+    if result.cells.empty:
+        return ["no past forecast could be tested: the log is too short (see the report)"]
+    cells = accuracy.longest_horizon(result.cells)
+    lines = []
+    for quantity in QUANTITIES:
+        own, reference = (accuracy.pooled(cells, m, quantity) for m in ("clv", "lifetimes"))
+        if not math.isfinite(own["wape"]):
+            lines.append(f"{quantity}: the tested months held none, so no error can be given")
+            continue
+        count = own["origins"]
+        together = f"all {count} past forecasts together" if count > 1 else "one past forecast"
+        lines.append(
+            f"{quantity}: off by {own['wape']:.1%} per cohort-month over {together}, "
+            f"{own['bias']:+.1%} in total "
+            f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
+        )
+    lines += _left_out(result.cells, config)
+    part = result.samples[result.samples["sampled"] < result.samples["customers"]]
+    totals_only = config.governance.totals_only_for_some
+    lines += [
+        f"customer-level figures of {row.origin:%Y-%m-%d}: on "
+        f"{'' if totals_only else 'a sample of '}{row.sampled:,} of {row.customers:,} customers"
+        f"{' (those who may be profiled, of many a sample)' if totals_only else ''}"
+        for row in part.itertuples()
+    ]
+    return lines
+
+
+def _left_out(cells: pd.DataFrame, config: Config) -> list[str]:
+    """Origins asked for and not replayed, and models that some origins could not have."""
+    by_model = cells.groupby("model")["origin"].nunique()
+    late = [o for o in config.backtest.origins if pd.Timestamp(o) not in set(cells["origin"])]
+    lines = []
+    if late:
+        lines.append(
+            f"[backtest] origins left out, as nothing after them is known yet: "
+            f"{', '.join(map(str, late))}"
+        )
+    for model in CANDIDATES:
+        missing = int(by_model.max()) - int(by_model.get(model, 0))
+        if missing:
+            lines.append(
+                f"{model}: left out at {missing} of {by_model.max()} origins, which had no earlier "
+                "one to learn from"
+            )
+    return lines
+
+
+def hindsight(fitted: Fitted, as_of: dt.date) -> list[str]:
+    """A warning where the model has seen days that the forecast is judged on."""
+    if fitted.as_of <= as_of:
+        return []
+    return [
+        f"warning: the model learned from data up to {fitted.as_of}, later than {as_of}: this is "
+        "no fair test of it. For one, train with that --as-of date, or run `clv backtest`."
+    ]
+
+
+def margin_line(margin: Margin) -> list[str]:
+    """What the gross margin is where the log, not the configuration, says so."""
+    if not margin.is_observed:
+        return []
+    return [f"gross margin: {margin.rate:.1%} of revenue, {margin.said()}"]
+
+
+def forecast_lines(made: Delivered, known: int, config: Config) -> list[str]:
+    """Totals over the horizon, of so many customers known, and what customers could not carry."""
+    total = made.totals.set_index("quantity")["value"]
+    money = config.economics.currency
+    alone = f" ({made.customers:,} of them scored alone)" if made.customers < known else ""
+    span = f"{made.grid.as_of + dt.timedelta(days=1)} to {made.grid.until}"
+    return [
+        f"{known:,} customers{alone}, {span}: {total['purchases']:,.0f} purchases, "
+        f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}",
+        *(
+            line.replace("\N{NO-BREAK SPACE}", " ")
+            for line in carried.departures(made.corrections, made.totals, money)
+        ),
+    ]
+
+
+def budget_line(new: NewCustomers, config: Config) -> str:
+    """What customers still to come add."""
+    if new.acquisitions.empty:
+        return "customers still to come: not forecast ([train] cohort_level is off)"
+    if new.cohorts.empty:
+        stopped = "stopped" in set(new.acquisitions["basis"])
+        return f"customers still to come: none{', acquisition has stopped' if stopped else ''}"
+    months = new.by_month()
+    money = config.economics.currency
+    return (
+        f"customers still to come: {months['new_customers'].sum():,.0f} "
+        f"({', '.join(sorted(set(months['basis'])))}), {months['new_purchases'].sum():,.0f} "
+        f"purchases, revenue {months['new_revenue'].sum():,.0f} {money}"
+    )

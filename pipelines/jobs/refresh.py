@@ -1,0 +1,189 @@
+"""The monthly run: check, score with the champion, judge the last forecast, report."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from clvmodels.core import metrics
+from clvmodels.core.errors import DataError
+from clvmodels.core.months import add_months, month_end
+from clvmodels.numerics.threads import one_blas_thread
+from pipelines.backtesting import accuracy
+from pipelines.backtesting import run as backtest
+from pipelines.config.load import Config
+from pipelines.console import Outcome, Progress
+from pipelines.data import margins
+from pipelines.data.customer_days import Dataset
+from pipelines.data.features import cohorts as features
+from pipelines.data.features import drivers
+from pipelines.forecasting import deliver, delivered
+from pipelines.jobs import messages
+from pipelines.jobs import models as workflow
+from pipelines.registry import store as registry
+from pipelines.report.gather import Tracked
+from pipelines.report.wording import words
+from pipelines.training import fit as train
+from pipelines.training import snapshot as training_data
+
+
+def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | None:
+    """The latest delivered forecast from before ``as_of``, if there is one."""
+    parent = Path(config.output.reports) / config.name
+    made = {}
+    for path in parent.glob(f"*/{deliver.COHORTS}"):
+        try:
+            day = dt.date.fromisoformat(path.parent.name)
+        except ValueError:
+            continue
+        if day < as_of:
+            made[day] = path
+    return max(made.items()) if made else None
+
+
+def earlier(data: Dataset, config: Config) -> Tracked | None:
+    """The latest forecast from before the data's as-of date, compared; None where there is none.
+
+    One that cannot be compared is no reason to leave a month without a report: the notes say
+    what is wrong with it and what to do.
+    """
+    last = previous_forecast(config, data.as_of)
+    if last is None:
+        return None
+    origin, path = last
+    try:
+        made = delivered.read_cohorts(path, delivered.Label.of(config, origin))
+    except DataError as error:
+        return Tracked(origin, pd.DataFrame(), (f"Nothing is compared: {error}",))
+    return track(data, origin, made)
+
+
+def track(data: Dataset, origin: dt.date, made: pd.DataFrame) -> Tracked:
+    """Compare a delivered forecast with what happened in the months that have ended since.
+
+    Of a month that the as-of date of the forecast cuts, its forecast days only. Cohorts that the
+    log did not hold then were forecast at nothing; those that it holds no more (persons erased)
+    are left out, for what they bought is not known.
+
+    Parameters
+    ----------
+    made : DataFrame
+        Of :func:`pipelines.forecasting.delivered.read_cohorts`.
+    """
+    ended = [month_end(day.date()) <= data.as_of for day in made["period"]]
+    end = _last_day(origin, made["period"])
+    made = made[ended]
+    if made.empty:
+        return Tracked(origin, made)
+    until = min(month_end(made["period"].max().date()), end)
+    actual = features.cohort_actuals(data.purchases, origin, until, cohort="month")
+    actual = actual.rename(columns={q: f"actual_{q}" for q in backtest.QUANTITIES})
+    both = made.merge(actual, on=backtest.CELL, how="outer", validate="1:1", indicator="side")
+    late, gone = (
+        both.loc[both["side"] == side, "cohort"].nunique() for side in ("right_only", "left_only")
+    )
+    table = both[both["side"] != "left_only"].drop(columns="side").reset_index(drop=True)
+    table = table.fillna(dict.fromkeys(backtest.QUANTITIES, 0.0))
+    notes = []
+    if late:
+        notes.append(
+            f"{_cohorts(late)} came into the log after that forecast was made, and had been "
+            "forecast at nothing."
+        )
+    if gone:
+        notes.append(
+            f"{_cohorts(gone)} of that forecast had no customer left in the log, and "
+            f"{'is' if gone == 1 else 'are'} not compared."
+        )
+    return Tracked(origin, table, tuple(notes))
+
+
+def _cohorts(count: int) -> str:
+    return f"{count} cohort{'s' * (count > 1)}"
+
+
+def _last_day(origin: dt.date, periods: pd.Series) -> dt.date:
+    """Last day of a forecast: whole months after its origin, whichever day of a month that is."""
+    touched = periods.nunique()
+    return add_months(origin, touched if origin == month_end(origin) else touched - 1)
+
+
+@one_blas_thread
+def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
+    """Check, score with the champion, compare the last forecast with actuals, and report."""
+    fitted, saved = registry.load(config)
+    train.require_same_horizon(fitted, config)
+    with workflow.dataset(config, as_of, progress) as data:
+        margin = margins.margin(data, config)
+        with progress.step("compare the last forecast with what happened"):
+            tracked = earlier(data, config)
+        known = training_data.extract(
+            data.purchases, data.first_date, data.as_of, config, data.summary
+        )
+        fitted = train.with_drivers(fitted, known.drivers)
+        result, fitted = workflow.replay(data, fitted, config, progress)
+        parity = workflow.check_fit(known, progress)
+        folder = workflow.write_report(
+            data, known, fitted, result, config, progress, parity, tracked, margin
+        )
+    return Outcome(
+        [
+            *messages.hindsight(fitted, data.as_of),
+            *drivers.notes(fitted.drivers, known.as_of),
+            *tracking_lines(tracked),
+            *messages.margin_line(margin),
+            f"model:  {saved.folder}",
+            f"report: {folder / workflow.PAGE}",
+        ],
+        {
+            "as_of": data.as_of,
+            "version": saved.version,
+            "report": str(folder),
+            "previous_forecast": tracked.origin if tracked else None,
+            "tracking": _scores(tracked.table) if tracked else {},
+            "gross_margin": margin.described(),
+            "warnings": [
+                *messages.hindsight(fitted, data.as_of),
+                *(tracked.notes if tracked else ()),
+            ],
+        },
+    )
+
+
+def tracking_lines(tracked: Tracked | None) -> list[str]:
+    """How the last forecast did, in words."""
+    if tracked is None:
+        return ["no earlier forecast to compare with"]
+    notes = [f"note: {sentence}" for sentence in tracked.notes]
+    if tracked.table.empty:
+        return notes or [f"forecast of {tracked.origin}: no month has ended since"]
+    months = tracked.table["period"].nunique()
+    return notes + [
+        f"forecast of {tracked.origin}, {words.since(tracked.origin, months)} since: "
+        f"{quantity} {score['bias']:+.1%} in total, off by {score['wape']:.1%} per cohort-month"
+        + (
+            f", {score['coverage_90']:.0%} inside the 90 % interval"
+            if "coverage_90" in score
+            else ""
+        )
+        for quantity, score in _scores(tracked.table).items()
+    ]
+
+
+def _scores(tracked: pd.DataFrame) -> dict[str, dict[str, float]]:
+    if tracked.empty:
+        return {}
+    scores = {}
+    for quantity in backtest.QUANTITIES:
+        actual, forecast = tracked[f"actual_{quantity}"], tracked[quantity]
+        scores[quantity] = {
+            "wape": metrics.wape(actual, forecast),
+            "bias": metrics.bias(actual, forecast),
+        }
+        held = accuracy.coverage(tracked, quantity)
+        if math.isfinite(held):
+            scores[quantity]["coverage_90"] = held
+    return scores

@@ -1,0 +1,1 @@
+"""Saved models, verified by digest, and their cards."""

@@ -1,0 +1,190 @@
+"""Gather what the report shows from the stages before it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clvmodels.cohorts.evidence import covariates_in_use
+from pipelines.backtesting import accuracy
+from pipelines.backtesting.run import BacktestResult
+from pipelines.config.load import Config
+from pipelines.data.customer_days import Dataset
+from pipelines.data.features import cohorts as features
+from pipelines.data.margins import Margin
+from pipelines.finance.economics import unit_economics
+from pipelines.forecasting import new_customers as budget
+from pipelines.forecasting.deliver import Delivered
+from pipelines.forecasting.new_customers import NewCustomers
+from pipelines.report import ReportInputs
+from pipelines.report.groups.small import LEAST_CUSTOMERS
+from pipelines.report.inputs import Learned
+from pipelines.training import diagnostics as fit_quality
+from pipelines.training import effects
+from pipelines.training.fit import Fitted
+from pipelines.training.snapshot import TrainingData
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """An earlier delivered forecast and what happened in the months that have ended since.
+
+    Attributes
+    ----------
+    origin : date
+        Its as-of date.
+    table : DataFrame
+        cohort, period, customers, purchases, revenue (forecast), actual_purchases,
+        actual_revenue; empty where no month has ended since, or nothing can be compared.
+    notes : tuple of str
+        What could not be compared, and why: sentences.
+    """
+
+    origin: dt.date
+    table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+MATRIX_FREQUENCIES = 16
+MATRIX_STEPS = 40
+
+
+def gather(
+    data: Dataset,
+    known: TrainingData,
+    fitted: Fitted,
+    result: BacktestResult,
+    made: Delivered,
+    new: NewCustomers,
+    config: Config,
+    parity: pd.DataFrame,
+    tracked: Tracked | None = None,
+    margin: Margin | None = None,
+) -> ReportInputs:
+    """Collect the tables of a report; none of them holds a single customer.
+
+    ``margin`` is what the run goes by; by default the configuration's own.
+    """
+    margin = margin or Margin.configured(config)
+    history = with_buyers(known.cohort_months, data)
+    return ReportInputs(
+        config=config,
+        as_of=data.as_of,
+        account=data.account.without_rows(),
+        metrics=result.metrics,
+        cells=result.cells,
+        deciles=result.deciles,
+        samples=result.samples,
+        churn_reliability=result.churn_reliability,
+        churn_importance=_latest(result.churn_importance),
+        cohort_months=history,
+        cohort_forecast=made.cohorts,
+        tiers=made.tiers,
+        segments=made.segments,
+        alive_matrix=alive_matrix(fitted, known.summary),
+        frequency_histogram=fit_quality.frequency_histogram(fitted, known),
+        diagnostics=fit_quality.tables(fitted, known)
+        | fit_quality.conditional(
+            result.conditional, accuracy.most_like(result.cells, config.economics.horizon_months)
+        ),
+        model=model_facts(fitted, parity),
+        months=made.months,
+        totals=made.totals,
+        tracking=tracked.table if tracked else pd.DataFrame(),
+        tracked_from=tracked.origin if tracked else None,
+        tracking_notes=tracked.notes if tracked else (),
+        corrections=made.corrections,
+        new_cohorts=new.cohorts,
+        budget=company_months(made, new),
+        company=budget.with_actuals(result.company, known.cohort_months),
+        effects=effects.table(fitted, made.grid, made.forecaster),
+        selection=selection(fitted),
+        unit_economics=unit_economics(
+            known.cohort_months, known.as_of, made.mean_clv, config, margin
+        ),
+        learned=Learned(
+            fitted.level,
+            season=fitted.cohorts is not None and fitted.cohorts.options_.season,
+            until=fitted.as_of,
+            churn_days=None if fitted.churn is None else fitted.churn.horizon_days,
+        ),
+        margin=margin,
+    )
+
+
+def company_months(made: Delivered, new: NewCustomers) -> pd.DataFrame:
+    """Known customers and customers still to come, by month, and their sum.
+
+    Returns
+    -------
+    DataFrame
+        period, new_customers, basis, new_purchases, new_revenue, new_first_revenue; purchases and
+        revenue of known customers as ``known_``, each with _low and _high; company_purchases and
+        company_revenue. Empty where nobody says how new customers buy.
+    """
+    known = made.months.set_index("period")
+    columns = [c for c in known if str(c).startswith(("purchases", "revenue"))]
+    out = new.by_month().merge(
+        known[columns].add_prefix("known_"), left_on="period", right_index=True, validate="1:1"
+    )
+    for quantity in ("purchases", "revenue"):
+        out[f"company_{quantity}"] = out[f"known_{quantity}"] + out[f"new_{quantity}"]
+    return out
+
+
+def with_buyers(history: pd.DataFrame, data: Dataset) -> pd.DataFrame:
+    """Add who is behind each cohort-month, by which small cohorts are hidden among others.
+
+    It costs a pass over the purchases, and is asked for only where a cohort is small.
+    """
+    if history.groupby("cohort")["customers"].max().min() >= LEAST_CUSTOMERS:
+        return history
+    counted = features.cohort_buyers(data.purchases, data.as_of, data.summary)
+    out = history.merge(counted, on=["cohort", "period"], how="left", validate="1:1")
+    return out.assign(buyers=out["buyers"].fillna(0).astype("int64"))
+
+
+def _latest(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["origin"] == table["origin"].max()] if len(table) else table
+
+
+def selection(fitted: Fitted) -> pd.DataFrame:
+    """The cohort forecast's variants on earlier origins, best first; empty without any."""
+    if fitted.cohorts is None or not fitted.cohorts.evidence_["candidates"]:
+        return pd.DataFrame()
+    evidence = fitted.cohorts.evidence_
+    table = pd.DataFrame(evidence["candidates"]).T.rename_axis("candidate").reset_index()
+    used = {evidence["chosen"], covariates_in_use(fitted.cohorts.options_)}
+    table["chosen"] = ["yes" if c in used else "" for c in table["candidate"]]
+    return table.sort_values("wape", ignore_index=True)
+
+
+def alive_matrix(fitted: Fitted, summary: pd.DataFrame) -> pd.DataFrame:
+    """Probability alive by frequency and recency, for the oldest customers in the log."""
+    oldest = float(summary["T"].max())
+    frequency = np.arange(1, MATRIX_FREQUENCIES)
+    recency = np.linspace(0, oldest, MATRIX_STEPS + 1)[1:].round()
+    grid = pd.MultiIndex.from_product([frequency, recency], names=["frequency", "recency"])
+    table = grid.to_frame(index=False).assign(T=oldest)
+    table["probability_alive"] = fitted.transactions.probability_alive(table)
+    return table.drop(columns="T")
+
+
+def model_facts(fitted: Fitted, parity: pd.DataFrame) -> dict[str, Any]:
+    """Parameters with intervals, log-likelihoods, the other engine's fit, and notes."""
+    models = (fitted.transactions, fitted.spend)
+    tables = [
+        m.summary(0.95).set_axis(["estimate", "standard_error", "low", "high"], axis=1)
+        .reset_index().assign(model=type(m).__name__) for m in models
+    ]  # fmt: skip
+    return {
+        "label": " x ".join(type(m).__name__ for m in models),
+        "parameters": pd.concat(tables).to_dict("records"),
+        "log_likelihood": {type(m).__name__: m.log_likelihood_ for m in models},
+        "parity": parity.to_dict("records"),
+        "notes": list(fitted.notes),
+    }

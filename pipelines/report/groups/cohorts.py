@@ -1,0 +1,251 @@
+"""Cohorts that are shown together: those of too few customers, with enough others to hide them.
+
+Cohorts (months of first purchase) of fewer than :data:`LEAST_CUSTOMERS` customers are put together
+with the cohort before or after, until the group holds that many and, in every month in which a
+small one of them bought again, :data:`LEAST_OTHERS` customers of the others did. Leaving them out
+would not do: totals less the other rows would give them away. All tables are made of these same
+groups, and wider ones (quarters) are made of whole groups, so that the difference of two tables is
+a sum over whole groups too. What the company as a whole sold in a month is shown, whoever bought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.report.groups.small import LEAST_CUSTOMERS
+
+LEAST_OTHERS = 3
+"""Customers of other cohorts who must have bought in a month in which a small cohort's did."""
+
+TOGETHER = (
+    f"Cohorts of fewer than {LEAST_CUSTOMERS} customers are put together with their neighbours, so "
+    "that no line tells on a single customer."
+)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Cohorts that are shown together.
+
+    Attributes
+    ----------
+    first, last : Series
+        First and last cohort of the group of each cohort, by cohort, in order.
+    customers : Series
+        Customers of each cohort.
+    """
+
+    first: pd.Series[Any]
+    last: pd.Series[Any]
+    customers: pd.Series[Any]
+
+    @property
+    def together(self) -> pd.Series[Any]:
+        """Whether each cohort is shown with others."""
+        return self.first != self.last
+
+    @property
+    def shown(self) -> pd.Series[Any]:
+        """Whether the group of each cohort is large enough; one of all customers may not be."""
+        return self.customers.groupby(self.first).transform("sum") >= LEAST_CUSTOMERS
+
+    def alone(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Rows of cohorts that are shown by themselves; unknown cohorts are not."""
+        if frame.empty:
+            return frame
+        kept = self.shown.index[self.shown & ~self.together]
+        return frame[pd.to_datetime(frame["cohort"]).isin(kept)]
+
+    def summed(self, frame: pd.DataFrame, firsts: Sequence[str] = ()) -> pd.DataFrame:
+        """Sum rows by cohort and period to groups.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            cohort, period and numbers; rows of unknown cohorts are left out.
+        firsts : sequence of str
+            Numbers of first purchases, of which a period tells who was new: of several cohorts
+            together they are summed over periods, and stand in the month of the last cohort.
+
+        Returns
+        -------
+        DataFrame
+            cohort (the first of the group), cohort_to (the last; not-a-time where it is the only
+            one), period and the numbers.
+        """
+        if frame.empty or self.first.empty:
+            return frame.iloc[:0].assign(cohort_to=None)
+        cohort = pd.to_datetime(frame["cohort"])
+        kept = cohort.isin(self.shown.index[self.shown])
+        cohort = cohort[kept]
+        rows = frame[kept].assign(cohort=cohort.map(self.first), cohort_to=cohort.map(self.last))
+        keys = ["cohort", "cohort_to", "period"]
+        numbers = [name for name in rows.select_dtypes("number") if name not in keys]
+        out = rows.groupby(keys, as_index=False)[numbers].sum(min_count=1)
+        several = out["cohort"] < out["cohort_to"]
+        for name in firsts if several.any() else ():
+            if name in out:
+                whole = out.groupby("cohort")[name].transform("sum")
+                there = out["period"] == out["cohort_to"]
+                out[name] = out[name].where(~several, whole.where(there))
+        return out.assign(cohort_to=out["cohort_to"].where(several))
+
+    def of_quarters(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """Sum quarters that a group of cohorts spans, by origin and period, as :meth:`summed`."""
+        if cells.empty or self.first.empty:
+            return cells.assign(cohort_to=None)
+        quarter = self.first.index.to_series().dt.to_period("Q").dt.start_time
+        begins = ~(self.first.eq(self.first.shift()) | quarter.eq(quarter.shift()))
+        block = quarter.groupby(begins.cumsum()).transform("min")
+        spans = pd.DataFrame({"first": block, "last": quarter.groupby(block).transform("max")})
+        spans = spans.groupby(quarter).first()
+        made = cells.assign(
+            cohort_to=cells["cohort"].map(spans["last"]).fillna(cells["cohort"]),
+            cohort=cells["cohort"].map(spans["first"]).fillna(cells["cohort"]),
+        )
+        # Of an origin in the middle of a span, the last quarter known then.
+        made["cohort_to"] = np.minimum(
+            made["cohort_to"], cells.groupby("origin")["cohort"].transform("max")
+        )
+        keys = ["origin", "cohort", "cohort_to", "period"]
+        numbers = [name for name in made.select_dtypes("number") if name not in keys]
+        out = made.groupby(keys, as_index=False)[numbers].sum(min_count=1)
+        return out.assign(cohort_to=out["cohort_to"].where(out["cohort"] < out["cohort_to"]))
+
+    @property
+    def untold(self) -> list[pd.Timestamp]:
+        """Months whose first purchases are not told from repeat ones: all revenue is not shown."""
+        months: list[pd.Timestamp] = []
+        for _, members in self.customers[self.together].groupby(self.first[self.together]):
+            rising = members.sort_values()
+            enough = rising.cumsum().shift(fill_value=0) >= LEAST_CUSTOMERS
+            months += list(rising.index[(rising < LEAST_CUSTOMERS) | ~enough])
+        return sorted(months)
+
+    def tells_nothing_at(self, day: pd.Timestamp, known: float) -> bool:
+        """Whether what customers known at a day bought after it may be shown beside the cohorts.
+
+        Parameters
+        ----------
+        day : Timestamp
+        known : float
+            Customers known at it.
+        """
+        if self.first.empty:
+            return False
+        if ((self.first <= day) & (self.last > day)).any():
+            return False
+        if day.is_month_end:
+            return True
+        # A day within a month parts the cohort of that month in two.
+        month = day.normalize().replace(day=1)
+        before = self.customers.index < month
+        part = known - self.customers[before].sum()
+        rest = self.customers.get(month, 0) - part
+        large = all(size == 0 or size >= LEAST_CUSTOMERS for size in (part, rest))
+        return large and not self.together[self.first.index <= day].any()
+
+
+def groups(history: pd.DataFrame, days: Iterable[pd.Timestamp] = ()) -> Groups:
+    """Decide which cohorts are shown together.
+
+    Parameters
+    ----------
+    history : DataFrame
+        schema.COHORT_MONTHS. Without ``buyers``, nobody else is taken to have bought.
+    days : iterable of Timestamp
+        Origins: no group holds cohorts from before and after one of them, unless there is no other
+        way (:meth:`Groups.tells_nothing_at`).
+    """
+    if history.empty:
+        none = pd.Series(dtype="datetime64[ns]", index=pd.DatetimeIndex([]))
+        return Groups(none, none, pd.Series(dtype=float, index=pd.DatetimeIndex([])))
+    table = history.assign(
+        cohort=pd.to_datetime(history["cohort"]), period=pd.to_datetime(history["period"])
+    )
+    customers = table.groupby("cohort")["customers"].max().fillna(0).sort_index()
+    runs = _runs(_Counts.of(table, customers), days)
+    first = pd.Series(index=customers.index, dtype=customers.index.dtype)
+    last = first.copy()
+    for run in runs:
+        first.iloc[run], last.iloc[run] = customers.index[run[0]], customers.index[run[-1]]
+    return Groups(first, last, customers)
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Customers by cohort, and buyers of repeat purchases by cohort and month: shape (c, k)."""
+
+    cohorts: pd.DatetimeIndex
+    customers: NDArray[np.float64]
+    bought: NDArray[np.bool_]
+    buyers: NDArray[np.float64]
+    company: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, customers: pd.Series[Any]) -> _Counts:
+        cohorts = pd.DatetimeIndex(customers.index)
+        row = cohorts.get_indexer(pd.DatetimeIndex(table["cohort"]))
+        months, column = np.unique(table["period"], return_inverse=True)
+        bought = np.zeros((len(cohorts), len(months)), dtype=bool)
+        buyers = np.zeros(bought.shape)
+        sold = table[["purchases", "revenue"]].ne(0).any(axis=1).to_numpy()
+        np.logical_or.at(bought, (row, column), sold)
+        # Where nobody was counted, no number of others is ever enough.
+        company = np.full(len(months), np.inf)
+        if "buyers" in table:
+            np.add.at(buyers, (row, column), table["buyers"].fillna(0.0).to_numpy(float))
+            company = buyers.sum(axis=0)
+        return cls(cohorts, customers.to_numpy(float), bought, buyers, company)
+
+    def hide(self, run: list[int]) -> bool:
+        """Whether cohorts together hide the small ones among them."""
+        size = self.customers[run]
+        small = size < LEAST_CUSTOMERS
+        if size.sum() < LEAST_CUSTOMERS:
+            return False
+        buyers = self.buyers[run][small]
+        others = self.buyers[run].sum(axis=0) - buyers
+        enough = others >= np.minimum(LEAST_OTHERS, self.company - buyers)
+        return bool(np.all(enough | ~self.bought[run][small]))
+
+
+def _runs(counts: _Counts, days: Iterable[pd.Timestamp]) -> list[list[int]]:
+    """Cohorts to groups, by place; days give way where the cohorts between them are too few."""
+    count = len(counts.cohorts)
+    ends = sorted({int((counts.cohorts <= day).sum()) for day in days} - {0, count})
+    while True:
+        parts = np.split(np.arange(count), ends)
+        made = [_merged([int(place) for place in part], counts) for part in parts]
+        failed = [k for k, runs in enumerate(made) if len(runs) == 1 and not counts.hide(runs[0])]
+        if not failed or not ends:
+            return [run for runs in made for run in runs]
+        ends.pop(max(failed[0] - 1, 0))
+
+
+def _merged(places: list[int], counts: _Counts) -> list[list[int]]:
+    """Put each run that hides nobody together with the one before it, or else after it."""
+    runs = [[place] for place in places]
+    while len(runs) > 1:
+        bare = next((k for k, run in enumerate(runs) if not counts.hide(run)), None)
+        if bare is None:
+            break
+        k = max(bare - 1, 0)
+        runs[k : k + 2] = [runs[k] + runs[k + 1]]
+    return runs
+
+
+def left_out(cohorts: int) -> str:
+    """Say how many cohorts have no line, as a sentence after a blank; empty where all have."""
+    if not cohorts:
+        return ""
+    return (
+        f" Left out: {cohorts:,} cohort{'s' * (cohorts > 1)} of fewer than {LEAST_CUSTOMERS} "
+        "customers, or put together with such, so that no line tells on a single customer."
+    )

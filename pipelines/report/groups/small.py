@@ -1,0 +1,103 @@
+"""Rows of too few customers are put together before they are shown: no line tells on a customer.
+
+The rule for segments, tiers and other groups of customers; cohorts, which many tables show side by
+side, have :mod:`pipelines.report.groups.cohorts`. A row whose number of customers is missing counts
+as one of nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+LEAST_CUSTOMERS = 10
+"""Customers that a segment, a cohort or a group of customers needs to be shown by itself."""
+
+
+def fold(
+    frame: pd.DataFrame,
+    label: str,
+    *,
+    sums: Sequence[str] = (),
+    means: Sequence[str] = (),
+    count: str = "customers",
+) -> pd.DataFrame:
+    """Put rows of too few customers together with the next ones, the last with those before.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        In an order in which neighbours are alike.
+    label : str
+        Column that names a row; of several it names the first and the last.
+    sums, means : sequence of str
+        Columns that add up, and means per customer. Others are left out.
+    count : str
+        Column of customers; a row without it counts as nobody.
+
+    Returns
+    -------
+    DataFrame
+        Empty where all rows together hold too few.
+    """
+    size = frame[count].fillna(0).to_numpy(float)
+    code, held, place = np.zeros(len(frame), dtype=int), 0.0, 0
+    for k, customers in enumerate(size):
+        code[k] = place
+        held += customers
+        if held >= LEAST_CUSTOMERS:
+            held, place = 0.0, place + 1
+    if place == 0:
+        return frame.iloc[:0]
+    # What is left at the end goes to the last row that is large enough.
+    code = np.minimum(code, place - 1)
+    weighted = frame[[*sums, *means]].astype(float).copy()
+    weighted[list(means)] = weighted[list(means)].mul(size, axis=0)
+    out = weighted.groupby(code).sum()
+    names = frame[label].astype(str).groupby(code)
+    first, last = names.first(), names.last()
+    out.insert(0, label, first.where(first == last, first + " to " + last))
+    out.insert(1, count, pd.Series(size).groupby(code).sum().round().astype(int))
+    out[list(means)] = out[list(means)].div(out[count], axis=0)
+    return out
+
+
+def fold_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put values of few customers together, and the next larger ones, until they are enough.
+
+    A dimension that is one line then is left out: it says no more than the totals.
+    """
+    means = [c for c in frame.columns if c not in ("dimension", "value", "customers")]
+    parts = []
+    for dimension, part in frame.groupby("dimension", sort=False):
+        rising = part.sort_values("customers", kind="stable")["customers"].fillna(0)
+        small = (rising < LEAST_CUSTOMERS) | (
+            (rising.cumsum().shift(fill_value=0) < LEAST_CUSTOMERS)
+            & bool((rising < LEAST_CUSTOMERS).any())
+        )
+        folded = part.loc[small.index[small]]
+        rest = part.drop(folded.index)
+        rows = [rest]
+        if len(folded):
+            customers = folded["customers"].fillna(0)
+            weighted = folded[means].mul(customers, axis=0).sum() / customers.sum()
+            name = f"other ({len(folded)} values)"
+            row = {"dimension": dimension, "value": name, "customers": customers.sum()}
+            rows.append(pd.DataFrame([row | weighted.to_dict()]))
+        if not len(folded) or len(rest):
+            parts += rows
+    return pd.concat(parts, ignore_index=True) if parts else frame.iloc[:0]
+
+
+def large_tenths(deciles: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Origins whose every tenth is large enough, and whose sum leaves out nobody or many."""
+    if "customers" not in deciles:
+        return deciles.iloc[:0]
+    least = deciles.groupby(["origin", "model", "quantity"])["customers"].transform("min")
+    if samples.empty:
+        return deciles[least >= LEAST_CUSTOMERS]
+    rest = samples["customers"] - samples["sampled"]
+    bare = samples.loc[(rest > 0) & (rest < LEAST_CUSTOMERS), "origin"]
+    return deciles[(least >= LEAST_CUSTOMERS) & ~deciles["origin"].isin(bare)]

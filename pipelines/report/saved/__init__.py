@@ -1,0 +1,1 @@
+"""A saved report, checked key by key before it is drawn again."""

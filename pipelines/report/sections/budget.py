@@ -1,0 +1,324 @@
+"""The section for the budget: the company with customers still to come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pandas as pd
+
+from clvmodels.core import metrics
+from pipelines.report.groups.small import LEAST_CUSTOMERS
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.section import DAYS, NOT_TOLD, Section, money
+from pipelines.report.tables import Column, Table, plain, table
+from pipelines.report.wording import verdicts, words
+
+MONTHS_BACK = YEAR = 12
+MONTHS_NAMED = 4
+
+BASIS = {"plan": "planned", "recent level": "recent level", "stopped": "stopped"}
+
+
+def budget(inputs: ReportInputs) -> Section:
+    """Known customers and customers still to come, month by month, and how past totals did."""
+    section = Section("budget", "Budget view: with customers still to come")
+    months = inputs.dated("budget", "period")
+    if months.empty:
+        section.missing = (
+            "The cohort forecast is switched off ([train] cohort_level), so nothing says how "
+            "customers still to come would buy."
+        )
+        return section
+    code = inputs.currency
+    months = inputs.with_days(months)
+    section.text = [_sums(months, inputs), *_rests_on(months, inputs)]
+    section.tables["budget_by_month"] = _by_month(months, code)
+    section.tables["new_cohorts"] = _new_cohorts(inputs)
+    section.workbook_only = ("new_cohorts",)
+    if not months["new_customers"].any():
+        section.tables.pop("new_cohorts")
+        section.workbook_only = ()
+    section.charts["budget"] = _chart(inputs, months)
+    past = section.charts["budget"]["history"]
+    if None in past["revenue"]:
+        bars = zip(past["period"], past["revenue"], strict=True)
+        section.text.append(_untold([day for day, value in bars if value is None]))
+    _add_past(section, inputs)
+    return section
+
+
+def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
+    code, ahead = inputs.currency, inputs.config.economics.horizon_months
+    known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
+    if not months["new_customers"].any():
+        stopped = set(months["basis"]) == {"stopped"}
+        why = (
+            "the last months of the log brought hardly any, so it is taken for a sample of cohorts"
+            if stopped
+            else "the plan holds none"
+        )
+        return (
+            f"No customers still to come are forecast: {why}. The company's revenue of the next "
+            f"{ahead} months is that of known customers, {words.amount(known, code)}."
+        )
+    share = new / (known + new) if known + new > 0 else float("nan")
+    return (
+        f"Over the next {ahead} months, to {words.day(inputs.last_day())}, the company's revenue "
+        "is forecast at "
+        f"{words.amount(known + new, code)}: {words.amount(known, code)} from known customers and "
+        f"{words.amount(new, code)} ({words.percent(share)}) from "
+        f"{words.amount(round(float(months['new_customers'].sum())))} customers still to come, "
+        f"{words.amount(float(months['new_first_revenue'].sum()), code)} of it in first purchases."
+    )
+
+
+def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
+    """What the numbers rest on, in words."""
+    if not months["new_customers"].any():
+        return []
+    planned = months["basis"] == "plan"
+    out = []
+    if planned.any():
+        out.append(
+            f"How many customers will come is planned for {int(planned.sum())} of {len(months)} "
+            "calendar months, in the file that the configuration names as [plan]; the plan is "
+            "taken as given."
+        )
+    stopped = months["basis"] == "stopped"
+    if stopped.any():
+        out.append(
+            "The other months have none: the last months of the log brought hardly any, so it is "
+            "taken for a sample of cohorts."
+        )
+    if not (planned | stopped).all():
+        other = "The other months go" if planned.any() else "How many customers will come goes"
+        out.append(
+            f"{other} on at the level of {_level_of(inputs)}, recent months counting more"
+            f"{_moved_by(inputs)}; where the log starts mid-life, falling as it grows "
+            "older, since some of its new customers are old ones seen for the first time. "
+            f"{'Any other' if _drive_acquisition(inputs) else 'A'} change of acquisition (budget, "
+            "channels, price) is not foreseen: to tell the forecast, give the planned number by "
+            "month (docs/data.md)."
+        )
+    out.append(
+        f"How they will buy is what earlier cohorts did at the same age"
+        f"{' and season' if inputs.learned.season else ''}, at the level of "
+        "the latest ones. Intervals are given for known customers only: how many customers come "
+        "is decided by the business more than drawn by chance, and too few past forecasts are "
+        "independent to say how far off it may be."
+    )
+    return out
+
+
+def _level_of(inputs: ReportInputs) -> str:
+    months = inputs.months_of_log
+    if not 0 < months < YEAR:
+        return "the last year"
+    return f"the log's {months} months" if months > 1 else "the log's only month"
+
+
+def _moved_by(inputs: ReportInputs) -> str:
+    """What moves new customers beside their level: the season, and covariates by month."""
+    by = ["the season learned from the log"] if inputs.learned.season else []
+    if _drive_acquisition(inputs):
+        by.append("what the planned covariates go with")
+    return f", with {words.listed(by)}" if by else ", without a season"
+
+
+def _drive_acquisition(inputs: ReportInputs) -> bool:
+    found = inputs.effects
+    return not found.empty and bool((found["quantity"].eq("customers") & found["used"]).any())
+
+
+def _by_month(months: pd.DataFrame, code: str) -> Table:
+    if len(set(months["basis"])) > 1:
+        months = months.assign(source=months["basis"].map(BASIS))
+    if not months["new_customers"].any():
+        months = months.drop(columns=["new_revenue", "new_first_revenue", "new_customers"])
+    return table(
+        months,
+        [
+            Column("period", "Month", "month"),
+            DAYS,
+            Column("company_revenue", money("Company revenue", code), "currency"),
+            Column("known_revenue", money("Known customers", code), "currency"),
+            Column("known_revenue_low", "Known, low", "currency"),
+            Column("known_revenue_high", "Known, high", "currency"),
+            Column("new_revenue", money("Customers still to come", code), "currency"),
+            Column("new_first_revenue", "Of it first purchases", "currency"),
+            Column("new_customers", "New customers", "integer"),
+            Column("source", "New customers are"),
+            Column("company_purchases", "Company purchases", "integer"),
+        ],
+        title="Company revenue by calendar month",
+        sheet="Budget",
+        note="Low and high: 90 % interval of known customers.",
+    )
+
+
+def _new_cohorts(inputs: ReportInputs) -> Table:
+    code = inputs.currency
+    return table(
+        inputs.with_days(inputs.dated("new_cohorts", "cohort", "period")),
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("period", "Month", "month"),
+            DAYS,
+            Column("customers", "New customers", "number"),
+            Column("first_purchases", "First purchases", "number"),
+            Column("first_revenue", money("Revenue of first purchases", code), "currency"),
+            Column("purchases", "Repeat purchases", "number"),
+            Column("revenue", money("Revenue of repeat purchases", code), "currency"),
+        ],
+        title="Customers still to come, by cohort and month",
+        sheet="New cohorts",
+        note="Also in new_cohorts.parquet.",
+    )
+
+
+def _chart(inputs: ReportInputs, months: pd.DataFrame) -> dict[str, Any]:
+    history = inputs.dated("cohort_months", "period")
+    past = pd.Series(dtype=float)
+    if not history.empty:
+        sold = history.assign(all=history["revenue"] + history["first_revenue"])
+        past = sold.groupby("period")["all"].sum().tail(MONTHS_BACK + 1)
+        past = past.where(~past.index.isin(inputs.groups.untold))
+    known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
+    shown = pd.DatetimeIndex(sorted({*past.index, *months["period"]}))
+    start = inputs.as_of + dt.timedelta(days=1)
+    if not history.empty:
+        start = inputs.first_day(history["period"])
+    cut = words.cut(shown.date, start, inputs.last_day())
+    return plain(
+        {
+            "title": "Company revenue by month",
+            "alt": (
+                f"Stacked bars of monthly company revenue in {inputs.currency}: what was sold, "
+                f"then {words.amount(known.sum())} forecast from known customers and "
+                f"{words.amount(new.sum())} from customers still to come; the numbers are in the "
+                "table that follows."
+            ),
+            "unit": inputs.currency,
+            "history": {"period": list(past.index), "revenue": past.to_numpy()},
+            "forecast": {"period": list(months["period"]), "known": known, "new": new},
+            "cut": list(shown[cut]),
+        }
+    )
+
+
+def _add_past(section: Section, inputs: ReportInputs) -> None:
+    """The company total that past origins forecast, against what was sold."""
+    past = inputs.dated("company", "origin", "period")
+    if past.empty:
+        section.text.append("No past forecast of the company's total could be tested.")
+        return
+    past = past[past["origin"].isin(inputs.told)]
+    if past.empty:
+        section.text.append(NOT_TOLD)
+        return
+    rows = [_score(origin, part) for origin, part in past.groupby("origin")]
+    scored = pd.DataFrame(rows)
+    newcomers = ["customers", "customers_forecast", "new", "new_forecast"]
+    how = (
+        "with new customers at the level known then and no plan: the company's revenue, new "
+        "customers' included,"
+    )
+    if not scored[newcomers].any(axis=None):
+        scored = scored.drop(columns=newcomers)
+        how = "after which no customer was new, nor forecast to be: the company's revenue"
+    wape = metrics.wape(past["actual_revenue"], past["revenue"])
+    plainest = metrics.wape(past["actual_revenue"], past["last_months_revenue"])
+    section.text.append(
+        f"Tested on {len(scored)} past date{'s' if len(scored) > 1 else ''}, {how} was "
+        f"{_total_misses(scored['error'])}. Its months were off by {words.percent(wape)} on "
+        "average; repeating the average of the last three months would have been off by "
+        f"{words.percent(plainest)}.{_given_then(inputs)}"
+    )
+    code = inputs.currency
+    section.tables["company_totals"] = table(
+        scored,
+        [
+            Column("origin", "Origin", "date"),
+            Column("months", "Months", "integer"),
+            Column("actual", money("Actual revenue", code), "currency"),
+            Column("forecast", money("Forecast", code), "currency"),
+            Column("error", "Error of the total", "percent"),
+            Column("wape", "Error by month (WAPE)", "percent"),
+            Column("plainest", "Average of last months (WAPE)", "percent"),
+            Column("customers", "New customers, actual", "integer"),
+            Column("customers_forecast", "New customers, forecast", "integer"),
+            Column("new", money("Their revenue, actual", code), "currency"),
+            Column("new_forecast", money("Their revenue, forecast", code), "currency"),
+        ],
+        title="The company's total from past origins",
+        sheet="Company, past totals",
+        note="All purchases after each origin: of customers known then, and of those who came "
+        "later. Whole months only.",
+    )
+    untold = past["period"].isin(inputs.groups.untold)
+    actual = past.columns[past.columns.str.startswith("actual_")]
+    past[actual] = past[actual].mask(untold)
+    section.tables["company_months"] = table(
+        past,
+        [
+            Column("origin", "Origin", "date"),
+            Column("period", "Month", "month"),
+            Column("actual_revenue", money("Actual revenue", code), "currency"),
+            Column("revenue", money("Forecast", code), "currency"),
+            Column("known_revenue", money("Forecast of known customers", code), "currency"),
+            Column("new_revenue", money("Forecast of new customers", code), "currency"),
+            Column("actual_purchases", "Purchases, actual", "integer"),
+            Column("purchases", "Purchases, forecast", "integer"),
+            Column("actual_new_customers", "New customers, actual", "integer"),
+            Column("new_customers", "New customers, forecast", "integer"),
+        ],
+        title="The company by month from past origins",
+        sheet="Company, past months",
+        note=_untold(plain(list(past.loc[untold, "period"].unique()))) if untold.any() else "",
+    )
+    section.workbook_only = (*section.workbook_only, "company_months")
+
+
+def _untold(months: list[str]) -> str:
+    """Say which months' sales are not shown, and why."""
+    named = [words.month(day) for day in sorted(months)]
+    which = words.listed(named) if len(named) <= MONTHS_NAMED else f"{len(named)} months"
+    return (
+        f"Sales of {which} are not shown: fewer than {LEAST_CUSTOMERS} customers were new in one "
+        "of them, and the difference to repeat sales would be theirs."
+    )
+
+
+def _given_then(inputs: ReportInputs) -> str:
+    """What past dates were told that nobody knew then."""
+    if not inputs.config.covariates.columns:
+        return ""
+    too = ", and new customers moved with them" if _drive_acquisition(inputs) else ""
+    return (
+        " Where covariates by month were used, these dates were given the values that later came "
+        f"true, which nobody knew then{too}."
+    )
+
+
+def _total_misses(errors: pd.Series[float]) -> str:
+    """Mean size of the misses and their range: pooled, misses of both signs would cancel."""
+    said = verdicts.misses(errors)
+    known = errors.dropna().abs()
+    return said if len(known) < 2 else f"{said}; the mean miss was {words.percent(known.mean())}"
+
+
+def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "origin": origin,
+        "months": len(part),
+        "actual": part["actual_revenue"].sum(),
+        "forecast": part["revenue"].sum(),
+        "error": metrics.bias(part["actual_revenue"], part["revenue"]),
+        "wape": metrics.wape(part["actual_revenue"], part["revenue"]),
+        "plainest": metrics.wape(part["actual_revenue"], part["last_months_revenue"]),
+        "customers": part["actual_new_customers"].sum(),
+        "customers_forecast": part["new_customers"].sum(),
+        "new": part["actual_new_revenue"].sum(),
+        "new_forecast": part["new_revenue"].sum(),
+    }

@@ -1,0 +1,260 @@
+"""Sections for planning: how the last forecast did since, and what a customer may cost."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from clvmodels.cohorts.replay import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
+from clvmodels.core import metrics
+from pipelines.backtesting import accuracy
+from pipelines.report.groups.cohorts import left_out
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.section import DAYS, NOT_TOLD, QUANTITIES, Section, money, together
+from pipelines.report.tables import Column, Table, table
+from pipelines.report.wording import carried, words
+
+
+def tracking(inputs: ReportInputs) -> Section:
+    """The last delivered forecast against the months that have ended since."""
+    section = Section("tracking", "How the last forecast did")
+    made = inputs.dated("tracking", "cohort", "period")
+    if inputs.tracked_from is None:
+        section.missing = (
+            "No earlier forecast was delivered to this folder. From the next monthly run on, this "
+            "section compares the forecast with what happened."
+        )
+        return section
+    origin = words.day(inputs.tracked_from)
+    if made.empty:
+        unended = f"No month has ended since the forecast of {origin}."
+        section.missing = " ".join(inputs.tracking_notes) or unended
+        return section
+    columns = [*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]
+    months = made.groupby("period", as_index=False)[columns].sum()
+    for quantity in QUANTITIES:
+        months[f"{quantity}_error"] = months[quantity] / months[f"actual_{quantity}"] - 1
+        actual, forecast = made[f"actual_{quantity}"], made[quantity]
+        section.text.append(
+            f"{quantity.capitalize()}: the forecast of {origin} was "
+            f"{words.percent(abs(metrics.bias(actual, forecast)))} too "
+            f"{'high' if metrics.bias(actual, forecast) > 0 else 'low'} in total over "
+            f"{words.since(inputs.tracked_from, len(months))}, and off by "
+            f"{words.percent(metrics.wape(actual, forecast))} per cohort-month"
+            f"{_held(made, quantity)}."
+        )
+    section.text += inputs.tracking_notes
+    if not inputs.tells_tracking:
+        section.text.append(NOT_TOLD)
+        return section
+    code = inputs.currency
+    shown = [
+        Column("period", "Month", "month"),
+        DAYS,
+        Column("purchases", "Purchases, forecast", "integer"),
+        Column("actual_purchases", "Purchases, actual", "integer"),
+        Column("purchases_error", "Error", "percent"),
+        Column("revenue", money("Revenue, forecast", code), "currency"),
+        Column("actual_revenue", money("Revenue, actual", code), "currency"),
+        Column("revenue_error", "Error", "percent"),
+    ]
+    section.tables["tracking_months"] = table(
+        inputs.with_days(months, inputs.tracked_from),
+        shown,
+        title=f"The forecast of {origin} and what happened",
+        sheet="Tracking",
+        note="Customers known at that date, who bought after it; months that have ended.",
+    )
+    cells = inputs.with_days(inputs.groups.summed(made), inputs.tracked_from)
+    section.tables["tracking_cells"] = table(
+        cells,
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("cohort_to", "To cohort", "month"),
+            *(c for c in shown if not c.key.endswith("error")),
+        ],
+        title=f"The forecast of {origin} by cohort",
+        sheet="Tracking by cohort",
+        note=together(cells).strip(),
+    )
+    section.workbook_only = ("tracking_cells",)
+    return section
+
+
+def _held(made: pd.DataFrame, quantity: str) -> str:
+    """How often the tracked forecast's own intervals held what happened."""
+    share = accuracy.coverage(made, quantity)
+    if not math.isfinite(share):
+        return ""
+    return f"; {words.percent(share)} of cohort-months fell inside their 90 % interval"
+
+
+def unit_economics(inputs: ReportInputs) -> Section:
+    """LTV by the historical formula, LTV against the cost of acquisition, payback."""
+    section = Section("unit_economics", "What a customer is worth, and may cost")
+    facts: pd.DataFrame = inputs.unit_economics
+    if facts.empty:
+        section.missing = "There is too little history for unit economics."
+        return section
+    section.text = [
+        "LTV is revenue or gross margin before the cost to serve; CLV is discounted margin net of "
+        "it. The historical formula assumes that ARPU and churn stay as they were, for ever.",
+        "Churn in this table is the monthly fall of purchases per customer. The churn probability "
+        "of the customer tables is another thing: the chance of no purchase in the next "
+        f"{inputs.churn_days} days, which is high wherever people buy "
+        "seldom.",
+    ]
+    if inputs.config.economics.acquisition_cost is None:
+        section.text.append(
+            "Set acquisition_cost under [economics] to see LTV against CAC and the payback."
+        )
+    else:
+        section.text.append(
+            "Historical LTV may be below LTV to date, though it has no end: it leaves out the "
+            "first purchase, often the largest part of what a customer ever brings, and takes the "
+            "ARPU of all customers known, most of them past their first months."
+        )
+    section.tables["unit_economics"] = table(
+        facts,
+        [
+            Column("measure", "Measure"),
+            Column("value", "Value", "ratio"),
+            Column("unit", "Unit"),
+            Column("meaning", "Meaning"),
+        ],
+        title="Unit economics",
+        sheet="Unit economics",
+    )
+    return section
+
+
+def cohort_level(inputs: ReportInputs) -> Section:
+    """What the cohort forecast rests on, and how customers were carried to it."""
+    known = inputs.learned
+    full = known.season and known.level == "cohorts"
+    title = "Season, trend and cohorts" if full else "Customers and cohorts"
+    section = Section("cohort_level", title)
+    if inputs.corrections.empty:
+        section.missing = (
+            "The cohort forecast is switched off ([train] cohort_level): customers are summed as "
+            "they are."
+        )
+        return section
+    of_all = inputs.dated("corrections", "cohort")
+    corrections = inputs.groups.alone(of_all)
+    missing = left_out(len(of_all) - len(corrections))
+    section.text = [
+        _carried(inputs),
+        *carried.departures(of_all, inputs.totals, inputs.config.economics.currency),
+    ]
+    section.tables["corrections"] = table(
+        corrections,
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("purchases", "Repeat purchases seen", "integer"),
+            Column("weight", "Weight of its own correction", "percent"),
+            Column("purchases_factor", "Factor of purchases", "ratio"),
+            Column("revenue_factor", "Factor of revenue", "ratio"),
+        ],
+        title="Corrections by cohort",
+        sheet="Corrections",
+        note="Factors over all forecast months; 1 leaves the customer models as they are."
+        + missing,
+    )
+    section.tables |= _variants(inputs.selection, _how_short(inputs))
+    return section
+
+
+def _carried(inputs: ReportInputs) -> str:
+    """How customers were carried to the cohort forecast, and what it knows."""
+    believed = (
+        "A cohort's own correction of purchases is believed as far as the purchases of those who "
+        "are still its customers bear it out; the rest is the company's."
+    )
+    if inputs.learned.level == "customers":
+        season = ", with its season" if inputs.learned.season else ""
+        return (
+            "On this log the purchases of the customer models stand as they are, without a season: "
+            "at earlier dates their sum was far closer than the cohort forecast, so every factor "
+            "of purchases is 1. The cohort forecast gives the value of an order only"
+            f"{season}: every customer's revenue of a month is multiplied by a factor of its "
+            f"cohort and month. {believed}"
+        )
+    multiplied = (
+        "Every customer's month is multiplied by a factor of its cohort and month, as far as the "
+        "customer's own history bears it, so that customers add up to cohorts and cohorts to the "
+        f"company. {believed}"
+    )
+    if inputs.learned.season:
+        return (
+            "Customer models rank customers but know no season; the cohort forecast does. "
+            + multiplied
+        )
+    tried = inputs.selection
+    dropped = not tried.empty and "no season" in set(
+        tried.loc[tried["chosen"].eq("yes"), "candidate"]
+    )
+    why = (
+        "earlier origins were forecast better without"
+        if dropped
+        else "the log is too short to show one"
+    )
+    return (
+        "Customer models rank customers; the cohort forecast knows how buying changes with age and "
+        f"how cohorts differ. No season is in the forecast: {why}. {multiplied}"
+    )
+
+
+def _how_short(inputs: ReportInputs) -> str:
+    """Say why the errors of a selection are not those of the backtest."""
+    short = (
+        "Its origins are the last month ends before the as-of date only, so each looks a "
+        "short way ahead"
+    )
+    if inputs.cells.empty:
+        return f"{short}: enough to choose by, too little to say how wrong the forecast may be."
+    return (
+        f"{short}: the errors are not those of the first screen, whose past dates reach further "
+        "back and are judged over all months since, and say less of a whole horizon."
+    )
+
+
+def _variants(tried: pd.DataFrame, short: str) -> dict[str, Table]:
+    """What earlier origins were asked, one table a question: which parts, which covariates."""
+    if tried.empty:
+        return {}
+    driven = tried["candidate"].str.contains("covariates")
+    columns = [
+        Column("candidate", "Variant"),
+        Column("wape", "Purchases: error (WAPE)", "percent"),
+        Column("mean_absolute_bias", "Purchases: mean size of bias", "percent"),
+        Column("joint_wape", "Purchases and revenue: mean error", "percent"),
+        Column("origins", "Earlier origins", "integer"),
+        Column("chosen", "In use"),
+    ]
+    asked = {
+        "selection": (
+            tried[~driven],
+            "Parts of the cohort forecast, tried on earlier origins of this log",
+            "Selection",
+            "Errors per cohort-month, mean of the origins. Another variant takes the default's "
+            f"place only if its error of purchases is lower by more than {CLEAR_ERRORS:.0f} "
+            f"standard errors of the difference, on {MOST_ORIGINS} origins: how steady the gain "
+            f"is decides, so it may be small. {short}",
+        ),
+        "covariates_tried": (
+            tried[driven],
+            "Covariates, tried on earlier origins of this log",
+            "Covariates tried",
+            "A choice of its own, made before that of the parts, so the two tables do not "
+            "compare. Covariates are used only if the mean error of purchases and revenue is lower "
+            "with them, by more than one standard error of the difference, on at least "
+            f"{LEAST_TRIALS} origins. {short}",
+        ),
+    }
+    return {
+        name: table(rows, columns, title=title, sheet=sheet, note=note)
+        for name, (rows, title, sheet, note) in asked.items()
+        if len(rows)
+    }

@@ -1,0 +1,169 @@
+"""The section on cohorts: what their customers have brought so far, and will."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from pipelines.report.groups.cohorts import left_out
+from pipelines.report.groups.small import LEAST_CUSTOMERS
+from pipelines.report.headline import forecast_window
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.section import Section, money, together
+from pipelines.report.tables import Column, Kind, Table, plain, table
+from pipelines.report.wording import words
+
+MOST_LINES = 8
+"""Cohorts drawn as lines of one figure; more are summed to quarters, then to years."""
+
+
+def cohort_value(inputs: ReportInputs) -> Section:
+    """Cumulative revenue per acquired customer by cohort and age, observed and forecast."""
+    section = Section("cohorts", "What a customer of each cohort is worth")
+    if inputs.cohort_months.empty:
+        section.missing = "No cohort history was given."
+        return section
+    section.tables["cohort_history"] = _history(inputs)
+    section.workbook_only = ("cohort_history",)
+    if not section.tables["cohort_history"]["rows"]:
+        section.tables.clear()
+        section.workbook_only = ()
+    cohorts = inputs.groups.alone(inputs.dated("cohort_months", "cohort", "period"))
+    if cohorts.empty:
+        section.missing = (
+            f"No month of first purchase holds {LEAST_CUSTOMERS} customers and can be shown by "
+            "itself; fewer would tell on single ones."
+        )
+        return section
+    missing = left_out(inputs.cohort_months["cohort"].nunique() - cohorts["cohort"].nunique())
+    ages, size = _cohort_ages(cohorts, inputs)
+    unit = {"M": "month", "Q": "quarter", "Y": "year"}[ages.attrs["group"]]
+    section.text = [
+        "LTV as cumulative revenue per acquired customer, the first purchase included, before "
+        "any cost. Solid: observed; dashed: forecast."
+    ]
+    rows = []
+    lines = []
+    for cohort, part in ages.groupby("cohort"):
+        known = part[~part["forecast"]]
+        rows.append(
+            {
+                "cohort": cohort,
+                "customers": size[cohort],
+                "age": known["age"].max(),
+                "ltv": known["ltv"].iloc[-1] if len(known) else None,
+                "ltv_margin": known["ltv_margin"].iloc[-1] if len(known) else None,
+                "horizon_age": part["age"].max(),
+                "ltv_horizon": part["ltv"].iloc[-1],
+            }
+        )
+        lines.append(
+            {
+                "cohort": cohort,
+                "age": list(part["age"]),
+                "ltv": list(part["ltv"]),
+                "forecast": list(part["forecast"]),
+            }
+        )
+    earned = Column("ltv_margin", money("LTV so far, gross margin", inputs.currency), "currency")
+    kind: Kind = "month" if unit == "month" else "quarter"
+    shown = pd.DataFrame(rows)
+    if unit == "year":
+        kind = "text"
+        shown["cohort"] = shown["cohort"].dt.strftime("%Y")
+    section.tables["cohort_value"] = table(
+        shown,
+        [
+            Column("cohort", "Cohort", kind),
+            Column("customers", "Customers", "integer"),
+            Column("age", "Age seen (months)", "integer"),
+            Column("ltv", money("LTV so far, revenue", inputs.currency), "currency"),
+            *([earned] if "margin" in cohorts else []),
+            Column("horizon_age", "Age forecast (months)", "integer"),
+            Column("ltv_horizon", money("LTV forecast, revenue", inputs.currency), "currency"),
+        ],
+        title="Cumulative LTV per customer by cohort",
+        sheet="Cohort LTV",
+        note=f"Cohort: {unit} of first purchase; ages that all its months have reached." + missing,
+    )
+    first = rows[0]
+    section.charts["cumulative_ltv"] = plain(
+        {
+            "title": f"Cumulative LTV (revenue) per customer by {unit} of first purchase",
+            "alt": f"Lines of cumulative revenue per customer by age. The oldest cohort reaches "
+            f"{words.amount(first['ltv'], inputs.currency)} at {first['age']} months.",
+            "unit": inputs.currency,
+            "group": unit,
+            "lines": lines,
+        }
+    )
+    return section
+
+
+def _history(inputs: ReportInputs) -> Table:
+    """What each cohort bought month by month, with the margins that the log records."""
+    firsts = ("first_purchases", "first_revenue", "first_margin")
+    history = inputs.groups.summed(inputs.dated("cohort_months", "cohort", "period"), firsts)
+    note = together(history)
+    if note:
+        note += " Their first purchases stand in the month of the last of them, in one sum."
+    return table(
+        history,
+        [
+            Column("cohort", "Cohort", "month"),
+            Column("cohort_to", "To cohort", "month"),
+            Column("period", "Month", "month"),
+            Column("customers", "Customers", "integer"),
+            Column("purchases", "Repeat purchases", "integer"),
+            Column("revenue", money("Repeat revenue", inputs.currency), "currency"),
+            Column("margin", money("Repeat gross margin", inputs.currency), "currency"),
+            Column("first_purchases", "First purchases", "integer"),
+            Column("first_revenue", money("First revenue", inputs.currency), "currency"),
+            Column("first_margin", money("First gross margin", inputs.currency), "currency"),
+        ],
+        title="History by cohort and month",
+        sheet="Cohort history",
+        note=note.strip(),
+    )
+
+
+def _cohort_ages(
+    history: pd.DataFrame, inputs: ReportInputs
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """LTV by cohort group and age, and the customers of each group."""
+    history = history.assign(total=history["revenue"] + history["first_revenue"], earned=0.0)
+    if "margin" in history:
+        history["earned"] = history["margin"] + history["first_margin"]
+    parts = [history[["cohort", "period", "total", "earned"]].assign(forecast=False)]
+    window = inputs.groups.alone(forecast_window(inputs))
+    if not window.empty:
+        ahead = window[["cohort", "period", "revenue"]].rename(columns={"revenue": "total"})
+        parts.append(ahead.assign(forecast=True, earned=0.0))
+    cells = (
+        pd.concat(parts)
+        .groupby(["cohort", "period"], as_index=False)
+        .agg(total=("total", "sum"), earned=("earned", "sum"), forecast=("forecast", "max"))
+    )
+    size = history.groupby("cohort")["first_purchases"].sum()
+    cells["age"] = (
+        (cells["period"].dt.year - cells["cohort"].dt.year) * 12
+        + cells["period"].dt.month
+        - cells["cohort"].dt.month
+    )
+    group = next((g for g in "MQ" if cells["cohort"].dt.to_period(g).nunique() <= MOST_LINES), "Y")
+    to_group = {c: c.to_period(group).start_time for c in size.index}
+    cells["group"] = cells["cohort"].map(to_group)
+    # A group's line ends where its youngest month ends, so that every point is a full mean.
+    last = cells.groupby("cohort")["age"].max().groupby(to_group).min()
+    cells = cells[cells["age"] <= cells["group"].map(last)]
+    grouped_size = size.groupby(to_group).sum()
+    sums = (
+        cells.groupby(["group", "age"], as_index=False)
+        .agg(total=("total", "sum"), earned=("earned", "sum"), forecast=("forecast", "max"))
+        .rename(columns={"group": "cohort"})
+    )
+    for name, what in (("ltv", "total"), ("ltv_margin", "earned")):
+        sums[name] = sums.groupby("cohort")[what].cumsum() / sums["cohort"].map(grouped_size)
+    sums.attrs["group"] = group
+    return sums, grouped_size

@@ -1,0 +1,1 @@
+"""What the report says: names, numbers and verdicts in words."""

@@ -1,0 +1,77 @@
+"""Past errors in words: how far off, too high or too low, against whom, intervals that failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from pipelines.report.wording import words
+
+TOO_FEW_HELD = 0.83
+"""Share of actuals under which 90 % intervals have clearly failed."""
+
+NEARLY_RIGHT = 0.005
+"""Relative error of a total that counts as none."""
+
+
+def too_high_or_low(bias: float | None) -> str:
+    """0.02 as '2 % too high in total'."""
+    if bias is None or not math.isfinite(bias):
+        return "with an unknown bias"
+    if abs(bias) < NEARLY_RIGHT:
+        return "right in total to within 0.5 %"
+    return f"{words.percent(abs(bias))} too {'high' if bias > 0 else 'low'} in total"
+
+
+def misses(biases: Iterable[float]) -> str:
+    """Errors of several totals: all too high, all too low, or of both signs, and their range."""
+    known = sorted(bias for bias in biases if math.isfinite(bias))
+    if len(known) < 2:
+        return too_high_or_low(known[0] if known else None)
+    low, high = known[0], known[-1]
+    if max(-low, high) < NEARLY_RIGHT:
+        return "right in total to within 0.5 % every time"
+    if low <= -NEARLY_RIGHT and high >= NEARLY_RIGHT:
+        return f"in total from {words.percent(-low)} too low to {words.percent(high)} too high"
+    near, far = sorted((abs(low), abs(high)))
+    side = "high" if high >= NEARLY_RIGHT else "low"
+    if near < NEARLY_RIGHT:
+        return f"right in total to within 0.5 % or too {side}, by up to {words.percent(far)}"
+    return f"too {side} in total every time, by {span(near, far)}"
+
+
+def span(low: float, high: float) -> str:
+    """Two shares as '5 % to 49 %'; as one where they read the same."""
+    ends = words.percent(low), words.percent(high)
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def too_narrow(held: dict[str, float]) -> str | None:
+    """Say that past 90 % intervals held clearly too little; None where they held.
+
+    Parameters
+    ----------
+    held : dict
+        Share of actuals inside the intervals, by what they were intervals of.
+    """
+    failed = {what: share for what, share in held.items() if share < TOO_FEW_HELD}
+    if not failed:
+        return None
+    said = words.listed([f"{words.percent(share)} of {what}s" for what, share in failed.items()])
+    wanted = words.percent(0.9)
+    return f"Past intervals like these were too narrow: they held {said} instead of {wanted}."
+
+
+def against(name: str, change: float | None) -> str:
+    """Relative change of the error against a baseline, as a noun; below zero is better."""
+    label = words.BASELINES.get(name, words.model_label(name))
+    if change is None or not math.isfinite(change):
+        return f"an error that cannot be compared with that of {label}"
+    if abs(change) < 0.01:
+        return f"about the same error as {label}"
+    if change >= 1:
+        times = change + 1
+        return f"{times:,.{1 if times < 99.5 else 0}f} times the error of {label}"
+    size = words.percent(abs(change))
+    article = "an" if size.startswith("8") or size[:2] in ("11", "18") else "a"
+    return f"{article} {size} {'smaller' if change < 0 else 'larger'} error than {label}"

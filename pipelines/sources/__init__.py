@@ -1,0 +1,1 @@
+"""Where transactions come from: the one place where files and engines differ."""

@@ -1,0 +1,1 @@
+"""What Spark does in its own way."""

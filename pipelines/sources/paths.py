@@ -1,0 +1,75 @@
+"""The files that a source's path names, and the kind of source that reads a file."""
+
+from __future__ import annotations
+
+from glob import glob
+from pathlib import Path
+from typing import Literal
+
+from clvmodels.core.errors import ConfigError, DataError
+from pipelines.config.load import Source
+from pipelines.sources.files.excel import SUFFIXES
+
+
+def kind_of_file(path: str) -> Literal["csv", "excel", "parquet"]:
+    """Return the kind of source that reads a file, by its name; capitals make no difference."""
+    name = Path(path.lower())
+    if ".csv" in name.suffixes or name.name.removesuffix(".gz").endswith((".txt", ".tsv")):
+        return "csv"
+    return "excel" if name.name.endswith(SUFFIXES) else "parquet"
+
+
+def files_of(source: Source) -> list[Path]:
+    """Return the files that a source's path names: a file, those in a folder, or of a pattern.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or one is of another kind.
+    DataError
+        If one is empty.
+    """
+    pattern = str(source.path)
+    if "://" in pattern:
+        raise ConfigError(
+            f"source.path {pattern}: files are read from folders; for object stores use kind = "
+            "'spark', or mount the bucket"
+        )
+    if Path(pattern).is_dir():
+        suffixes = {"parquet": (".parquet",), "excel": SUFFIXES}.get(
+            source.kind, (".csv", ".csv.gz")
+        )
+        files = _files_below(Path(pattern), suffixes)
+        pattern = str(Path(pattern) / "**" / f"*{' or *'.join(suffixes)}")
+    elif Path(pattern).is_file():  # also where its name looks like a pattern
+        files = [Path(pattern)]
+    else:
+        found = [Path(name) for name in sorted(glob(pattern, recursive=True))]  # noqa: PTH207
+        files = [file for file in found if file.is_file()]
+    if not files:
+        raise ConfigError(
+            f"no file at {pattern}; set [source] path (relative paths start at the folder of the "
+            "configuration file)"
+        )
+    for file in files:
+        if file.stat().st_size == 0:
+            raise DataError(f"{file} is empty; expected a table with a header and rows")
+        kind = kind_of_file(str(file))
+        if kind != source.kind and "excel" in (kind, source.kind):
+            raise ConfigError(f"{file} is not of source.kind '{source.kind}'; set it to '{kind}'")
+    return files
+
+
+def _files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the data files in a folder, without what is hidden or being written (``_temporary``).
+
+    A folder ``_key=value`` is a partition.
+    """
+
+    def is_data(file: Path) -> bool:
+        parts = file.relative_to(folder).parts
+        aside = any(part[0] == "." or (part[0] == "_" and "=" not in part) for part in parts)
+        aside |= file.name.startswith("~$")  # what Excel keeps beside a workbook that is open
+        return file.name.lower().endswith(suffixes) and not aside and file.is_file()
+
+    return sorted(filter(is_data, folder.rglob("*")), key=str)

@@ -1,0 +1,1 @@
+"""What is known at a day, and the models fitted to it."""

@@ -1,0 +1,125 @@
+"""Unit economics worked by hand on a small cohort table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clvmodels.core.errors import DataError
+from pipelines.config import load as configuration
+from pipelines.config.load import Config
+from pipelines.data import customer_days as transactions
+from pipelines.data import margins
+from pipelines.finance.economics import complete_months, ltv_by_age, monthly_churn, unit_economics
+
+BASE = {"name": "shop", "source": {"kind": "lifetimes", "dataset": "CDNOW_sample"}}
+
+
+AS_OF = dt.date(2023, 4, 30)
+
+
+def table() -> pd.DataFrame:
+    """Two cohorts of 10 customers; purchases per customer-day halve each month."""
+    rows = []
+    for cohort, lives in (("2023-01-01", 4), ("2023-02-01", 3)):
+        for age in range(lives):
+            period = pd.Timestamp(cohort) + pd.DateOffset(months=age)
+            days = period.days_in_month
+            rows.append(
+                {
+                    "cohort": pd.Timestamp(cohort),
+                    "period": period,
+                    "customers": 10,
+                    "customer_days": 10 * days if age else 5 * days,
+                    "purchases": days * 8 / 2**age if age else 3,
+                    "revenue": days * 80 / 2**age if age else 30.0,
+                    "first_purchases": 0 if age else 10,
+                    "first_revenue": 0.0 if age else 200.0,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_churn_is_the_fall_from_month_to_month_whatever_the_months_lengths() -> None:
+    assert monthly_churn(table()) == pytest.approx(0.5)
+    growing = table()
+    growing["purchases"] = range(1, len(growing) + 1)
+    assert monthly_churn(growing) == 0.0
+
+
+def test_ltv_by_age_counts_only_the_cohorts_that_have_come_so_far() -> None:
+    ltv = ltv_by_age(table())
+    assert ltv[0] == pytest.approx((2 * 230) / 20)
+    assert ltv[1] == pytest.approx(ltv[0] + (28 * 40 + 31 * 40) / 20)
+    assert ltv[3] == pytest.approx(ltv[2] + 30 * 10 / 10)  # the older cohort alone
+
+
+def test_a_month_under_way_is_no_whole_month() -> None:
+    """Four days of May are neither a fall of purchases nor a month of revenue."""
+    costly = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 12.0}})
+    april = table()
+    begun = april[april["period"] == "2023-04-01"].assign(period=pd.Timestamp("2023-05-01"))
+    begun[["customer_days", "purchases", "revenue"]] *= 4 / 30
+    may = pd.concat([april, begun])
+    kept = ["Churn", "LTV to date, gross margin", "LTV / CAC", "Payback"]
+    before, after = (
+        unit_economics(known, as_of, 5.0, costly).set_index("measure").loc[kept]
+        for known, as_of in ((april, AS_OF), (may, dt.date(2023, 5, 4)))
+    )
+    pd.testing.assert_frame_equal(before, after)
+    alone = table().query("period == '2023-01-01'")
+    assert complete_months(alone, dt.date(2023, 1, 20)) is alone
+
+
+def test_ltv_against_cac_needs_a_cac() -> None:
+    plain = configuration.parse(BASE)
+    assert "CAC" not in set(unit_economics(table(), AS_OF, 5.0, plain)["measure"])
+    costly = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 12.0}})
+    facts = unit_economics(table(), AS_OF, 5.0, costly).set_index("measure")["value"]
+    arpu = table()["revenue"].sum() / (table()["customer_days"].sum() / (365.25 / 12))
+    assert facts["ARPU"] == pytest.approx(arpu)
+    assert facts["Historical LTV, gross margin"] == pytest.approx(arpu * 0.5 / 0.5)
+    assert facts["LTV / CAC"] == pytest.approx(ltv_by_age(table())[3] * 0.5 / 12.0)
+    # 11.5 of gross margin in the month of acquisition, 59 in the next: half a unit of it is left
+    assert facts["Payback"] == pytest.approx(1 + 0.5 / 59.0)
+
+
+def test_what_has_no_value_is_empty() -> None:
+    never = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 1e9}})
+    growing = table()
+    growing["purchases"] = range(1, len(growing) + 1)
+    facts = unit_economics(growing, AS_OF, 5.0, never).set_index("measure")["value"]
+    assert pd.isna(facts["Payback"])
+    assert pd.isna(facts["Historical LTV, gross margin"])
+
+
+def shop_with_margin(tmp_path: Path, share: float) -> Config:
+    lines = ["who,when,paid,earned"]
+    lines += [f"c{i % 7},2023-01-{1 + i % 28:02d},{10 + i},{(10 + i) * share}" for i in range(40)]
+    (tmp_path / "log.csv").write_text("\n".join(lines))
+    columns = {"customer_id": "who", "timestamp": "when", "amount": "paid", "margin": "earned"}
+    source = {"kind": "csv", "path": "log.csv"}
+    return configuration.parse(
+        {"name": "shop", "source": source, "columns": columns}, base=tmp_path
+    )
+
+
+def test_a_margin_in_the_log_overrules_the_assumed_one(tmp_path: Path) -> None:
+    config = shop_with_margin(tmp_path, 0.6)
+    with transactions.load(config) as data:
+        found = margins.margin(data, config)
+        assert found.rate == pytest.approx(0.6)
+        assert found.is_observed
+    assert config.economics.margin == 0.3
+
+
+def test_a_margin_above_the_revenue_is_refused(tmp_path: Path) -> None:
+    config = shop_with_margin(tmp_path, 1.4)
+    with (
+        transactions.load(config) as data,
+        pytest.raises(DataError, match="the column 'earned' sums to"),
+    ):
+        margins.margin(data, config)
