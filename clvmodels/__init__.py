@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     )
     from clvmodels.registry import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
     from clvmodels.spend.gamma_gamma import GammaGamma
-    from clvmodels.transactions.bgnbd import BGNBD
-    from clvmodels.transactions.mbgnbd import MBGNBD
+    from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
     from clvmodels.transactions.nbd import NBD
     from clvmodels.transactions.pareto_nbd import ParetoNBD
 
 _HOMES = {
-    "BGNBD": "transactions.bgnbd",
-    "MBGNBD": "transactions.mbgnbd",
+    "BGNBD": "transactions.beta_geometric",
+    "MBGNBD": "transactions.beta_geometric",
     "NBD": "transactions.nbd",
     "ParetoNBD": "transactions.pareto_nbd",
     "GammaGamma": "spend.gamma_gamma",

@@ -14,8 +14,7 @@ from clvmodels.evaluation.lifetimes import (
 )
 from clvmodels.spend.gamma_gamma import GammaGamma
 from clvmodels.transactions.base import Model, SpendModel, TransactionModel
-from clvmodels.transactions.bgnbd import BGNBD
-from clvmodels.transactions.mbgnbd import MBGNBD
+from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
 from clvmodels.transactions.nbd import NBD
 from clvmodels.transactions.pareto_nbd import ParetoNBD
 

@@ -24,8 +24,7 @@ from clvmodels.estimation.saved import read_covariance
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.spend.gamma_gamma import GammaGamma
 from clvmodels.transactions.base import Model, TransactionModel
-from clvmodels.transactions.bgnbd import BGNBD
-from clvmodels.transactions.mbgnbd import MBGNBD
+from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
 from clvmodels.transactions.pareto_nbd import ParetoNBD
 
 if TYPE_CHECKING:

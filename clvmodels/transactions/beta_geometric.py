@@ -1,4 +1,4 @@
-"""What BG/NBD and MBG/NBD share: gamma purchase rates, beta-geometric dropout.
+"""BG/NBD and MBG/NBD: gamma purchase rates, beta-geometric dropout.
 
 While alive a customer buys at rate lambda ~ Gamma(r, alpha); after a purchase she leaves with
 probability p ~ Beta(a, b). The models differ in whether the first purchase can be the last:
@@ -195,3 +195,84 @@ class BetaGeometricModel(TransactionModel):
         # The times of the purchases she would make are ordered uniforms.
         last = rng.beta(np.maximum(made, 1), would - made + 1)
         return made, np.where(made > 0, T * last, 0.0)
+
+
+class BGNBD(BetaGeometricModel):
+    r"""Beta-geometric / negative binomial distribution model.
+
+    While alive a customer buys as a Poisson process of rate lambda; after every repeat purchase
+    she leaves for good with probability p. Across customers lambda ~ Gamma(r, alpha) and
+    p ~ Beta(a, b), independently. A customer without repeat purchases is alive by construction.
+
+    The likelihood of a history of x repeat purchases, the last at t_x, observed for T, is
+    (Fader, Hardie & Lee 2005, equation 6)
+
+    .. math::
+       L = \frac{B(a, b+x)}{B(a, b)} \frac{\Gamma(r+x)\,\alpha^r}{\Gamma(r)}
+           \left[ (\alpha+T)^{-(r+x)}
+           + 1_{x>0} \frac{a}{b+x-1} (\alpha+t_x)^{-(r+x)} \right],
+
+    the probability of being alive is the first summand's share of the bracket, and expected
+    purchases (equation 10) are that probability times
+    :func:`clvmodels.numerics.special.purchases_until_dropout` at k = r+x, b+x and z = t /
+    (alpha+T).
+
+    Parameters
+    ----------
+    penalty, purchase_covariates, dropout_covariates
+        See :class:`clvmodels.transactions.base.TransactionModel`. Covariates, less their mean,
+        scale lambda by exp(gamma' z) through alpha, and a and b by their own exp(gamma_a' z),
+        exp(gamma_b' z); coefficients are named ``purchase:z``, ``dropout_a:z`` and ``dropout_b:z``.
+
+    Attributes
+    ----------
+    params_ : dict
+        ``r`` (shape), ``alpha`` (in the unit of T), ``a`` and ``b``; with covariates, of a
+        customer who has their mean.
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). "Counting your customers" the easy way:
+    an alternative to the Pareto/NBD model. Marketing Science 24(2), 275-284.
+
+    Examples
+    --------
+    >>> model = BGNBD.from_params(r=0.243, alpha=4.414, a=0.793, b=2.426)
+    >>> round(float(model.expected_purchases_new_customer(52)), 3)
+    1.444
+    """
+
+    _first = 0
+
+
+class MBGNBD(BetaGeometricModel):
+    r"""Modified BG/NBD: a customer may leave after her first purchase too.
+
+    As :class:`BGNBD`, with one more chance to leave, at time 0, so that customers without repeat
+    purchases need not be alive. With y = x + 1 chances the likelihood is
+
+    .. math::
+       L = \frac{B(a, b+x+1)}{B(a, b)} \frac{\Gamma(r+x)\,\alpha^r}{\Gamma(r)}
+           \left[ (\alpha+T)^{-(r+x)} + \frac{a}{b+x} (\alpha+t_x)^{-(r+x)} \right].
+
+    Parameters
+    ----------
+    penalty, purchase_covariates, dropout_covariates
+        See :class:`clvmodels.transactions.base.TransactionModel`. Covariates, less their mean,
+        scale lambda by exp(gamma' z) through alpha, and a and b by their own exp(gamma_a' z),
+        exp(gamma_b' z); coefficients are named ``purchase:z``, ``dropout_a:z`` and ``dropout_b:z``.
+
+    Attributes
+    ----------
+    params_ : dict
+        ``r`` (shape), ``alpha`` (in the unit of T), ``a`` and ``b``; with covariates, of a
+        customer who has their mean.
+
+    References
+    ----------
+    Batislam, E. P., Denizel, M. and Filiztekin, A. (2007). Empirical validation and comparison
+    of models for customer base analysis. International Journal of Research in Marketing 24(3),
+    201-209.
+    """
+
+    _first = 1

@@ -21,8 +21,7 @@ from clvmodels.core.arguments import numbers, read_horizons
 from clvmodels.core.errors import DataError, MissingColumnError, NotFittedError
 from clvmodels.core.tables import read_histories
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.beta_geometric import BetaGeometricModel
-from clvmodels.transactions.bgnbd import BGNBD
+from clvmodels.transactions.beta_geometric import BGNBD, BetaGeometricModel
 
 Array = npt.NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from clvmodels.churn.classifier import ChurnSample, churn_scores, reliability
 from clvmodels.core import metrics
 from clvmodels.core.errors import ConvergenceWarning
 from clvmodels.evaluation import transactions as diagnostics
-from clvmodels.transactions.bgnbd import BGNBD
+from clvmodels.transactions.beta_geometric import BGNBD
 from pipelines.config.load import Config
 from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.training import fit as train

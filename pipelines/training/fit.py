@@ -20,7 +20,7 @@ from clvmodels.evaluation.selection import compare_on_holdout
 from clvmodels.registry import CANDIDATES, SPEND_MODELS, TRANSACTION_MODELS
 from clvmodels.spend.gamma_gamma import GammaGamma
 from clvmodels.transactions.base import SpendModel, TransactionModel
-from clvmodels.transactions.bgnbd import BGNBD
+from clvmodels.transactions.beta_geometric import BGNBD
 from pipelines.config.load import Config
 from pipelines.data.features import drivers
 from pipelines.data.features.drivers import Drivers
