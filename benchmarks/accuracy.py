@@ -25,10 +25,10 @@ from clvmodels import BGNBD
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import month_dates, read_cohort_months
+from clvmodels.cohorts.model.table import read_cohort_months
 from clvmodels.core import metrics
 from clvmodels.core.errors import ConvergenceWarning
-from clvmodels.core.months import month_end, month_grid
+from clvmodels.core.months import month_dates, month_end, month_grid
 from clvmodels.simulation.simulate import ParetoNBDProcess, simulate_log
 from clvmodels.transactions.seasonal_clock import SeasonalClock
 from pipelines.backtesting import run as backtest

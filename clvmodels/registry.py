@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clvmodels.core.errors import ModelFileError
+from clvmodels.estimation.uncertainty import Model
 from clvmodels.evaluation.lifetimes import (
     LifetimesBGNBD,
     LifetimesGammaGamma,
     LifetimesMBGNBD,
     LifetimesParetoNBD,
 )
+from clvmodels.spend.base import SpendModel
 from clvmodels.spend.gamma_gamma import GammaGamma
-from clvmodels.transactions.base import Model, SpendModel, TransactionModel
+from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
 from clvmodels.transactions.nbd import NBD
 from clvmodels.transactions.pareto_nbd import ParetoNBD

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.model import CohortModel, old_customers
-from clvmodels.cohorts.model.table import Cells, Months, month_dates, month_number
+from clvmodels.cohorts.model.table import Cells, Months
 from clvmodels.core.arguments import LARGEST, numbers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.months import MonthGrid, month_grid
+from clvmodels.core.months import MonthGrid, month_dates, month_grid, month_number
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
 

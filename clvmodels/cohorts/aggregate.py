@@ -10,8 +10,8 @@ import pandas as pd
 
 from clvmodels.cohorts import intervals
 from clvmodels.cohorts.model.model import Forecast
-from clvmodels.cohorts.model.table import month_dates
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.months import month_dates
 
 Level = Literal["cohort_month", "quarter_month", "month", "total"]
 

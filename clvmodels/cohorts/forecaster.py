@@ -27,13 +27,10 @@ from clvmodels.cohorts.intervals import Spread
 from clvmodels.cohorts.model.effects import Covariates
 from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import (
-    CohortTable,
-    month_number,
-    read_cohort_months,
-)
+from clvmodels.cohorts.model.table import CohortTable, read_cohort_months
 from clvmodels.core.arguments import LARGEST, numbers, whole_number
 from clvmodels.core.errors import InvalidValueError, ModelFileError, NotFittedError
+from clvmodels.core.months import month_number
 from clvmodels.estimation.saved import part_of
 from clvmodels.numerics.threads import one_blas_thread
 

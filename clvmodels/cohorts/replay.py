@@ -17,15 +17,9 @@ from clvmodels.cohorts import intervals
 from clvmodels.cohorts.intervals import Spread
 from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import (
-    Cells,
-    CohortTable,
-    month_dates,
-    month_number,
-    read_cohort_months,
-)
+from clvmodels.cohorts.model.table import Cells, CohortTable, read_cohort_months
 from clvmodels.core import metrics
-from clvmodels.core.months import last_month_end, month_end
+from clvmodels.core.months import last_month_end, month_dates, month_end, month_number
 from clvmodels.numerics.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]

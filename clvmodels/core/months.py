@@ -112,3 +112,20 @@ def add_months(day: dt.date, months: int) -> dt.date:
 def quarter_start(day: dt.date) -> dt.date:
     """First day of the quarter that holds ``day``."""
     return day.replace(month=3 * ((day.month - 1) // 3) + 1, day=1)
+
+
+def month_number(days: object) -> NDArray[np.int64]:
+    """Calendar months of dates, as 12 x year + month - 1."""
+    try:
+        index = pd.DatetimeIndex(pd.to_datetime(days))  # type: ignore[call-overload]
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"months must be dates; {error}") from None
+    if index.hasnans:
+        missing = np.count_nonzero(index.isna())
+        raise InvalidValueError(f"months must be dates; {missing} of {index.size} are missing")
+    return np.asarray(index.year * 12 + index.month - 1, dtype=np.int64)
+
+
+def month_dates(numbers: NDArray[np.int64]) -> pd.DatetimeIndex:
+    """First days of months counted as in :func:`month_number`."""
+    return pd.DatetimeIndex([dt.date(n // 12, n % 12 + 1, 1) for n in numbers.tolist()])

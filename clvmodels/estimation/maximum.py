@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.core.errors import ConvergenceWarning, warn_caller
+from clvmodels.core.arguments import number
+from clvmodels.core.errors import ConvergenceWarning, InvalidValueError, warn_caller
 from clvmodels.estimation.likelihood import Total
 from clvmodels.numerics.newton import Optimum, maximize
 
@@ -187,3 +188,9 @@ def systematic_sample(weight: Array, size: int) -> tuple[npt.NDArray[np.intp], A
     chosen = np.minimum(np.searchsorted(cumulative, steps), weight.size - 1)
     rows, counts = np.unique(chosen, return_counts=True)
     return rows, counts.astype(float)
+
+
+def check_penalty(penalty: float) -> None:
+    """Raise InvalidValueError unless the penalty is a number of at least 0."""
+    if number(penalty, "penalty") < 0:
+        raise InvalidValueError(f"penalty must be 0 or more; found {penalty}")

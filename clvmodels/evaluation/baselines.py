@@ -14,15 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.cohorts.model.table import (
-    Cells,
-    CohortTable,
-    future_cells,
-    month_dates,
-    read_cohort_months,
-)
+from clvmodels.cohorts.model.table import Cells, CohortTable, future_cells, read_cohort_months
 from clvmodels.core.errors import DataError
-from clvmodels.core.months import MonthGrid, month_end
+from clvmodels.core.months import MonthGrid, month_dates, month_end
 from clvmodels.numerics.threads import one_openmp_thread
 
 Array = npt.NDArray[np.float64]

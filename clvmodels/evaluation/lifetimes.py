@@ -21,9 +21,10 @@ from clvmodels.core.arguments import read_horizons
 from clvmodels.core.errors import ConvergenceWarning, DataError, InvalidValueError, warn_caller
 from clvmodels.core.tables import read_histories, read_spends
 from clvmodels.estimation.saved import read_covariance
+from clvmodels.estimation.uncertainty import Model
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.spend.gamma_gamma import GammaGamma
-from clvmodels.transactions.base import Model, TransactionModel
+from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
 from clvmodels.transactions.pareto_nbd import ParetoNBD
 

@@ -16,7 +16,7 @@ from scipy.special import betainc
 from clvmodels.core.arguments import whole_number
 from clvmodels.core.tables import read_spends
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.base import SpendModel
+from clvmodels.spend.base import SpendModel
 
 Array = npt.NDArray[np.float64]
 

@@ -17,8 +17,9 @@ import pandas as pd
 from clvmodels.core.arguments import numbers, whole_number
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories, read_histories
+from clvmodels.estimation.uncertainty import Model
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.base import Model, TransactionModel
+from clvmodels.transactions.base import TransactionModel
 
 Array = npt.NDArray[np.float64]
 

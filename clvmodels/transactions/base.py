@@ -1,4 +1,4 @@
-"""The grammar of the models: what a transaction model and a spend model can be asked."""
+"""The grammar of transaction models: what a model of when customers buy can be asked."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.core.arguments import number
-from clvmodels.core.errors import ConvergenceWarning, InvalidValueError, warn_caller
+from clvmodels.core.errors import ConvergenceWarning, warn_caller
 from clvmodels.core.tables import Histories, compress, read_exposures, read_histories
 from clvmodels.estimation.covariates import Design, Scaling
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, dot
-from clvmodels.estimation.maximum import Estimate, LogLikelihood, estimate, systematic_sample
-from clvmodels.estimation.uncertainty import Model, RandomState
+from clvmodels.estimation.maximum import (
+    Estimate,
+    LogLikelihood,
+    check_penalty,
+    estimate,
+    systematic_sample,
+)
+from clvmodels.estimation.uncertainty import RandomState
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.alive import Counts, Parameters
 from clvmodels.transactions.covariate_model import CovariateModel
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["Model", "RandomState", "SpendModel", "TransactionModel"]
 
 Array = npt.NDArray[np.float64]
 
@@ -255,24 +258,6 @@ class TransactionModel(CovariateModel):
             for terms in self._terms(part, values):
                 add_by_row(result, terms, part.weight, values, covariates.matrices, design.columns)
         return result
-
-
-class SpendModel(Model):
-    """A model of the value of purchases."""
-
-    @abstractmethod
-    def expected_spend(self, summary: Any) -> Array:
-        """Expected mean value of a customer's future purchases; shape (n,)."""
-
-    @abstractmethod
-    def variation(self, summary: Any) -> tuple[Array, Array]:
-        """Coefficients of variation of one purchase, and of the customer's own mean; (n,) each."""
-
-
-def check_penalty(penalty: float) -> None:
-    """Raise InvalidValueError unless the penalty is a number of at least 0."""
-    if number(penalty, "penalty") < 0:
-        raise InvalidValueError(f"penalty must be 0 or more; found {penalty}")
 
 
 def moment_start(data: Histories) -> tuple[float, float]:

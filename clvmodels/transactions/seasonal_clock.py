@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.cohorts.model.table import month_number
 from clvmodels.core.arguments import numbers, read_horizons
 from clvmodels.core.errors import DataError, MissingColumnError, NotFittedError
+from clvmodels.core.months import month_number
 from clvmodels.core.tables import read_histories
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.beta_geometric import BGNBD, BetaGeometricModel

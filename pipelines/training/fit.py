@@ -18,8 +18,9 @@ from clvmodels.core.errors import ConfigError, ConvergenceWarning, DataError
 from clvmodels.evaluation.lifetimes import compare
 from clvmodels.evaluation.selection import compare_on_holdout
 from clvmodels.registry import CANDIDATES, SPEND_MODELS, TRANSACTION_MODELS
+from clvmodels.spend.base import SpendModel
 from clvmodels.spend.gamma_gamma import GammaGamma
-from clvmodels.transactions.base import SpendModel, TransactionModel
+from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.beta_geometric import BGNBD
 from pipelines.config.load import Config
 from pipelines.data.features import drivers

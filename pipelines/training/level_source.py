@@ -15,9 +15,9 @@ import pandas as pd
 
 from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import month_dates, read_cohort_months
+from clvmodels.cohorts.model.table import read_cohort_months
 from clvmodels.core import metrics
-from clvmodels.core.months import MonthGrid, last_month_end, month_grid
+from clvmodels.core.months import MonthGrid, last_month_end, month_dates, month_grid
 from clvmodels.transactions.base import TransactionModel
 from pipelines.training.snapshot import ChurnData, TrainingData
 

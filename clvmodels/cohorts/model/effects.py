@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from clvmodels.cohorts.model.table import Cells, CohortTable, Months, month_dates, month_number
+from clvmodels.cohorts.model.table import Cells, CohortTable, Months
 from clvmodels.core.arguments import LARGEST, numbers
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
+from clvmodels.core.months import month_dates, month_number
 
 Array = npt.NDArray[np.float64]
 

@@ -148,7 +148,7 @@ def covariates_from_dict(state: Mapping[str, Any], key: str) -> Covariates:
 
 
 def read_months(given: Any, name: str, *, rising: bool = True) -> Months:
-    """Return months counted as in :func:`clvmodels.cohorts.model.table.month_number`."""
+    """Return months counted as in :func:`clvmodels.core.months.month_number`."""
     months = numbers(given, name)
     whole = (months >= 12) & (months <= _LAST_MONTH) & (months == np.floor(months))
     if months.ndim != 1 or not whole.all() or (rising and np.any(np.diff(months) <= 0)):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from clvmodels.core.arguments import LARGEST, day, numbers
 from clvmodels.core.errors import DataError, InvalidValueError
-from clvmodels.core.months import month_end, month_grid
+from clvmodels.core.months import month_dates, month_end, month_grid, month_number
 from clvmodels.core.schema import COHORT_MONTHS
 
 Array = npt.NDArray[np.float64]
@@ -82,23 +82,6 @@ class CohortTable:
     cohorts: Months
     customers: Array
     as_of: dt.date
-
-
-def month_number(days: object) -> Months:
-    """Calendar months of dates, as 12 x year + month - 1."""
-    try:
-        index = pd.DatetimeIndex(pd.to_datetime(days))  # type: ignore[call-overload]
-    except (TypeError, ValueError) as error:
-        raise InvalidValueError(f"months must be dates; {error}") from None
-    if index.hasnans:
-        missing = np.count_nonzero(index.isna())
-        raise InvalidValueError(f"months must be dates; {missing} of {index.size} are missing")
-    return np.asarray(index.year * 12 + index.month - 1, dtype=np.int64)
-
-
-def month_dates(numbers: Months) -> pd.DatetimeIndex:
-    """First days of months counted as in :func:`month_number`."""
-    return pd.DatetimeIndex([dt.date(n // 12, n % 12 + 1, 1) for n in numbers.tolist()])
 
 
 def read_cohort_months(

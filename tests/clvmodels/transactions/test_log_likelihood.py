@@ -12,7 +12,7 @@ from true_parameters import TRUE_PARAMETERS
 import clvmodels
 from clvmodels import BGNBD
 from clvmodels.core.errors import ConvergenceWarning
-from clvmodels.transactions.base import SpendModel
+from clvmodels.spend.base import SpendModel
 
 MODELS = {**clvmodels.TRANSACTION_MODELS, **clvmodels.SPEND_MODELS}
 

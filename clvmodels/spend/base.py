@@ -1,0 +1,25 @@
+"""The grammar of spend models: what a model of the value of purchases can be asked."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clvmodels.estimation.uncertainty import Model
+
+Array = npt.NDArray[np.float64]
+
+
+class SpendModel(Model):
+    """A model of the value of purchases."""
+
+    @abstractmethod
+    def expected_spend(self, summary: Any) -> Array:
+        """Expected mean value of a customer's future purchases; shape (n,)."""
+
+    @abstractmethod
+    def variation(self, summary: Any) -> tuple[Array, Array]:
+        """Coefficients of variation of one purchase, and of the customer's own mean; (n,) each."""
