@@ -169,7 +169,10 @@ def cohort_level(
             for c, rows in enumerate(carriers.rows())
         ]
     )
-    others = np.maximum(carriers.spenders - 1, 0.0)
+    seen = cohort_months.groupby("cohort")["purchases"].sum().reindex(carriers.cohorts).fillna(0.0)
+    # A cohort says of its customers no more than its own repeat orders do: where nobody has come
+    # back, its value of an order is that of other cohorts, and may be one customer's there.
+    others = np.minimum(np.maximum(carriers.spenders - 1, 0.0), seen.to_numpy(dtype=float))
     level = CohortLevel(
         grid,
         carriers.cohorts,
@@ -182,7 +185,6 @@ def cohort_level(
         told,
     )
     level = replace(level, cells=_cells(level, fitted, known))
-    seen = cohort_months.groupby("cohort")["purchases"].sum()
     return replace(level, corrections=_corrections(reconciled, level.cells, seen))
 
 

@@ -66,6 +66,21 @@ def fading(seed: int = 6) -> pd.DataFrame:
     )
 
 
+def newcomers(seed: int = 4) -> pd.DataFrame:
+    """Make CDNOW with a customer whose orders are 200 times the others', and a cohort to come back.
+
+    Eleven customers of December 1997 have bought once, for 50 to 60 dollars.
+    """
+    rng = np.random.default_rng(seed)
+    days = pd.to_datetime(["1997-08-11", "1997-11-20", "1998-02-13", "1998-05-02"])
+    rows = [("GIANT", day, 7_000.0 + 111.0 * k) for k, day in enumerate(days)]
+    rows += [
+        (f"NEW{number:02d}", pd.Timestamp(1997, 12, 2 + number), round(rng.uniform(50, 60), 2))
+        for number in range(11)
+    ]
+    return pd.concat([cdnow(), _log(rows)], ignore_index=True)
+
+
 def cdnow() -> pd.DataFrame:
     """Return the CDNOW log that comes with lifetimes: three cohorts, of many customers."""
     source = importlib.resources.files("lifetimes") / "datasets" / "CDNOW_master.txt"

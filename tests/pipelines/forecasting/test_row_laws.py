@@ -31,6 +31,7 @@ LOGS = {
     "subscription": small_cohorts.subscription,
     "giant": small_cohorts.giant,
     "fading": small_cohorts.fading,
+    "newcomers": small_cohorts.newcomers,
     "cdnow": small_cohorts.cdnow,
 }
 CASES = [*((name, "own") for name in LOGS), ("fading", "lifetimes")]
@@ -243,3 +244,15 @@ def test_sums_over_histories_are_sums_over_customers_so_held(data):
     shared = forecast.history_sums(fitted, histories(table), GRID, each=level.customer_months)
     for quantity in ("purchases", "revenue"):
         np.testing.assert_allclose(shared[quantity], alone[quantity], rtol=1e-6, atol=1e-9)
+
+
+def test_a_cohort_that_has_not_come_back_takes_no_value_from_other_cohorts(written):
+    """Its value of an order would be that of others, here of one giant among them."""
+    seen = written.summary.groupby("cohort")["frequency"].transform("sum")
+    quiet = (seen == 0).to_numpy()
+    assert quiet.any() or written.name != "newcomers"
+    own = written.fitted.spend.expected_spend(
+        forecast.spend_table(written.summary, written.fitted.spend_from)
+    )
+    found = written.customers["expected_spend"].to_numpy()
+    np.testing.assert_allclose(found[quiet], own[quiet], rtol=1e-9)
