@@ -9,6 +9,7 @@ over by :mod:`pipelines.registry.migration`.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import importlib.metadata
 import platform
@@ -176,7 +177,9 @@ def _use(config: Config, saved: SavedModel) -> None:
     before = records.readable_champion(home)
     if before is not None:
         # Earlier releases kept the champion's digest and no other: it is lost here otherwise.
-        records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
+        with contextlib.suppress(ModelFileError):  # recorded only where it vouches for the version
+            verify(config, str(before["version"]))
+            records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
     records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
 
 
