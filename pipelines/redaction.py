@@ -25,9 +25,7 @@ _USER_INFO = re.compile(
 _VALUE = r"(?:'[^']*'|\"[^\"]*\"|[^\s;,&)'\"]+)"
 _NAMED = rf"(?:{_WORDS}|{_KEYS})[\w.-]{{0,60}}"
 _ASSIGNED = re.compile(rf"(?i)({_NAMED}\s?=\s?){_VALUE}")
-_TOLD = re.compile(
-    rf"(?i)({_NAMED}['\"]?\s?=\s?|(?:{_WORDS}|{_KEYS})['\"]?\s?:(?!//)\s?){_VALUE}"
-)
+_TOLD = re.compile(rf"(?i)({_NAMED}['\"]?\s?=\s?|(?:{_WORDS}|{_KEYS})['\"]?\s?:(?!//)\s?){_VALUE}")
 _AUTHORIZATION = re.compile(
     rf"(?i)(authorization['\"]?\s?[=:]\s?['\"]?(?:(?:bearer|basic|digest|token)\s+)?){_VALUE}"
 )
