@@ -13,7 +13,7 @@ import contextlib
 import datetime as dt
 import importlib.metadata
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,7 @@ def add(
     contents: Mapping[str, str],
     manifest: Mapping[str, Any],
     replaces: Collection[str] | None,
+    check: Callable[[], None] | None = None,
 ) -> SavedModel:
     """Write files and manifest as a version of their own, of a number that nobody else has.
 
@@ -115,6 +116,8 @@ def add(
     replaces : collection of str, optional
         The version is put into use only where one of these is in use; None: unless the one in use
         knows later data.
+    check : callable, optional
+        Called once no other process can save a version; what it raises keeps this one from it.
     """
     home = root(config)
     day = as_of.isoformat()
@@ -123,6 +126,8 @@ def add(
             files.write_text(beside / name, text)
         digests = {name: files.sha256(beside / name) for name in sorted(contents)}
         with records.changing(home):
+            if check is not None:
+                check()
             named = records.readable_champion(home)
             while True:
                 version = f"{day}.{_next_counter(config, day)}"
