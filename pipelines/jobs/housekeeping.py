@@ -17,7 +17,6 @@ from pipelines.data.features import drivers
 from pipelines.registry import migration, records
 from pipelines.registry import store as registry
 
-
 RARE = (
     "note:   it keeps the names of all categories of the old model, also of those that fewer than "
     "ten customers share, as the old files hold no counts; the next training drops these"
