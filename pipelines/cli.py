@@ -207,7 +207,8 @@ def migrate_model(
 
     Earlier releases kept the classifier as a pickle (churn.joblib), and READING A PICKLE RUNS THE
     CODE IN IT: migrate only versions that you or yours have saved. The digests of all files are
-    checked first. The old version stays; the new one is used in its place where it was in use.
+    checked first. The old version stays; the new one is used in its place where it was in use, and
+    keeps all of its categories: train again to drop those that fewer than ten customers share.
     """
     from pipelines.jobs import housekeeping
 

@@ -20,22 +20,51 @@ SECRET_NAME = re.compile(
 """Names of parameters and options that hold one; not those that say where one is kept."""
 
 _USER_INFO = re.compile(
-    r"(?<=://)(?:[^\s'\"<>/@]{0,200}:[^\s'\"<>]{0,2000}|[^\s'\"<>/@]{1,2000})(?=@)"
+    r"(?<=://)(?:[^\s'\"<>/@:]{0,200}:[^\s'\"<>]{0,2000}|[^\s'\"<>/@]{1,2000})(?=@)"
 )
-_ASSIGNED = re.compile(
-    rf"(?i)((?:{_WORDS}|{_KEYS})[\w.-]{{0,60}}\s?=\s?)(?:'[^']*'|\"[^\"]*\"|[^\s;,&)'\"]+)"
+_VALUE = r"(?:'[^']*'|\"[^\"]*\"|[^\s;,&)'\"]+)"
+_NAMED = rf"(?:{_WORDS}|{_KEYS})[\w.-]{{0,60}}"
+_ASSIGNED = re.compile(rf"(?i)({_NAMED}\s?=\s?){_VALUE}")
+_TOLD = re.compile(rf"(?i)({_NAMED}['\"]?\s?=\s?|(?:{_WORDS}|{_KEYS})['\"]?\s?:(?!//)\s?){_VALUE}")
+_AUTHORIZATION = re.compile(
+    rf"(?i)(authorization['\"]?\s?[=:]\s?['\"]?(?:(?:bearer|basic|digest|token)\s+)?){_VALUE}"
 )
 
 
 def redacted(text: str) -> str:
     """Return a text with the user part of URIs and the values of secret parameters hidden."""
-    return _ASSIGNED.sub(rf"\1{HIDDEN}", _USER_INFO.sub(HIDDEN, text))
+    for pattern in (_AUTHORIZATION, _TOLD):
+        text = pattern.sub(rf"\1{HIDDEN}", text)
+    return _USER_INFO.sub(HIDDEN, text)
 
 
-def holds_secret(text: str) -> bool:
-    """Return whether a text is a URI with a password, or gives a secret parameter its value."""
-    found = _USER_INFO.search(text)
-    return bool((found and ":" in found[0]) or _ASSIGNED.search(text))
+def redacted_value(value: str) -> str:
+    """As :func:`redacted`, for a whole value that may be one URI, whatever its password holds."""
+    before, mark, rest = value.partition("://")
+    user, at, place = rest.rpartition("@")
+    whole = at and "/" not in user.partition(":")[0]
+    return redacted(f"{before}{mark}{HIDDEN}@{place}" if whole else value)
+
+
+def holds_secret(value: str) -> bool:
+    """Return whether a value is a URI with a password or with a secret parameter.
+
+    What is no URI may be a path, and folders are called ``token=5`` by whoever parts files so.
+    """
+    rest = value.partition("://")[2]
+    user, colon, _ = rest.rpartition("@")[0].partition(":")
+    found = _USER_INFO.search(value)
+    parameters = re.search(r"[?;#].*", rest, re.DOTALL)
+    return bool(
+        (colon and "/" not in user)
+        or (found and ":" in found[0])
+        or (parameters and assigns_secret(parameters[0]))
+    )
+
+
+def assigns_secret(text: str) -> bool:
+    """Return whether a text gives a secret parameter its value."""
+    return _ASSIGNED.search(text) is not None
 
 
 def secrets_in(uri: str) -> list[str]:

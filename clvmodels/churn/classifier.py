@@ -20,7 +20,7 @@ from scipy.special import expit, logit
 from clvmodels.churn.evaluation import churn_scores as churn_scores
 from clvmodels.churn.evaluation import reliability as reliability
 from clvmodels.churn.sample import ChurnSample as ChurnSample
-from clvmodels.churn.trees import Trees
+from clvmodels.churn.trees import Trees, reals
 from clvmodels.core.errors import DataError, MissingColumnError, ModelFileError, NotFittedError
 from clvmodels.core.schema import SCHEMA_VERSION
 from clvmodels.numerics.threads import one_blas_thread, one_openmp_thread
@@ -227,7 +227,7 @@ class ChurnClassifier:
             model.categories_ = {
                 name: list(_texts(values)) for name, values in description["categories"].items()
             }
-            model.calibration_ = np.array(description["calibration"], dtype=float)
+            model.calibration_ = np.array(reals(description["calibration"], "calibration"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"the saved {cls.__name__} is damaged: {error!r}") from None
         lost = set(model.categories_) - set(model.feature_names_)
@@ -237,8 +237,6 @@ class ChurnClassifier:
                 f"the saved {cls.__name__} is damaged: its features, categories and calibration "
                 "do not fit each other"
             )
-        if not np.isfinite(model.calibration_).all():
-            raise ModelFileError(f"the saved {cls.__name__} is damaged: its calibration")
         model.trees_ = Trees.from_dict(description, model._sizes(), len(model.feature_names_))
         return model
 
@@ -293,8 +291,10 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
         default = _settings()[name]
         wanted = (int, float) if isinstance(default, float) else (type(default),)
         optional = name == "model_feature" and value is None
-        if not optional and (type(value) not in wanted or (value != value)):
+        if not optional and type(value) not in wanted:
             raise ValueError(f"{name} = {value!r}")
+        if isinstance(default, float):
+            reals([value], name)
     if settings["horizon_days"] < 1:
         raise ValueError(f"horizon_days = {settings['horizon_days']}")
     return dict(settings)

@@ -133,7 +133,7 @@ class Trees:
         if columns < max(1, len(categories)) or max(categories, default=0) > MOST_CATEGORIES:
             raise ModelFileError("the saved trees are damaged: their features do not fit them")
         try:
-            baseline = _reals([state["baseline"]], "baseline")[0]
+            baseline = reals([state["baseline"]], "baseline")[0]
             trees = [_tree(tree, categories, columns) for tree in state["trees"]]
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelFileError(f"the saved trees are damaged: {error!r}") from None
@@ -157,7 +157,7 @@ def _tree(state: Mapping[str, Any], categories: Sequence[int], columns: int) -> 
         if name in WHOLE:
             nodes[name] = _whole(values, name, WHOLE[name])
         else:
-            nodes[name] = _reals(values, name, endless=name == "num_threshold")
+            nodes[name] = reals(values, name, endless=name == "num_threshold")
     split = nodes[nodes["is_leaf"] == 0]
     at = np.flatnonzero(nodes["is_leaf"] == 0)
     by_category = split[split["is_categorical"] == 1]
@@ -220,12 +220,21 @@ def _whole(values: Any, name: str, below: int) -> list[int]:
     return values
 
 
-def _reals(values: list[Any], name: str, endless: bool = False) -> list[float]:
-    """Finite numbers; None is infinite where ``endless``."""
+def reals(values: Any, name: str, endless: bool = False) -> list[float]:
+    """Return the finite numbers that a file lists; None is infinite where ``endless``.
+
+    Raises
+    ------
+    ModelFileError
+        If it lists something else, a whole number beyond what a float holds included.
+    """
     most = float(np.finfo(float).max)
-    given = [value for value in values if value is not None or not endless]
-    if any(type(value) not in (int, float) or not -most <= value <= most for value in given):
-        raise ModelFileError(f"the saved trees are damaged: '{name}' must hold finite numbers")
+    listed = values if isinstance(values, list) else [values]
+    given = [value for value in listed if value is not None or not endless]
+    if listed is not values or any(
+        type(value) not in (int, float) or not -most <= value <= most for value in given
+    ):
+        raise ModelFileError(f"the saved classifier is damaged: '{name}' must hold finite numbers")
     return [math.inf if value is None else float(value) for value in values]
 
 

@@ -35,7 +35,7 @@ from pipelines.config.sections import (
     nearest,
 )
 from pipelines.nesting import from_toml
-from pipelines.redaction import holds_secret, redacted
+from pipelines.redaction import holds_secret, redacted, redacted_value
 
 __all__ = [
     "EARLIEST",
@@ -200,9 +200,10 @@ def _found(place: str, given: Any) -> str:
     """Show what was found, in short; nothing where it may be a secret."""
     if isinstance(given, dict) or place.startswith((*NAMES_OF_SECRETS, "source.spark_options")):
         return ""
-    text = repr(given)
+    # Hidden first and cut then: half a URI is none that could be told.
+    text = repr(redacted_value(given)) if isinstance(given, str) else redacted(repr(given))
     shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-    return f" (found {redacted(shown)})"
+    return f" (found {shown})"
 
 
 def _fields_of(location: list[str]) -> list[str]:

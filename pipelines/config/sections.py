@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipelines.redaction import SECRET_NAME, holds_secret
+from pipelines.redaction import SECRET_NAME, assigns_secret, holds_secret
 
 
 def _variable(value: str) -> str:
@@ -100,7 +100,7 @@ class Source(Section):
         secret = [
             key
             for key, value in self.spark_options.items()
-            if SECRET_NAME.search(key) or holds_secret(value)
+            if SECRET_NAME.search(key) or holds_secret(value) or assigns_secret(value)
         ]
         if secret:
             raise ValueError(

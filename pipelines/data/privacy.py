@@ -189,6 +189,8 @@ def _parquet_files(folders: Iterable[Path], unread: dict[Path, str]) -> Iterator
 
 def _erase_from(file: Path, names: set[str]) -> int:
     """Remove rows a row group at a time; the old file stays until the new one is complete."""
+    if file.stat().st_size == 0:  # of a run that was stopped: it holds nobody
+        return 0
     beside = file.with_name(f".{file.name}.erasing")
     wanted = pa.array(sorted(names), pa.string())
     with pq.ParquetFile(file) as old:

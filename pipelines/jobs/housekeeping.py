@@ -14,8 +14,13 @@ from pipelines.data import checks, preview, privacy
 from pipelines.data import customer_days as transactions
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import drivers
-from pipelines.registry import migration
+from pipelines.registry import migration, records
 from pipelines.registry import store as registry
+
+RARE = (
+    "note:   it keeps the names of all categories of the old model, also of those that fewer than "
+    "ten customers share, as the old files hold no counts; the next training drops these"
+)
 
 
 def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: int = 0) -> Outcome:
@@ -102,6 +107,9 @@ def list_models(config: Config) -> Outcome:
             registry.require_loadable(registry.verify(config, version))
         except ModelFileError as reason:
             refused[version] = str(reason)
+    for version, new in migration.migrated(config).items():
+        if version in refused:
+            refused[version] = f"it was migrated to {new}, and may be deleted"
     lines = []
     for version in known:
         lines.append(
@@ -136,10 +144,19 @@ def migrate_job(config: Config, version: str | None, progress: Progress) -> Outc
     ):
         new = migration.migrate(config, old)
     in_use = registry.champion_or_none(config) == new.version
+    churn = records.parse_json(new.contents[registry.CHURN], new.folder / registry.CHURN)
+    categories = {name: len(values) for name, values in churn["categories"].items()}
     return Outcome(
         [
             f"model:  {new.folder}{'' if in_use else ' (not in use)'}",
             f"from:   {registry.root(config) / old} (as it was; nothing reads it any more)",
+            *([RARE] if categories else []),
         ],
-        {"model": str(new.folder), "version": new.version, "from": old, "in_use": in_use},
+        {
+            "model": str(new.folder),
+            "version": new.version,
+            "from": old,
+            "in_use": in_use,
+            "kept_categories": categories,
+        },
     )

@@ -77,9 +77,13 @@ def migrate(config: Config, version: str) -> SavedModel:
             "it is"
         )
     origin = {"version": version, "manifest_sha256": files.sha256(old.folder / MANIFEST)}
-    for other in registry.versions(config):
-        if _migrated_from(config, other) == origin:
-            raise ModelFileError(f"{old.folder} was migrated before, to version {other}")
+
+    def require_first() -> None:
+        for other in registry.versions(config):
+            if _migrated_from(config, other) == origin:
+                raise ModelFileError(f"{old.folder} was migrated before, to version {other}")
+
+    require_first()
     _require_same_sklearn(old)
     classifier = _unpickled(old)
     parameters = records.parse_json(old.contents[PARAMETERS], old.folder / PARAMETERS)
@@ -97,7 +101,17 @@ def migrate(config: Config, version: str) -> SavedModel:
         "migrated_from": origin,
     }
     as_of = dt.date.fromisoformat(version[:10])
-    return registry.add(config, as_of, contents, manifest, replaces=(version,))
+    return registry.add(config, as_of, contents, manifest, replaces=(version,), check=require_first)
+
+
+def migrated(config: Config) -> dict[str, str]:
+    """Versions that were migrated, and the sound version that each was saved anew as."""
+    found = {}
+    for new in registry.versions(config):
+        origin = _migrated_from(config, new)
+        if isinstance(origin, dict):
+            found[str(origin.get("version"))] = new
+    return found
 
 
 def _migrated_from(config: Config, version: str) -> Any:

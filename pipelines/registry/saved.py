@@ -25,6 +25,9 @@ PICKLED_CHURN = "churn.joblib"
 MANIFEST_VERSION = 2
 """Version of the manifest: 2 has its churn classifier as JSON, 1 had it as a pickle."""
 
+UNRECORDED = 1
+"""Version of the manifests of releases that kept no records: champion.json alone vouches for it."""
+
 FILES = {1: {PARAMETERS, CARD, PICKLED_CHURN}, 2: {PARAMETERS, CARD, CHURN}}
 """Names that the manifests of each version may list; the churn classifier is optional."""
 
@@ -84,17 +87,21 @@ def verify(config: Config, version: str) -> SavedModel:
     ------
     ModelFileError
         If a file is missing, altered, no plain file, or written by a later version of this
-        package; or if neither a record nor the champion's holds the digest of the manifest.
+        package; or if no record holds the digest of the manifest. For versions of releases that
+        kept no records champion.json does, where it names them.
     """
     require_known(config, version)
     digest = known_digest(config, version)
-    if digest is None:
+    # Releases that sealed no champion.json kept no records; those that keep them record everything.
+    oldest = digest is not None and records.digest(root(config), version) is None
+    saved = None if digest is None else read(config, version, digest)
+    if saved is None or (oldest and saved.manifest["schema_version"] != UNRECORDED):
         raise ModelFileError(
             f"nothing tells whether {root(config) / version} is as it was saved: it has no record, "
-            "since an earlier release saved it or somebody put it there. Where you trust it, "
-            f"`clv models accept {version}` records it as it is now."
+            "since an earlier release saved it, somebody put it there, or the record was removed. "
+            f"Where you trust it, `clv models accept {version}` records it as it is now."
         )
-    return read(config, version, digest)
+    return saved
 
 
 def require_known(config: Config, version: str) -> None:

@@ -9,10 +9,11 @@ over by :mod:`pipelines.registry.migration`.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import importlib.metadata
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ def add(
     contents: Mapping[str, str],
     manifest: Mapping[str, Any],
     replaces: Collection[str] | None,
+    check: Callable[[], None] | None = None,
 ) -> SavedModel:
     """Write files and manifest as a version of their own, of a number that nobody else has.
 
@@ -114,6 +116,8 @@ def add(
     replaces : collection of str, optional
         The version is put into use only where one of these is in use; None: unless the one in use
         knows later data.
+    check : callable, optional
+        Called once no other process can save a version; what it raises keeps this one from it.
     """
     home = root(config)
     day = as_of.isoformat()
@@ -122,6 +126,8 @@ def add(
             files.write_text(beside / name, text)
         digests = {name: files.sha256(beside / name) for name in sorted(contents)}
         with records.changing(home):
+            if check is not None:
+                check()
             named = records.readable_champion(home)
             while True:
                 version = f"{day}.{_next_counter(config, day)}"
@@ -176,7 +182,9 @@ def _use(config: Config, saved: SavedModel) -> None:
     before = records.readable_champion(home)
     if before is not None:
         # Earlier releases kept the champion's digest and no other: it is lost here otherwise.
-        records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
+        with contextlib.suppress(ModelFileError):  # recorded only where it vouches for the version
+            verify(config, str(before["version"]))
+            records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
     records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
 
 

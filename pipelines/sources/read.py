@@ -37,6 +37,9 @@ million customers faster in four parts than in two, also where two threads do th
 _JAVA = r"(?m)^(?:Caused by)?: [\w.$]+: (.+)"
 _NO_CAUSE = ("Job aborted", "Exception thrown in awaitResult", "[FAILED_READ_FILE")
 
+_HOST = re.compile(r"(?:\[[^\]]*\]|[^:/]*)(?::\d*)?(?:/.*)?")
+_PARAMETERS = re.compile(r"[\w.-]+=")
+
 EMBEDDED = ("lifetimes", "csv", "parquet", "excel", "duckdb")
 """Kinds that the embedded DuckDB reads."""
 
@@ -129,7 +132,7 @@ def _settle(connection: BaseBackend, config: Config) -> None:
 
 def _confine(connection: BaseBackend, config: Config, scratch: str) -> None:
     """Let the engine reach copies, scores and the consent file beside the DuckDB file."""
-    folders, files = [Path(scratch), Path(config.output.reports)], []
+    folders, files = [Path(scratch), _reports(config)], []
     if config.consent is not None and config.consent.path is not None:
         path = Path(config.consent.path)
         if path.is_dir():
@@ -137,6 +140,11 @@ def _confine(connection: BaseBackend, config: Config, scratch: str) -> None:
         else:
             files = [path, *map(Path, glob(str(path), recursive=True))]  # noqa: PTH207
     catalogue.confine(connection, folders, files)
+
+
+def _reports(config: Config) -> Path:
+    """Return the folder of this business's reports: scores of others are none of a view's."""
+    return Path(config.output.reports) / config.name
 
 
 def _cannot_open(source: Source, error: Exception) -> ConfigError:
@@ -161,7 +169,7 @@ def _connect_uri(config: Config) -> Iterator[BaseBackend]:
     try:
         connection = ibis.connect(uri)
         if connection.name == "duckdb" and "://md:" not in uri:  # MotherDuck is elsewhere
-            catalogue.confine(connection, [Path(config.output.reports)], [])
+            catalogue.confine(connection, [_reports(config)], [])
         if connection.name == "postgres":
             connection.con.execute(
                 "SELECT set_config('TimeZone', %s, false)", [config.calendar.local_zone_of_source]
@@ -179,8 +187,13 @@ def _connect_uri(config: Config) -> Iterator[BaseBackend]:
 
 
 def _user_info(uri: str) -> str:
-    """Return user:password, all before the last @."""
-    return uri.partition("://")[2].rpartition("@")[0]
+    """Return user:password, all before the last @ that is none of the query's."""
+    rest = uri.partition("://")[2]
+    host, _, query = rest.partition("?")
+    # A ? within a password has no host, nor a host and a port, before it.
+    if "@" in host or (_HOST.fullmatch(host) and _PARAMETERS.match(query)):
+        rest = host
+    return rest.rpartition("@")[0]
 
 
 def describe(source: Source) -> str:

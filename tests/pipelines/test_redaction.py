@@ -13,6 +13,7 @@ from shop import TOML, run_clv
 
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines import redaction
+from pipelines.config import load
 from pipelines.sources import read as sources
 
 PASSWORD = "hunter2"
@@ -35,6 +36,13 @@ WRONG_PLACES = {
         'kind = "spark"\ntable = "t"\nspark_options = { "spark.driver.extraJavaOptions" = '
         f'"-Djavax.net.ssl.trustStorePassword={PASSWORD}" }}'
     ),
+    "source.table, a blank": f'kind = "duckdb"\ntable = "postgres://clv:geh {PASSWORD}@host/db"',
+    "source.table, a quote": f'kind = "duckdb"\ntable = "postgres://clv:p\'{PASSWORD}@host/db"',
+    "source.table, a bracket": f'kind = "duckdb"\ntable = "postgres://clv:<{PASSWORD}@host/db"',
+    "a second URI": f'kind = "csv"\npath = "s3://bucket/x,{URI}"',
+    "a kind with a blank": f'kind = "postgres://clv:geh {PASSWORD}@host/db"',
+    "a long kind": f'kind = "https://{PASSWORD}{"x" * 200}@host/db"',
+    "a user with a blank": f'kind = "https://geh {PASSWORD}@host/db"',
     "an unknown key": f'kind = "csv"\npath = "log.csv"\nuri = "{URI}"',
     "an unknown kind": f'kind = "{URI}"',
 }
@@ -51,6 +59,22 @@ def test_a_secret_in_the_configuration_is_refused_and_not_shown(tmp_path, place,
     assert PASSWORD not in ran.out + ran.err
     assert ran.err.startswith("error: ")
     assert [path.name for path in tmp_path.iterdir()] == ["shop.toml"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "hv/token=abc/a.csv",
+        "hv/account_key=1/*.csv",
+        "hv/customer_token=5/x.csv",
+        "hv/token_type=5/x.csv",
+        "s3://bucket/token=abc/a.csv",
+        "s3://bucket/12:00/a@b.csv",
+    ],
+)
+def test_folders_that_are_named_like_secrets_are_none(path):
+    """Hive writes folders ``column=value``, and columns have all sorts of names."""
+    assert logs.config({"kind": "csv", "path": path}).source.path == path
 
 
 @pytest.mark.parametrize("key", ["correct horse battery staple", "0f9c8e+/==", "pass:word"])
@@ -118,6 +142,12 @@ def test_hidden_parts_leave_the_rest_to_read():
         ("host=h password=abc user=u", "host=h password=*** user=u"),
         ("https://a/x?sv=1&sig=AbC%3D&se=2", "https://a/x?sv=1&sig=***&se=2"),
         ("[columns] amount = 'value'", "[columns] amount = 'value'"),
+        ("PASSWORD: abc", "PASSWORD: ***"),
+        ("token:abc, host: h", "token:***, host: h"),
+        ('{"password": "a b", "n": 1}', '{"password": ***, "n": 1}'),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("{'authorization': 'Basic YWJj', 'n': 1}", "{'authorization': 'Basic ***', 'n': 1}"),
+        ("token://x is no such thing", "token://x is no such thing"),
         ("design = 5, sigma=2, key=3", "design = 5, sigma=2, key=3"),
     ):
         assert redaction.redacted(text) == shown
@@ -138,4 +168,6 @@ def test_no_password_of_a_uri_is_left(password):
 def test_manifest_and_report_name_the_variable_only(trained):
     """What is saved holds the configuration; nothing in it can be a secret by then."""
     for path in (*trained.models.rglob("*.json"), *trained.reports.rglob("*.json")):
-        assert not redaction.holds_secret(json.dumps(json.loads(path.read_text())))
+        for key, text in load._texts(json.loads(path.read_text())):
+            assert not redaction.holds_secret(text), (path, key)
+            assert not redaction.assigns_secret(text), (path, key)

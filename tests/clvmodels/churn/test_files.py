@@ -237,7 +237,15 @@ DAMAGES = {
     "a calibration too short": lambda s: s["calibration"].pop(),
     "a calibration without end": lambda s: s.update(calibration=[0.0, math.inf, 1.0]),
     "a calibration of text": lambda s: s.update(calibration=["a", "b", "c"]),
+    "a calibration of numbers as text": lambda s: s.update(
+        calibration=[str(value) for value in s["calibration"]]
+    ),
+    "a calibration beyond floats": lambda s: s["calibration"].__setitem__(1, 10**400),
+    "a calibration that is nothing": lambda s: s["calibration"].__setitem__(1, None),
+    "a calibration of yes and no": lambda s: s["calibration"].__setitem__(1, True),
+    "a rate beyond floats": lambda s: s["settings"].update(learning_rate=10**400),
     "no baseline": drop("baseline"),
+    "a baseline beyond floats": lambda s: s.update(baseline=10**400),
     "a baseline of text": lambda s: s.update(baseline="0"),
     "a baseline that is no number": lambda s: s.update(baseline=math.nan),
     "trees are a number": lambda s: s.update(trees=3),

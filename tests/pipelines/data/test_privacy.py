@@ -163,10 +163,17 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_erasure(tmp_path):
     found = privacy.erase(settings_for(tmp_path), ["2"])
     assert [(item.file, item.rows) for item in found.removed] == [(good[0], 1), (good[1], 1)]
     assert [pd.read_parquet(file)["customer_id"].tolist() for file in good] == [["1", "3"], ["4"]]
-    assert set(map(Path.resolve, found.unread)) == {file.resolve() for file in (*halves, empty)}
+    assert set(map(Path.resolve, found.unread)) == {file.resolve() for file in halves}
     assert {file: file.read_bytes() for file in (*halves, empty)} == before
     for file in found.unread:
         assert str(file) in str(found.error)
+
+
+def test_an_empty_file_holds_nobody(tmp_path):
+    save(tmp_path, ["1", "2"]).with_name(".scores.parquet").touch()
+    found = privacy.erase(settings_for(tmp_path), ["1"])
+    assert [erasure.rows for erasure in found.removed] == [1]
+    assert found.error is None
 
 
 def test_erase_ends_with_1_and_names_what_it_could_not_search(tmp_path):

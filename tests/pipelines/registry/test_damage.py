@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 from earlier_release import seal
@@ -93,6 +94,12 @@ DAMAGES = {
     "record of another manifest": lambda m: sealed(
         m / RECORDS / f"{VERSION}.json", lambda c: c.update(manifest_sha256="0" * 64)
     ),
+    "record is gone": lambda m: (m / RECORDS / f"{VERSION}.json").unlink(),
+    "all records are gone": lambda m: shutil.rmtree(m / RECORDS),
+    "record is gone, and the champion's checksum": lambda m: (
+        (m / RECORDS / f"{VERSION}.json").unlink(),
+        change(m / CHAMPION, lambda c: c.pop("checksum")),
+    ),
     "record is a link": lambda m: moved_and_linked(m / RECORDS / f"{VERSION}.json"),
     "manifest is gone": lambda m: (m / VERSION / MANIFEST).unlink(),
     "manifest is empty": lambda m: (m / VERSION / MANIFEST).write_text(""),
@@ -179,6 +186,20 @@ def test_a_file_replaced_with_its_manifest_is_refused(copied, command, champion)
     assert (ran.code, ran.out) == (1, "")
     assert "is not the one that was saved" in ran.err
     assert copied.files() == before
+
+
+def test_a_promotion_does_not_record_what_nothing_vouches_for(copied):
+    """champion.json alone is what the release before wrote, for versions of its own schema."""
+    registry.save(
+        registry.load(copied.config)[0], copied.config, card="# card\n", metrics=[], data={},
+        promote=False,
+    )  # fmt: skip
+    DAMAGES["record is gone, and the champion's checksum"](copied.models)
+    assert copied.clv("models", "promote", f"{TRAINED_AS_OF}.2").code == 0
+    assert records.digest(copied.models, VERSION) is None
+    ran = copied.clv("forecast", "--version", VERSION)
+    assert (ran.code, ran.out) == (1, "")
+    assert f"`clv models accept {VERSION}` records it" in ran.err
 
 
 HOLLOW = {

@@ -96,10 +96,12 @@ def test_migration_saves_the_same_model_as_numbers(earlier, churn):
     before = {name: content for name, content in earlier.files().items() if FIRST in name}
     ran = earlier.clv("models", "migrate", "--json", "--quiet")
     assert ran.code == 0, ran.err
+    old, table, expected = churn
+    assert old.categories_
     assert ran.json() == {
         "model": str(earlier.models / SECOND), "version": SECOND, "from": FIRST, "in_use": True,
+        "kept_categories": {name: len(values) for name, values in old.categories_.items()},
     }  # fmt: skip
-    _, table, expected = churn
     fitted, saved = registry.load(earlier.config)
     assert saved.version == SECOND
     np.testing.assert_allclose(fitted.churn.churn_probability(table), expected, rtol=0, atol=1e-12)
@@ -122,6 +124,7 @@ def test_migration_says_that_it_runs_code(earlier):
     assert ran.code == 0
     assert f"read the pickle of {FIRST}, which runs the code in it" in ran.err
     assert ran.out.startswith("model:")
+    assert "keeps the names of all categories of the old model" in ran.out
 
 
 def test_a_version_is_migrated_once_and_only_where_there_is_a_pickle(earlier, copied):
@@ -134,6 +137,33 @@ def test_a_version_is_migrated_once_and_only_where_there_is_a_pickle(earlier, co
     assert nothing.code == 1
     assert "holds nothing to migrate" in nothing.err
     assert earlier.files() == before
+
+
+def test_of_migrations_at_once_one_saves_a_version(earlier, monkeypatch):
+    """The other one ends its reading of the pickle when the first has saved."""
+    read = migration._unpickled
+
+    def overtaken(old):
+        monkeypatch.setattr(migration, "_unpickled", read)
+        assert migration.migrate(earlier.config, FIRST).version == SECOND
+        return read(old)
+
+    monkeypatch.setattr(migration, "_unpickled", overtaken)
+    with pytest.raises(ModelFileError, match=f"was migrated before, to version {SECOND}"):
+        migration.migrate(earlier.config, FIRST)
+    assert registry.versions(earlier.config) == [FIRST, SECOND]
+    assert not [path for path in earlier.models.iterdir() if path.name.startswith(".")]
+
+
+def test_a_version_that_was_migrated_is_listed_as_that(earlier):
+    assert earlier.clv("models", "migrate").code == 0
+    ran = earlier.clv("models", "list")
+    assert f"it was migrated to {SECOND}, and may be deleted" in " ".join(ran.out.split())
+    assert "clv models migrate" not in ran.out
+    assert FIRST in earlier.clv("models", "list", "--json").json()["refused"]
+    # a copy that cannot be used instead is none
+    (earlier.models / SECOND / "churn.json").write_text("{}")
+    assert f"clv models migrate {FIRST}" in " ".join(earlier.clv("models", "list").out.split())
 
 
 def test_what_is_not_in_use_is_not_put_into_use_by_migration(earlier):

@@ -31,7 +31,9 @@ VERSION = f"{TRAINED_AS_OF}.1"
 SCORE = """
 import json, sys
 import pandas as pd
-from pipelines import config, registry, train
+from pipelines.config import load as config
+from pipelines.registry import store as registry
+from pipelines.training import fit as train
 settings = config.load(sys.argv[1])
 fitted, _ = registry.load(settings)
 table = pd.read_parquet(sys.argv[2])
@@ -187,7 +189,9 @@ import sys, time
 from pathlib import Path
 home, file, me, locks = sys.argv[1:]
 sys.path.insert(0, home)
-from pipelines import config, files, registry
+from pipelines import files
+from pipelines.config import load as config
+from pipelines.registry import store as registry
 settings = config.load(file)
 if locks == "none":
     files.fcntl = None

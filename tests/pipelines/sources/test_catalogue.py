@@ -138,7 +138,7 @@ def test_scores_and_spilled_data_are_within_reach(odd_folder):
     source = {"temp_directory": "spill", "memory_limit": "100MB", "threads": 1}
     settings = settings_of(file, "log", output={"reports": "reports"})
     settings = settings.model_copy(update={"source": settings.source.model_copy(update=source)})
-    scores = Path("reports", "shop", "scores.parquet")
+    scores = Path("reports", settings.name, "scores.parquet")
     scores.parent.mkdir(parents=True)
     schema = pa.schema([("customer", pa.string())])
     with sources.connect(settings) as connection:
@@ -160,3 +160,26 @@ def test_a_duckdb_file_by_its_uri_is_as_confined(tmp_path, monkeypatch):
         with pytest.raises(ConfigError, match=message):
             customers(settings)
     assert customers(logs.config({"kind": "uri", "uri_env": "CLV_URI", "table": "log"})) == ["007"]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "uri"])
+def test_reports_of_other_businesses_are_out_of_a_views_reach(tmp_path, monkeypatch, kind):
+    """Those of the own business are where its scores are written and read back."""
+    queries = []
+    for name in ("test", "test-2", ".."):
+        folder = tmp_path / "reports" / name / "2022-01-31"
+        folder.mkdir(parents=True)
+        ROWS.to_parquet(folder / "customers.parquet")
+        view = {"test": "own", "test-2": "next", "..": "above"}[name]
+        queries.append(f"CREATE VIEW {view} AS FROM read_parquet('{folder}/customers.parquet')")
+    file = shop(tmp_path, *queries)
+    monkeypatch.setenv("CLV_URI", f"duckdb://{file}")
+    source = {"duckdb": {"path": str(file)}, "uri": {"uri_env": "CLV_URI"}}[kind]
+    output = {"reports": str(tmp_path / "reports")}
+    for table in ("next", "above"):
+        settings = logs.config({"kind": kind, "table": table, **source}, output=output)
+        with pytest.raises(ConfigError, match="is a view that reads more"):
+            customers(settings)
+    own = logs.config({"kind": kind, "table": "own", **source}, output=output)
+    assert own.name == "test"
+    assert customers(own) == ["007"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import example_logs as logs
+import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -182,7 +183,27 @@ def test_the_connection_uri_is_never_shown(monkeypatch):
     assert "hunter2" not in sources.describe(settings.source)
 
 
-@pytest.mark.parametrize("secret", ["S3cr/etPW", "S3cr#etPW", "S3cr?etPW", "S3cr@etPW"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgres://127.0.0.1:1/none?user=clv@srv",
+        "postgres://127.0.0.1:1/none?user=clv@srv&password=a%40b",
+        "postgres://[::1]:1/none?user=clv@srv",
+        "postgres://clv:hunter2@127.0.0.1:1/none?options=a@b",
+        "postgres:///none?host=127.0.0.1&port=1&user=clv@srv",
+    ],
+)
+def test_an_at_sign_in_the_query_is_no_fault_of_the_user_name(monkeypatch, uri):
+    monkeypatch.setenv("CLV_SECRET_URI", uri)
+    monkeypatch.setattr(ibis, "connect", lambda given: ibis.duckdb.connect())
+    settings = logs.config({"kind": "postgres", "uri_env": "CLV_SECRET_URI", "table": "log"})
+    with sources.connect(settings) as connection:
+        assert connection.name == "duckdb"
+
+
+@pytest.mark.parametrize(
+    "secret", ["S3cr?a=etPW", "S3cr/etPW", "S3cr#etPW", "S3cr?etPW", "S3cr@etPW"]
+)
 @pytest.mark.parametrize("kind", ["postgres", "uri"])
 def test_a_password_that_breaks_the_uri_is_never_shown(monkeypatch, secret, kind):
     monkeypatch.setenv("CLV_SECRET_URI", f"postgres://clv:{secret}@127.0.0.1:1/none")
