@@ -251,10 +251,7 @@ class ReportInputs:
     @cached_property
     def groups(self) -> Groups:
         """Which cohorts are shown together, so that no table tells on a single customer."""
-        days = [*self.dated("cells", "origin").get("origin", pd.Series()).unique()]
-        if self.tracked_from is not None:
-            days.append(pd.Timestamp(self.tracked_from))
-        return groups(self.dated("cohort_months", "cohort", "period"), days)
+        return groups(self.dated("cohort_months", "cohort", "period"))
 
     @cached_property
     def told(self) -> frozenset[pd.Timestamp]:
