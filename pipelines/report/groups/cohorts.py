@@ -130,6 +130,15 @@ class Groups:
             months += list(rising.index[(rising < LEAST_CUSTOMERS) | ~enough])
         return sorted(months)
 
+    def tells_nothing_in(self, months: pd.Series[Any]) -> bool:
+        """Whether all that was sold in months may be told in one sum.
+
+        Not where it holds first purchases of a part of a group, of which only the whole is told.
+        """
+        inside = self.first.index.isin(pd.DatetimeIndex(months))
+        parts = set(self.first[inside & self.first.index.isin(self.untold)])
+        return not self.first[~inside].isin(parts).any()
+
     def tells_nothing_at(self, day: pd.Timestamp, known: float) -> bool:
         """Whether what customers known at a day bought after it may be shown beside the cohorts.
 
