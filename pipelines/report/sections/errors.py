@@ -257,11 +257,11 @@ def calibration(inputs: ReportInputs) -> Section:
             "Customers could not be grouped by forecast: no backtest with customer forecasts ran."
         )
         return section
-    tested, deciles = deciles, deciles[deciles["origin"].isin(inputs.told)]
+    tested, deciles = deciles["origin"].nunique(), deciles[deciles["origin"].isin(inputs.told)]
     if deciles.empty:
         section.missing = MEANS_NOT_TOLD
         return section
-    left_out = tested["origin"].nunique() - deciles["origin"].nunique()
+    left_out = tested - deciles["origin"].nunique()
     deciles = large_tenths(deciles, inputs.dated("samples", "origin"))
     if deciles.empty:
         section.missing = (
@@ -288,7 +288,7 @@ def calibration(inputs: ReportInputs) -> Section:
         ],
         title="Forecast and actual by tenth",
         sheet="Calibration",
-        note=f"{MEANS_NOT_TOLD} It concerns {left_out} past dates." if left_out else "",
+        note=f"{MEANS_NOT_TOLD} It concerns {left_out} of {tested} past dates." if left_out else "",
     )
     section.workbook_only = ("deciles",)
     model = ordered_models(deciles["model"].unique())[0]

@@ -196,7 +196,7 @@ def test_errors_of_an_origin_that_is_not_told_give_no_amount(inputs):
     shares += [row["revenue_bias"] for row in rows(summary, "errors_by_origin")]
     np.testing.assert_allclose(shares, np.round(shares, 2), atol=1e-12)
     assert day.date().isoformat() not in {row["origin"] for row in rows(summary, "deciles")}
-    assert "not shown" in summary["tables"]["deciles"]["note"]
+    assert summary["tables"]["deciles"]["note"].endswith("It concerns 1 of 4 past dates.")
 
 
 def test_means_of_a_holdout_that_is_not_told_are_not_shown(inputs):
