@@ -104,7 +104,9 @@ def train_job(
         known, fitted = fit(data, config, progress)
         result, fitted = replay(data, fitted, config, progress)
         parity = check_fit(known, progress)
-        folder = write_report(data, known, fitted, result, config, progress, parity, margin=margin)
+        folder, told = write_report(
+            data, known, fitted, result, config, progress, parity, margin=margin
+        )
         described = data.described()
     with progress.step("save the models"):
         saved = registry.save(
@@ -114,11 +116,11 @@ def train_job(
                 fitted,
                 config,
                 account=described,
-                metrics=result.metrics,
+                metrics=told,
                 parity=parity,
                 margin=margin,
             ),
-            metrics=metric_records(result.metrics),
+            metrics=metric_records(told),
             data=described,
             decided={"gross_margin": margin.described()},
             promote=promote,
@@ -155,7 +157,9 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
         known, fitted = fit(data, config, progress)
         result = backtest.run(data.purchases, data.first_date, data.last_date, config, progress)
         parity = check_fit(known, progress)
-        folder = write_report(data, known, fitted, result, config, progress, parity, margin=margin)
+        folder, _ = write_report(
+            data, known, fitted, result, config, progress, parity, margin=margin
+        )
     return Outcome(
         [
             *messages.headline(result, config),
@@ -264,7 +268,7 @@ def write_report(
     parity: pd.DataFrame,
     tracked: Tracked | None = None,
     margin: Margin | None = None,
-) -> Path:
+) -> tuple[Path, pd.DataFrame]:
     """Forecast every customer and write the as-of date's report folder, whole or not at all.
 
     Parameters
@@ -275,6 +279,12 @@ def write_report(
         An earlier forecast and what happened since (see :mod:`pipelines.jobs.refresh`).
     margin : Margin, optional
         What the run goes by; by default the configuration's own.
+
+    Returns
+    -------
+    folder : Path
+    metrics : DataFrame
+        Those of the backtest that may be told.
     """
     folder = report_folder(config, data.as_of)
     with (
@@ -294,19 +304,20 @@ def write_report(
             margin,
         )
         new = budget.write(made.forecaster, grid.until, fitted.drivers, beside)
-        summary = summarize(
-            inputs.gather(data, known, fitted, result, made, new, config, parity, tracked, margin)
+        gathered = inputs.gather(
+            data, known, fitted, result, made, new, config, parity, tracked, margin
         )
+        summary = summarize(gathered)
         content = {
             "schema_version": SCHEMA_VERSION,
             "name": config.name,
             "as_of": data.as_of.isoformat(),
-            "metrics": metric_records(result.metrics),
+            "metrics": metric_records(gathered.told_metrics),
             "report": summary,
         }
         files.write_text(beside / BACKTEST, files.to_json(content))
         _draw(summary, beside)
-    return folder
+    return folder, gathered.told_metrics
 
 
 def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:

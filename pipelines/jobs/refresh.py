@@ -126,7 +126,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         fitted = train.with_drivers(fitted, known.drivers)
         result, fitted = workflow.replay(data, fitted, config, progress)
         parity = workflow.check_fit(known, progress)
-        folder = workflow.write_report(
+        folder, _ = workflow.write_report(
             data, known, fitted, result, config, progress, parity, tracked, margin
         )
     return Outcome(

@@ -36,7 +36,7 @@ def write(
     account : dict
         Data-quality account, and the data's fingerprint.
     metrics : DataFrame
-        The backtest's metrics.
+        The backtest's metrics, those that may be told.
     parity : DataFrame
         model, quantity, own, lifetimes, difference: both engines on the same data.
     margin : Margin, optional
@@ -185,7 +185,10 @@ def _scores(metrics: pd.DataFrame) -> str:
         index=["level", "quantity", "metric"], columns="model", values="value", aggfunc="mean"
     )
     origins = rows["origin"].nunique()
-    return f"Means over {origins} origins:\n\n{_table(table.reset_index(), digits=4)}"
+    amounts = rows.loc[rows["metric"] == "mae", "origin"].nunique()
+    some = f" (mae over {amounts} of them: of the others it would tell on few customers)"
+    said = f"Means over {origins} origins{some * (amounts < origins)}"
+    return f"{said}:\n\n{_table(table.reset_index(), digits=4)}"
 
 
 def _churn_scores(metrics: pd.DataFrame) -> str:

@@ -42,7 +42,7 @@ def headline(inputs: ReportInputs) -> dict[str, Any]:
     """
     forecast = _forecast(inputs)
     cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
-    past = _accuracy(cells, inputs.metrics)
+    past = inputs.guarded(_accuracy(cells, inputs.metrics))
     _warn(forecast["totals"], past)
     result = {
         "forecast": forecast,

@@ -15,6 +15,7 @@ from clvmodels.core.errors import MissingColumnError
 from pipelines.backtesting import accuracy
 from pipelines.config.load import Config
 from pipelines.data.margins import Margin
+from pipelines.report.groups import origins
 from pipelines.report.groups.cohorts import Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.wording import words
@@ -251,10 +252,7 @@ class ReportInputs:
     @cached_property
     def groups(self) -> Groups:
         """Which cohorts are shown together, so that no table tells on a single customer."""
-        days = [*self.dated("cells", "origin").get("origin", pd.Series()).unique()]
-        if self.tracked_from is not None:
-            days.append(pd.Timestamp(self.tracked_from))
-        return groups(self.dated("cohort_months", "cohort", "period"), days)
+        return groups(self.dated("cohort_months", "cohort", "period"))
 
     @cached_property
     def told(self) -> frozenset[pd.Timestamp]:
@@ -268,6 +266,16 @@ class ReportInputs:
             for day, count in zip(pd.DatetimeIndex(known.index), known, strict=True)
             if self.groups.tells_nothing_at(day, count)
         )
+
+    @cached_property
+    def told_metrics(self) -> pd.DataFrame:
+        """The metrics, without amounts of origins that are not told."""
+        return origins.told_metrics(self.metrics, self.told, words.CHURN_METRICS)
+
+    def guarded(self, errors: Any) -> Any:
+        """Errors over all origins, in whole percents where some origins are not told."""
+        tested = pd.DatetimeIndex(self.dated("cells", "origin").get("origin", pd.Series()))
+        return errors if set(tested) <= self.told else origins.coarse(errors)
 
     @cached_property
     def tells_tracking(self) -> bool:

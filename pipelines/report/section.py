@@ -17,7 +17,7 @@ from pipelines.report.tables import Column, Table, plain, table
 from pipelines.report.wording import words
 
 QUANTITIES = ("revenue", "purchases")
-CHURN_METRICS = ("auc", "brier", "log_loss")
+CHURN_METRICS = words.CHURN_METRICS
 NOT_TOLD = (
     "Months after a past date are not shown where, set against the cohorts' history, they would "
     f"tell on fewer than {LEAST_CUSTOMERS} customers; errors are shown."

@@ -40,6 +40,7 @@ def cumulative_ltv(chart: Chart) -> Figure:
     markers = "osD^vP*X"
     name = {"month": words.month, "quarter": words.quarter, "year": lambda text: text[:4]}
     for k, (line, shade) in enumerate(zip(lines, shades, strict=True)):
+        ends = [day for day in (line["cohort"], line.get("cohort_to")) if day]
         age, ltv = np.array(line["age"]), numbers(line["ltv"])
         ahead = np.array(line["forecast"], dtype=bool)
         known = ~ahead
@@ -50,7 +51,7 @@ def cumulative_ltv(chart: Chart) -> Figure:
             marker=markers[k % len(markers)],
             ms=4,
             markevery=3,
-            label=name[chart["group"]](line["cohort"]),  # type: ignore[no-untyped-call]
+            label=" to ".join(map(name[chart["group"]], ends)),
         )
         # The dashed part starts at the last point known.
         start = max(int(known.sum()) - 1, 0)

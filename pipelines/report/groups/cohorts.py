@@ -1,16 +1,18 @@
 """Cohorts that are shown together: those of too few customers, with enough others to hide them.
 
 Cohorts (months of first purchase) of fewer than :data:`LEAST_CUSTOMERS` customers are put together
-with the cohort before or after, until the group holds that many and, in every month in which a
-small one of them bought again, :data:`LEAST_OTHERS` customers of the others did. Leaving them out
-would not do: totals less the other rows would give them away. All tables are made of these same
-groups, and wider ones (quarters) are made of whole groups, so that the difference of two tables is
-a sum over whole groups too. What the company as a whole sold in a month is shown, whoever bought.
+with their neighbours, until the group holds that many and nobody of a small cohort bought in a
+month in which fewer than :data:`LEAST_OTHERS` others of the group did. Leaving them out would not
+do: totals less the other rows would give them away. All tables are made of these same groups, and
+wider ones (quarters) are made of whole groups, so that the difference of two tables is a sum over
+whole groups too. So is that of two reports: groups are made month by month, from what was known
+then, and a border between two of them is drawn only where all months so far bear it. What the
+company as a whole sold in a month is shown, whoever bought.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 
 LEAST_OTHERS = 3
-"""Customers of other cohorts who must have bought in a month in which a small cohort's did."""
+"""Others of the group who must have bought in a month in which one of a small cohort did."""
 
 TOGETHER = (
     f"Cohorts of fewer than {LEAST_CUSTOMERS} customers are put together with their neighbours, so "
@@ -128,6 +130,15 @@ class Groups:
             months += list(rising.index[(rising < LEAST_CUSTOMERS) | ~enough])
         return sorted(months)
 
+    def tells_nothing_in(self, months: pd.Series[Any]) -> bool:
+        """Whether all that was sold in months may be told in one sum.
+
+        Not where it holds first purchases of a part of a group, of which only the whole is told.
+        """
+        inside = self.first.index.isin(pd.DatetimeIndex(months))
+        parts = set(self.first[inside & self.first.index.isin(self.untold)])
+        return not self.first[~inside].isin(parts).any()
+
     def tells_nothing_at(self, day: pd.Timestamp, known: float) -> bool:
         """Whether what customers known at a day bought after it may be shown beside the cohorts.
 
@@ -152,16 +163,13 @@ class Groups:
         return large and not self.together[self.first.index <= day].any()
 
 
-def groups(history: pd.DataFrame, days: Iterable[pd.Timestamp] = ()) -> Groups:
+def groups(history: pd.DataFrame) -> Groups:
     """Decide which cohorts are shown together.
 
     Parameters
     ----------
     history : DataFrame
         schema.COHORT_MONTHS. Without ``buyers``, nobody else is taken to have bought.
-    days : iterable of Timestamp
-        Origins: no group holds cohorts from before and after one of them, unless there is no other
-        way (:meth:`Groups.tells_nothing_at`).
     """
     if history.empty:
         none = pd.Series(dtype="datetime64[ns]", index=pd.DatetimeIndex([]))
@@ -170,10 +178,10 @@ def groups(history: pd.DataFrame, days: Iterable[pd.Timestamp] = ()) -> Groups:
         cohort=pd.to_datetime(history["cohort"]), period=pd.to_datetime(history["period"])
     )
     customers = table.groupby("cohort")["customers"].max().fillna(0).sort_index()
-    runs = _runs(_Counts.of(table, customers), days)
     first = pd.Series(index=customers.index, dtype=customers.index.dtype)
     last = first.copy()
-    for run in runs:
+    starts = _starts(_Counts.of(table, customers))
+    for run in np.split(np.arange(len(customers)), starts[1:]):
         first.iloc[run], last.iloc[run] = customers.index[run[0]], customers.index[run[-1]]
     return Groups(first, last, customers)
 
@@ -183,6 +191,7 @@ class _Counts:
     """Customers by cohort, and buyers of repeat purchases by cohort and month: shape (c, k)."""
 
     cohorts: pd.DatetimeIndex
+    months: pd.DatetimeIndex
     customers: NDArray[np.float64]
     bought: NDArray[np.bool_]
     buyers: NDArray[np.float64]
@@ -190,55 +199,66 @@ class _Counts:
 
     @classmethod
     def of(cls, table: pd.DataFrame, customers: pd.Series[Any]) -> _Counts:
-        cohorts = pd.DatetimeIndex(customers.index)
-        row = cohorts.get_indexer(pd.DatetimeIndex(table["cohort"]))
-        months, column = np.unique(table["period"], return_inverse=True)
+        cohorts, periods = pd.DatetimeIndex(customers.index), pd.DatetimeIndex(table["period"])
+        months = periods.union(cohorts).unique().sort_values()
+        place = cohorts.get_indexer(pd.DatetimeIndex(table["cohort"])), months.get_indexer(periods)
         bought = np.zeros((len(cohorts), len(months)), dtype=bool)
         buyers = np.zeros(bought.shape)
         sold = table[["purchases", "revenue"]].ne(0).any(axis=1).to_numpy()
-        np.logical_or.at(bought, (row, column), sold)
+        np.logical_or.at(bought, place, sold)
         # Where nobody was counted, no number of others is ever enough.
         company = np.full(len(months), np.inf)
         if "buyers" in table:
-            np.add.at(buyers, (row, column), table["buyers"].fillna(0.0).to_numpy(float))
+            np.add.at(buyers, place, table["buyers"].fillna(0.0).to_numpy(float))
             company = buyers.sum(axis=0)
-        return cls(cohorts, customers.to_numpy(float), bought, buyers, company)
+        return cls(cohorts, months, customers.to_numpy(float), bought, buyers, company)
 
-    def hide(self, run: list[int]) -> bool:
-        """Whether cohorts together hide the small ones among them."""
-        size = self.customers[run]
-        small = size < LEAST_CUSTOMERS
-        if size.sum() < LEAST_CUSTOMERS:
-            return False
-        buyers = self.buyers[run][small]
-        others = self.buyers[run].sum(axis=0) - buyers
-        enough = others >= np.minimum(LEAST_OTHERS, self.company - buyers)
-        return bool(np.all(enough | ~self.bought[run][small]))
+    def bare(self, starts: list[int], known: int, month: int) -> NDArray[np.bool_]:
+        """Which groups of the first ``known`` cohorts, by their starts, hide somebody too little.
 
-
-def _runs(counts: _Counts, days: Iterable[pd.Timestamp]) -> list[list[int]]:
-    """Cohorts to groups, by place; days give way where the cohorts between them are too few."""
-    count = len(counts.cohorts)
-    ends = sorted({int((counts.cohorts <= day).sum()) for day in days} - {0, count})
-    while True:
-        parts = np.split(np.arange(count), ends)
-        made = [_merged([int(place) for place in part], counts) for part in parts]
-        failed = [k for k, runs in enumerate(made) if len(runs) == 1 and not counts.hide(runs[0])]
-        if not failed or not ends:
-            return [run for runs in made for run in runs]
-        ends.pop(max(failed[0] - 1, 0))
+        A small cohort's customers hide each other too: what is not to be told is one customer's.
+        """
+        buyers = self.buyers[:known, month]
+        there = np.repeat(np.add.reduceat(buyers, starts), np.diff([*starts, known]))
+        own = np.minimum(buyers, 1.0)
+        enough = there - own >= np.minimum(LEAST_OTHERS, self.company[month] - own)
+        small = self.customers[:known] < LEAST_CUSTOMERS
+        told = small & self.bought[:known, month] & ~enough
+        return np.logical_or.reduceat(told, starts)
 
 
-def _merged(places: list[int], counts: _Counts) -> list[list[int]]:
-    """Put each run that hides nobody together with the one before it, or else after it."""
-    runs = [[place] for place in places]
-    while len(runs) > 1:
-        bare = next((k for k, run in enumerate(runs) if not counts.hide(run)), None)
-        if bare is None:
-            break
-        k = max(bare - 1, 0)
-        runs[k : k + 2] = [runs[k] + runs[k + 1]]
-    return runs
+def _starts(counts: _Counts) -> list[int]:
+    """Places of the first cohorts of groups, made month by month as reports would have shown them.
+
+    The latest cohorts wait until they are enough for a group; meanwhile they are shown with the
+    group before. No month before may tell on them once they leave it: where a month does, they
+    stay. Groups that no longer hide somebody are put together whole, so of two reports one shows
+    sums of the other's groups in every month that both show.
+    """
+    starts: list[int] = []
+    waiting = known = 0
+    for month, day in enumerate(counts.months):
+        if known < len(counts.cohorts) and counts.cohorts[known] <= day:
+            if starts and counts.customers[known] >= LEAST_CUSTOMERS:
+                waiting = known  # a large cohort is its own group: those before it wait no longer
+            known += 1
+        if not known:
+            continue
+        while True:
+            borders = [*starts, waiting] if waiting < known else starts
+            bare = np.flatnonzero(counts.bare(borders, known, month))
+            if len(borders) == 1 or not len(bare):
+                break
+            # With the group before, or of the first with the one after.
+            gone = borders[max(int(bare[0]), 1)]
+            if gone == waiting:
+                waiting = known
+            else:
+                starts.remove(gone)
+        if counts.customers[waiting:known].sum() >= LEAST_CUSTOMERS:
+            starts.append(waiting)
+            waiting = known
+    return starts or [0]
 
 
 def left_out(cohorts: int) -> str:

@@ -118,6 +118,7 @@ class _Deciles(Chart):
 
 class _Line(Part):
     cohort: Day
+    cohort_to: Day | None = None
     age: list[int]
     ltv: Numbers
     forecast: list[bool]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clvmodels.core import metrics
@@ -16,6 +17,9 @@ from pipelines.report.wording import verdicts, words
 
 MONTHS_BACK = YEAR = 12
 MONTHS_NAMED = 4
+
+ACTUAL = ("actual", "error", "wape", "plainest", "customers", "new")
+"""Columns of past totals from which what was sold can be had."""
 
 BASIS = {"plan": "planned", "recent level": "recent level", "stopped": "stopped"}
 
@@ -219,6 +223,7 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         return
     rows = [_score(origin, part) for origin, part in past.groupby("origin")]
     scored = pd.DataFrame(rows)
+    told = past.groupby("origin")["period"].agg(inputs.groups.tells_nothing_in).astype(bool)
     newcomers = ["customers", "customers_forecast", "new", "new_forecast"]
     how = (
         "with new customers at the level known then and no plan: the company's revenue, new "
@@ -227,14 +232,26 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
     if not scored[newcomers].any(axis=None):
         scored = scored.drop(columns=newcomers)
         how = "after which no customer was new, nor forecast to be: the company's revenue"
-    wape = metrics.wape(past["actual_revenue"], past["revenue"])
-    plainest = metrics.wape(past["actual_revenue"], past["last_months_revenue"])
-    section.text.append(
-        f"Tested on {len(scored)} past date{'s' if len(scored) > 1 else ''}, {how} was "
-        f"{_total_misses(scored['error'])}. Its months were off by {words.percent(wape)} on "
-        "average; repeating the average of the last three months would have been off by "
-        f"{words.percent(plainest)}.{_given_then(inputs)}"
-    )
+    # What is told of the total is of whole groups; error and forecast give the actual.
+    scored.loc[~scored["origin"].map(told), [c for c in ACTUAL if c in scored]] = np.nan
+    whole = past[past["origin"].map(told)]
+    wape = metrics.wape(whole["actual_revenue"], whole["revenue"])
+    plainest = metrics.wape(whole["actual_revenue"], whole["last_months_revenue"])
+    tested = int(told.sum())
+    if tested:
+        section.text.append(
+            f"Tested on {tested} past date{'s' if tested > 1 else ''}, {how} was "
+            f"{_total_misses(scored['error'])}. Its months were off by {words.percent(wape)} on "
+            "average; repeating the average of the last three months would have been off by "
+            f"{words.percent(plainest)}.{_given_then(inputs)}"
+        )
+    hidden = len(told) - tested
+    if hidden:
+        section.text.append(
+            f"The company's sales after {hidden} past date{'s' if hidden > 1 else ''} are not "
+            f"shown: they hold a part of months of first purchase that are put together, and the "
+            f"rest would tell on fewer than {LEAST_CUSTOMERS} customers."
+        )
     code = inputs.currency
     section.tables["company_totals"] = table(
         scored,
@@ -317,7 +334,7 @@ def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
         "error": metrics.bias(part["actual_revenue"], part["revenue"]),
         "wape": metrics.wape(part["actual_revenue"], part["revenue"]),
         "plainest": metrics.wape(part["actual_revenue"], part["last_months_revenue"]),
-        "customers": part["actual_new_customers"].sum(),
+        "customers": float(part["actual_new_customers"].sum()),
         "customers_forecast": part["new_customers"].sum(),
         "new": part["actual_new_revenue"].sum(),
         "new_forecast": part["new_revenue"].sum(),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from pipelines.report.groups.cohorts import left_out
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.headline import forecast_window
 from pipelines.report.inputs import ReportInputs
@@ -16,6 +16,9 @@ from pipelines.report.wording import words
 
 MOST_LINES = 8
 """Cohorts drawn as lines of one figure; more are summed to quarters, then to years."""
+
+FIRSTS = ("first_purchases", "first_revenue", "first_margin")
+"""What a first purchase brings; of cohorts put together it is told in one sum."""
 
 
 def cohort_value(inputs: ReportInputs) -> Section:
@@ -29,14 +32,17 @@ def cohort_value(inputs: ReportInputs) -> Section:
     if not section.tables["cohort_history"]["rows"]:
         section.tables.clear()
         section.workbook_only = ()
-    cohorts = inputs.groups.alone(inputs.dated("cohort_months", "cohort", "period"))
-    if cohorts.empty:
+    cohorts = inputs.groups.summed(inputs.dated("cohort_months", "cohort", "period"), FIRSTS)
+    one = len(cohorts.drop_duplicates("cohort")) == 1
+    if cohorts.empty or (one and cohorts["cohort_to"].notna().all()):
         section.missing = (
             f"No month of first purchase holds {LEAST_CUSTOMERS} customers and can be shown by "
-            "itself; fewer would tell on single ones."
+            "itself or with its neighbours; fewer would tell on single ones."
         )
         return section
-    missing = left_out(inputs.cohort_months["cohort"].nunique() - cohorts["cohort"].nunique())
+    with_others = together(cohorts)
+    if with_others:
+        with_others += " Their age counts from the month of the last of them."
     ages, size = _cohort_ages(cohorts, inputs)
     unit = {"M": "month", "Q": "quarter", "Y": "year"}[ages.attrs["group"]]
     section.text = [
@@ -45,11 +51,13 @@ def cohort_value(inputs: ReportInputs) -> Section:
     ]
     rows = []
     lines = []
+    last = cohorts.groupby("cohort")["cohort_to"].first() if unit == "month" else pd.Series()
     for cohort, part in ages.groupby("cohort"):
         known = part[~part["forecast"]]
         rows.append(
             {
                 "cohort": cohort,
+                "cohort_to": last.get(cohort),
                 "customers": size[cohort],
                 "age": known["age"].max(),
                 "ltv": known["ltv"].iloc[-1] if len(known) else None,
@@ -61,6 +69,7 @@ def cohort_value(inputs: ReportInputs) -> Section:
         lines.append(
             {
                 "cohort": cohort,
+                "cohort_to": last.get(cohort),
                 "age": list(part["age"]),
                 "ltv": list(part["ltv"]),
                 "forecast": list(part["forecast"]),
@@ -76,6 +85,7 @@ def cohort_value(inputs: ReportInputs) -> Section:
         shown,
         [
             Column("cohort", "Cohort", kind),
+            Column("cohort_to", "To cohort", kind),
             Column("customers", "Customers", "integer"),
             Column("age", "Age seen (months)", "integer"),
             Column("ltv", money("LTV so far, revenue", inputs.currency), "currency"),
@@ -85,7 +95,8 @@ def cohort_value(inputs: ReportInputs) -> Section:
         ],
         title="Cumulative LTV per customer by cohort",
         sheet="Cohort LTV",
-        note=f"Cohort: {unit} of first purchase; ages that all its months have reached." + missing,
+        note=f"Cohort: {unit} of first purchase; ages that all its months have reached."
+        + with_others,
     )
     first = rows[0]
     section.charts["cumulative_ltv"] = plain(
@@ -103,8 +114,7 @@ def cohort_value(inputs: ReportInputs) -> Section:
 
 def _history(inputs: ReportInputs) -> Table:
     """What each cohort bought month by month, with the margins that the log records."""
-    firsts = ("first_purchases", "first_revenue", "first_margin")
-    history = inputs.groups.summed(inputs.dated("cohort_months", "cohort", "period"), firsts)
+    history = inputs.groups.summed(inputs.dated("cohort_months", "cohort", "period"), FIRSTS)
     note = together(history)
     if note:
         note += " Their first purchases stand in the month of the last of them, in one sum."
@@ -131,28 +141,37 @@ def _history(inputs: ReportInputs) -> Table:
 def _cohort_ages(
     history: pd.DataFrame, inputs: ReportInputs
 ) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """LTV by cohort group and age, and the customers of each group."""
-    history = history.assign(total=history["revenue"] + history["first_revenue"], earned=0.0)
+    """LTV by cohort group and age, and the customers of each group.
+
+    Cohorts put together have no age of their own: only their sums by month may be told, so what
+    they bought counts from the month in which the last of them was new.
+    """
+    history = history.assign(total=history["revenue"] + history["first_revenue"].fillna(0.0))
+    history["earned"] = 0.0
     if "margin" in history:
-        history["earned"] = history["margin"] + history["first_margin"]
-    parts = [history[["cohort", "period", "total", "earned"]].assign(forecast=False)]
-    window = inputs.groups.alone(forecast_window(inputs))
+        history["earned"] = history["margin"] + history["first_margin"].fillna(0.0)
+    columns = ["cohort", "cohort_to", "period", "total", "earned"]
+    parts = [history[columns].assign(forecast=False)]
+    window = inputs.groups.summed(forecast_window(inputs))
     if not window.empty:
-        ahead = window[["cohort", "period", "revenue"]].rename(columns={"revenue": "total"})
-        parts.append(ahead.assign(forecast=True, earned=0.0))
-    cells = (
-        pd.concat(parts)
-        .groupby(["cohort", "period"], as_index=False)
-        .agg(total=("total", "sum"), earned=("earned", "sum"), forecast=("forecast", "max"))
+        ahead = window.rename(columns={"revenue": "total"}).assign(earned=0.0)
+        parts.append(ahead[columns].assign(forecast=True))
+    cells = pd.concat([part for part in parts if len(part)])
+    cells["from"] = pd.to_datetime(cells["cohort_to"]).fillna(cells["cohort"])
+    cells["period"] = np.maximum(cells["period"], cells["from"])
+    cells = cells.groupby(["cohort", "from", "period"], as_index=False).agg(
+        total=("total", "sum"), earned=("earned", "sum"), forecast=("forecast", "max")
     )
     size = history.groupby("cohort")["first_purchases"].sum()
     cells["age"] = (
-        (cells["period"].dt.year - cells["cohort"].dt.year) * 12
+        (cells["period"].dt.year - cells["from"].dt.year) * 12
         + cells["period"].dt.month
-        - cells["cohort"].dt.month
+        - cells["from"].dt.month
     )
     group = next((g for g in "MQ" if cells["cohort"].dt.to_period(g).nunique() <= MOST_LINES), "Y")
-    to_group = {c: c.to_period(group).start_time for c in size.index}
+    whole = cells.drop_duplicates("cohort").set_index("cohort")
+    counted = whole["from"] if group != "M" else whole.index.to_series()
+    to_group = counted.dt.to_period(group).dt.start_time
     cells["group"] = cells["cohort"].map(to_group)
     # A group's line ends where its youngest month ends, so that every point is a full mean.
     last = cells.groupby("cohort")["age"].max().groupby(to_group).min()

@@ -23,6 +23,11 @@ from pipelines.report.section import (
 from pipelines.report.tables import Column, Table, plain, records, table
 from pipelines.report.wording import words
 
+MEANS_NOT_TOLD = (
+    "Means of customers after a past date are not shown where they add up to a sum that, set "
+    f"against the cohorts' history, would tell on fewer than {LEAST_CUSTOMERS} customers."
+)
+
 
 def errors_by_model(inputs: ReportInputs) -> Section:
     """Errors of every model over the same past, and of this forecast origin by origin."""
@@ -39,7 +44,9 @@ def errors_by_model(inputs: ReportInputs) -> Section:
     ]
     chart: dict[str, Any] = {"models": [words.model_label(m) for m in models], "wape": {}}
     for quantity in QUANTITIES:
-        rows = pd.DataFrame([_model_row(cells, model, quantity) for model in models])
+        rows = pd.DataFrame(
+            inputs.guarded([_model_row(cells, model, quantity) for model in models])
+        )
         name = words.QUANTITIES[quantity]
         section.tables[f"errors_{quantity}"] = table(
             rows,
@@ -66,15 +73,15 @@ def errors_by_model(inputs: ReportInputs) -> Section:
         for q in QUANTITIES
     )
     section.charts["errors_by_model"] = chart
-    section.tables["errors_by_origin"] = _errors_by_origin(cells)
-    customer = inputs.metrics
+    section.tables["errors_by_origin"] = _errors_by_origin(cells, inputs)
+    customer = inputs.told_metrics
     if not customer.empty:
         customer = customer[customer["level"] == "customer"]
         section.tables |= _customer_level(
             customer[~customer["metric"].isin(CHURN_METRICS)], sampled(inputs)
         )
         section.tables["metrics"] = table(
-            inputs.metrics,
+            inputs.told_metrics,
             [
                 Column("origin", "Origin", "date"),
                 Column("horizon_days", "Horizon (days)", "integer"),
@@ -99,14 +106,14 @@ def _model_row(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]
     return row
 
 
-def _errors_by_origin(cells: pd.DataFrame) -> Table:
+def _errors_by_origin(cells: pd.DataFrame, inputs: ReportInputs) -> Table:
     place = ["origin", "horizon_days"]
     scores = [
         by_origin(cells, q).set_index(place)[["wape", "bias"]].add_prefix(f"{q}_")
         for q in QUANTITIES
     ]
     return table(
-        pd.concat(scores, axis=1).reset_index(),
+        inputs.guarded(pd.concat(scores, axis=1)).reset_index(),
         [
             Column("origin", "Origin", "date"),
             Column("horizon_days", "Horizon (days)", "integer"),
@@ -250,6 +257,11 @@ def calibration(inputs: ReportInputs) -> Section:
             "Customers could not be grouped by forecast: no backtest with customer forecasts ran."
         )
         return section
+    tested, deciles = deciles["origin"].nunique(), deciles[deciles["origin"].isin(inputs.told)]
+    if deciles.empty:
+        section.missing = MEANS_NOT_TOLD
+        return section
+    left_out = tested - deciles["origin"].nunique()
     deciles = large_tenths(deciles, inputs.dated("samples", "origin"))
     if deciles.empty:
         section.missing = (
@@ -276,6 +288,7 @@ def calibration(inputs: ReportInputs) -> Section:
         ],
         title="Forecast and actual by tenth",
         sheet="Calibration",
+        note=f"{MEANS_NOT_TOLD} It concerns {left_out} of {tested} past dates." if left_out else "",
     )
     section.workbook_only = ("deciles",)
     model = ordered_models(deciles["model"].unique())[0]

@@ -34,7 +34,10 @@ def fit(inputs: ReportInputs) -> Section:
         ("spend_by_frequency", _spend_by_frequency),
         ("model_comparison", _comparison),
     ):
-        frame = _folded(name, found.get(name, pd.DataFrame()))
+        frame = found.get(name, pd.DataFrame())
+        if "origin" in frame:  # means after a past date add up to what was sold after it
+            frame = frame[pd.to_datetime(frame["origin"]).isin(inputs.told)]
+        frame = _folded(name, frame)
         if not frame.empty:
             add(name, frame, section, inputs)
     return section

@@ -72,6 +72,8 @@ MODEL_NAMES = {
 }
 """The literature's names of the model classes; an engine's prefix is kept."""
 
+CHURN_METRICS = ("auc", "brier", "log_loss")
+
 METRICS: dict[str, str] = {
     "wape": "Error (WAPE)",
     "bias": "Bias",

@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report_example import config
 
 from pipelines.report.groups.cohorts import LEAST_OTHERS, Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS, fold, large_tenths
+from pipelines.report.inputs import REQUIRED, ReportInputs
 
+CONFIG = config()
 FIRST = pd.Period("2021-01", "M")
 
 
@@ -59,8 +62,8 @@ def histories(draw: st.DrawFn, longest: int = 10) -> tuple[pd.DataFrame, list[pd
 @settings(max_examples=100)
 @given(histories())
 def test_every_group_is_large_and_hides_its_small_cohorts(case):
-    table, days = case
-    made = groups(table, days)
+    table, _ = case
+    made = groups(table)
     size = made.customers.groupby(made.first).sum()
     assert (size >= LEAST_CUSTOMERS).all() or len(size) == 1
     company = table.groupby("period")["buyers"].sum()
@@ -69,8 +72,8 @@ def test_every_group_is_large_and_hides_its_small_cohorts(case):
             continue
         together = made.first[made.first == made.first[row.cohort]].index
         month = table[(table["period"] == row.period) & table["cohort"].isin(together)]
-        others = month["buyers"].sum() - row.buyers
-        assert others >= min(LEAST_OTHERS, company[row.period] - row.buyers)
+        # of each who bought: the others of the own cohort count too
+        assert month["buyers"].sum() - 1 >= min(LEAST_OTHERS, company[row.period] - 1)
     # groups follow each other in time
     assert made.first.is_monotonic_increasing
     assert (made.first <= made.first.index).all()
@@ -108,10 +111,11 @@ def published(table: pd.DataFrame, days: list[pd.Timestamp], made: Groups) -> np
 def test_no_table_nor_any_difference_of_tables_tells_what_a_small_cohort_bought(case):
     """Its cells, and what it first paid, are in no linear combination of published numbers.
 
-    Unless nobody else bought in that month: what the company sold is shown, whoever bought it.
+    Unless nobody else bought in that month: what the company sold is shown, whoever bought it; or
+    so many of the cohort did that each of them is hidden by the others.
     """
     table, days = case
-    made = groups(table, days)
+    made = groups(table)
     unknown = [(name, k) for name in ("revenue", "first_revenue") for k in table.index]
     blank = table.assign(revenue=0.0, first_revenue=0.0)
     parts = []
@@ -127,11 +131,95 @@ def test_no_table_nor_any_difference_of_tables_tells_what_a_small_cohort_bought(
         small = made.customers[row["cohort"]] < LEAST_CUSTOMERS
         if not small or row["buyers" if name == "revenue" else "first_purchases"] == 0:
             continue
-        if name == "revenue" and company[row["period"]] == row["buyers"]:
+        if name == "revenue" and bears(row["buyers"], company[row["period"]]):
             continue
         alone = np.zeros(len(unknown))
         alone[column] = 1.0
         assert np.linalg.matrix_rank(np.vstack([seen, alone])) == rank + 1, (name, row)
+
+
+def bears(buyers: float, company: float) -> bool:
+    """Whether a sum over so many buyers may be told."""
+    return buyers == 0 or buyers - 1 >= min(LEAST_OTHERS, company - 1)
+
+
+def reported(table: pd.DataFrame, until: pd.Timestamp) -> Groups:
+    """Groups of the report as of the end of a month, whose backtest began two months before."""
+    origin = (until - pd.offsets.MonthBegin(2)) + pd.offsets.MonthEnd(0)
+    held = table[table["period"] <= until]
+    row = dict.fromkeys(REQUIRED["cells"], 0) | {"origin": origin, "model": "clv"}
+    cells = pd.DataFrame([row | {"cohort": until, "period": until}])
+    day = (until + pd.offsets.MonthEnd(0)).date()
+    lacking = set(REQUIRED["cohort_months"]) - set(held)
+    return ReportInputs(
+        CONFIG, day, cells=cells, cohort_months=held.assign(**dict.fromkeys(lacking, 0.0))
+    ).groups
+
+
+@settings(max_examples=100)
+@given(histories())
+def test_no_difference_of_two_monthly_reports_tells_on_fewer_than_one_of_them(case):
+    """Of every month that both reports hold, the sums between the borders of either are borne."""
+    table, _ = case
+    company = table.groupby("period")["buyers"].sum()
+    seen: dict[pd.Timestamp, set[pd.Timestamp]] = {day: set() for day in company.index}
+    for until in company.index:
+        made = reported(table, until)
+        if not made.shown.any():
+            continue
+        for period in company.index[company.index <= until]:
+            seen[period] |= set(made.first)
+    for period, starts in seen.items():
+        month = table[table["period"] == period]
+        part = np.searchsorted(sorted(starts), month["cohort"], side="right")
+        for _, piece in month.groupby(part):
+            small = (piece["customers"] < LEAST_CUSTOMERS) & (piece["buyers"] > 0)
+            if small.any():
+                assert bears(piece["buyers"].sum(), company[period]), (period, piece)
+
+
+@settings(max_examples=40)
+@given(histories(longest=7))
+def test_two_reports_together_tell_what_no_small_cohort_s_few_buyers_brought(case):
+    """The same by rank: a cell of one to three buyers is in no combination of both's sums."""
+    table, _ = case
+    company = table.groupby("period")["buyers"].sum()
+    parts = []
+    for until in company.index[-2:]:
+        held = table["period"] <= until
+        made = reported(table, until)
+        for _, rows in table[held].groupby([table["cohort"].map(made.first), "period"]):
+            parts.append(np.isin(table.index, rows.index))
+        parts += [(table["period"] == period).to_numpy() for period in company.index]
+    seen = np.array(parts, dtype=float)
+    rank = np.linalg.matrix_rank(seen)
+    for k, row in enumerate(table.itertuples()):
+        if row.customers < LEAST_CUSTOMERS and not bears(row.buyers, company[row.period]):
+            cell = np.eye(len(table))[k]
+            assert np.linalg.matrix_rank(np.vstack([seen, cell])) == rank + 1, row
+
+
+def test_a_shop_of_few_new_customers_a_month_is_shown_by_neighbours():
+    """A plan paid every month: in the second month of a group only its first cohort can pay."""
+    months = 24
+    left = 8 * 0.95 ** np.arange(months)
+    buyers = np.array([np.roll(np.r_[0, np.floor(left[1:])], c) for c in range(months)])
+    made = groups(history([8] * months, buyers))
+    sizes = made.customers.groupby(made.first).sum()
+    assert len(sizes) == months // 2
+    assert set(sizes) == {16}
+
+
+def test_groups_stay_as_they_were_when_a_month_is_added():
+    sizes, buyers = [30, 8, 8, 8, 4, 30, 8], np.full((7, 9), 6)
+    np.fill_diagonal(buyers, 0)
+    table = history(sizes, buyers)
+    borders = [
+        sorted(set(groups(table[table["period"] <= until]).first.dt.month))
+        for until in sorted(table["period"].unique())
+    ]
+    # May's four wait with April's, until June's are a group of their own: then they stay
+    assert borders == [[1], [1], [1, 2], [1, 2], [1, 2, 4], [1, 2, 4, 6], *[[1, 2, 4, 6]] * 3]
 
 
 def test_a_lone_customer_is_put_with_a_cohort_that_bought_when_he_did():
@@ -156,19 +244,16 @@ def test_the_number_of_customers_alone_hides_nobody():
     assert made.last.iloc[0] == made.last.index[-1]
 
 
-def test_no_group_spans_an_origin_that_can_do_without():
-    buyers = np.full((6, 8), 6)
-    buyers[3, 3] = 0  # when April's bought again, May's were there to hide them
-    table = history([30, 4, 30, 4, 30, 30], buyers)
-    day = pd.Timestamp("2021-03-31")
-    made = groups(table, [day])
-    assert made.last[made.first <= day].max() <= day
-    assert made.tells_nothing_at(day, 64)
-    late = pd.Timestamp("2021-05-31")  # one customer came after it, and bought
-    after = history([30, 4, 30, 4, 30, 1], buyers)
-    made = groups(after, [day, late])
-    assert made.tells_nothing_at(day, 64)
-    assert not made.tells_nothing_at(late, 98)
+def test_an_origin_does_not_decide_the_groups_and_is_not_told_within_one():
+    table = history([30, 4, 30, 4, 30, 1], np.full((6, 8), 6))
+    made = groups(table)
+    assert sorted(set(made.first.dt.month)) == [1, 3, 5]
+    for month, known in ((2, 34), (4, 68)):
+        assert made.tells_nothing_at(
+            pd.Timestamp(f"2021-{month}-28") + pd.offsets.MonthEnd(0), known
+        )
+    for day in ("2021-01-31", "2021-03-31", "2021-05-31"):
+        assert not made.tells_nothing_at(pd.Timestamp(day), 64)
 
 
 def test_an_origin_within_a_month_parts_its_cohort_in_two_large_ones_or_is_not_told():

@@ -213,3 +213,36 @@ def test_parts_and_covariates_are_two_choices():
 
 def test_is_json(summary):
     json.dumps(summary, allow_nan=False)
+
+
+def test_a_past_total_that_parts_a_group_is_not_told(inputs):
+    """An origin within a month: the whole months after it hold the second cohort of a group.
+
+    Its first purchases are the total less repeat sales, which are shown, and less the others'.
+    """
+    history = inputs.cohort_months.copy()
+    company = inputs.dated("company", "origin", "period")
+    origin = company["origin"].min()
+    after = origin + pd.offsets.MonthBegin(1)
+    few = history["cohort"] == after
+    assert few.any()
+    history.loc[few, "customers"] = 3
+    history["buyers"] = history["purchases"].clip(upper=history["customers"])
+    made = example_inputs(cohort_months=history)
+    before = after - pd.offsets.MonthBegin(1)
+    assert made.groups.first[after] == made.groups.first[before] == before
+    assert after in made.groups.untold
+    periods = company.loc[company["origin"] == origin, "period"]
+    assert not made.groups.tells_nothing_in(periods)
+    assert made.groups.tells_nothing_in(pd.Series([before, *periods]))
+    # as if nothing else forbade to tell it
+    made.__dict__["told"] = frozenset(company["origin"])
+    summary = summarize(made)
+    shown = {row["origin"]: row for row in records(summary["tables"]["company_totals"])}
+    hidden = shown.pop(origin.date().isoformat())
+    for name in ("actual", "error", "wape", "plainest", "customers", "new"):
+        assert hidden[name] is None
+        assert all(row[name] is not None for row in shown.values())
+    assert hidden["forecast"] is not None
+    assert f"Tested on {len(shown)} past date" in text(summary, "budget")
+    assert "sales after 1 past date are not shown" in text(summary, "budget")

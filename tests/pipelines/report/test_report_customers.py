@@ -124,13 +124,21 @@ def with_a_lone_customer(inputs):
 def test_no_cohort_of_page_or_workbook_tells_on_a_single_customer(inputs):
     lone = with_a_lone_customer(inputs)
     made = summarize(example_inputs(**lone))
-    for name in ("cohort_value", "corrections"):  # means and factors: who is with it is left out
+    for name in ("cohort_value", "corrections"):
         shown = rows(made, name)
         assert not any(str(row["cohort"]).startswith("2022") for row in shown)
-        note = made["tables"][name]["note"]
-        assert re.search(
-            "Left out: [12] cohorts? of fewer than 10 customers, or put together", note
-        )
+    # factors are no sums: who is with it is left out
+    assert re.search(
+        "Left out: [12] cohorts? of fewer than 10 customers, or put together",
+        made["tables"]["corrections"]["note"],
+    )
+    # LTV is of both together, and counts from the month of the later one
+    first = rows(made, "cohort_value")[0]
+    history = lone["cohort_months"]
+    both = history[history["cohort"] < "2024-01-01"]
+    assert first["cohort"] == "2023"
+    assert first["customers"] == both["first_purchases"].sum()
+    assert "age counts from the month of the last" in made["tables"]["cohort_value"]["note"]
     assert all(
         not str(line["cohort"]).startswith("2022")
         for line in made["charts"]["cumulative_ltv"]["lines"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pandas as pd
 import pytest
 from report_example import ORIGINS, example_inputs, rows, section
@@ -158,3 +161,58 @@ def test_a_missing_churn_model_says_why():
         summarize(example_inputs(churn_reliability=pd.DataFrame(), model=model)), "churn"
     )
     assert "needs more history" in part["missing"]
+
+
+def with_few_newcomers(inputs, day):
+    """Three customers were new in the month after an origin, so it parts a group of cohorts."""
+    history = inputs.cohort_months.copy()
+    month = pd.Timestamp(day) + pd.offsets.MonthBegin(1)
+    assert (history["cohort"] == month).any()
+    few = history["cohort"] == month
+    history.loc[few, "customers"] = 3
+    history.loc[few, "first_purchases"] = history.loc[few, "first_purchases"].clip(upper=3)
+    history["buyers"] = history["purchases"].clip(upper=history["customers"])
+    return example_inputs(cohort_months=history)
+
+
+def test_errors_of_an_origin_that_is_not_told_give_no_amount(inputs):
+    day = pd.Timestamp(ORIGINS[0])
+    made = with_few_newcomers(inputs, day)
+    assert made.told == {pd.Timestamp(other) for other in ORIGINS} - {day}
+    given, shown = inputs.metrics, made.told_metrics
+    summary = summarize(made)
+    written = pd.DataFrame(rows(summary, "metrics"))
+    for frame in (shown, written):
+        hidden = frame[pd.to_datetime(frame["origin"]) == day]
+        assert set(hidden["metric"]) == set(given["metric"]) - {"mae", "rmse"}
+        shares = hidden.loc[~hidden["metric"].isin(["auc", "brier", "log_loss"]), "value"]
+        np.testing.assert_allclose(shares * 100, (shares * 100).round(), atol=1e-9)
+        rest = frame[pd.to_datetime(frame["origin"]) != day]
+        assert len(rest) == (pd.to_datetime(given["origin"]) != day).sum()
+    # nor do errors over all origins, less those of the others
+    pooled = summary["headline"]["accuracy"]["revenue"]
+    shares = [pooled[key] for key in ("wape", "bias", "wape_month")]
+    shares += [row["wape"] for row in rows(summary, "errors_revenue")]
+    shares += [row["revenue_bias"] for row in rows(summary, "errors_by_origin")]
+    np.testing.assert_allclose(shares, np.round(shares, 2), atol=1e-12)
+    assert day.date().isoformat() not in {row["origin"] for row in rows(summary, "deciles")}
+    assert summary["tables"]["deciles"]["note"].endswith("It concerns 1 of 4 past dates.")
+
+
+def test_means_of_a_holdout_that_is_not_told_are_not_shown(inputs):
+    day = pd.Timestamp(ORIGINS[0])
+    made = with_few_newcomers(inputs, day)
+    found = {
+        name: frame.assign(origin=day) if name.startswith("conditional_") else frame
+        for name, frame in inputs.diagnostics.items()
+    }
+    whole = summarize(dataclasses.replace(inputs, diagnostics=found))
+    assert {"conditional_frequency", "conditional_recency"} <= set(whole["tables"])
+    less = summarize(dataclasses.replace(made, diagnostics=found))
+    assert not {"conditional_frequency", "conditional_recency"} & set(less["tables"])
+
+
+def test_where_every_origin_is_told_errors_are_as_they_were(inputs):
+    told = example_inputs(cohort_months=inputs.cohort_months.assign(buyers=99))
+    assert told.told == {pd.Timestamp(day) for day in ORIGINS}
+    pd.testing.assert_frame_equal(told.told_metrics, inputs.metrics)
