@@ -101,6 +101,7 @@ def churn_reliability(chart: Chart) -> Figure:
             linestyle=line,
             marker=marker,
             ms=5,
+            clip_on=False,
             label=curve["label"],
         )
     label(ax, "predicted share that churns", "observed share that churned")

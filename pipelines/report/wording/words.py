@@ -203,6 +203,12 @@ def amount(value: float | None, currency: str | None = None) -> str:
     return f"{currency} {text}" if currency else text
 
 
+def counted(number: float, noun: str) -> str:
+    """1 and 'customer' as '1 customer', 1234 as '1,234 customers'."""
+    text = amount(round(number) if math.isfinite(number) else number)
+    return f"{text} {noun}{'' if text == '1' else 's'}"
+
+
 def day(value: dt.date | str) -> str:
     """1998-06-30 as '30 June 1998', whatever the locale."""
     date = dt.date.fromisoformat(value) if isinstance(value, str) else value

@@ -17,6 +17,21 @@ NBSP = "\N{NO-BREAK SPACE}"
 
 
 @pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0 customers"),
+        (1, "1 customer"),
+        (1.2, "1 customer"),
+        (1.8, "2 customers"),
+        (1234, "1,234 customers"),
+        (float("nan"), "not known customers"),
+    ],
+)
+def test_one_of_a_thing_is_not_many(number, said):
+    assert words.counted(number, "customer") == said
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (-0.40, "a 40 % smaller error than the lifetimes package"),
