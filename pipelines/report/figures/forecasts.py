@@ -166,9 +166,11 @@ def company_revenue(chart: Chart) -> Figure:
     base = np.zeros(len(months))
     for name, values, look in bars:
         if values.any():
-            drawn = ax.bar(months, values, BAR_DAYS, bottom=base, label=name, **look)
+            drawn = ax.bar(months, values, BAR_DAYS, bottom=base, **look)
             for k in cut:
                 drawn[k].set_alpha(PALER)
+            # The legend's patch is of no month, or it would be as pale as the first bar.
+            ax.bar(months[:1], [0.0], label=name, **look)
         base = base + values
     if cut:
         ax.bar(months[:1], [0.0], color=MUTED, alpha=PALER, label=f"Paler: {PART.lower()}")

@@ -99,7 +99,12 @@ def thousands(ax: Axes) -> None:
     """Thousands separators on the value axis, which starts at zero (call when all is drawn)."""
     bottom, top = min(0, ax.get_ylim()[0]), ax.get_ylim()[1]
     ax.set_ylim(bottom, top + HEADROOM * (top - bottom))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    grouped(ax.yaxis)
+
+
+def grouped(axis: Any) -> None:
+    """Numbers with thousands separators."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def percents(axis: Any) -> None:

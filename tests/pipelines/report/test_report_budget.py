@@ -250,6 +250,9 @@ def test_where_no_month_is_shown_the_picture_speaks_of_none(inputs):
     assert chart["cut"] == ["2024-12-01"]
     assert "Sales of 13 months are not shown" in text(made, "budget")
     figure = figures.company_revenue(chart)
+    patches = figure.legends[0].get_patches()
+    alpha = dict(zip(legend(figure), (patch.get_alpha() for patch in patches), strict=True))
+    assert alpha["Known customers"] is None  # though the first bar is paler
     assert not {"Sold", "Sales not shown"} & set(legend(figure))
     assert not bands(figure.axes[0])
 

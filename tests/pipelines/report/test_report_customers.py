@@ -116,7 +116,11 @@ def with_a_lone_customer(inputs):
         "cohort_months": pd.concat([one, history], ignore_index=True),
         "cohort_forecast": pd.concat([last, ahead], ignore_index=True),
         "corrections": pd.DataFrame(
-            [(alone, 3, 0.1, 1.0, 1.0), (history["cohort"].min(), 99, 0.5, 1.0, 1.0)],
+            [
+                (alone, 3, 0.1, 1.0, 1.0),
+                (history["cohort"].min(), 99, 0.5, 1.0, 1.0),
+                (history["cohort"].max(), 99, 0.5, 1.0, 1.0),
+            ],
             columns=["cohort", "purchases", "weight", "purchases_factor", "revenue_factor"],
         ),
     }
@@ -127,6 +131,7 @@ def test_no_cohort_of_page_or_workbook_tells_on_a_single_customer(inputs):
     made = summarize(example_inputs(**lone))
     for name in ("cohort_value", "corrections"):  # means and factors: who is with it is left out
         shown = rows(made, name)
+        assert shown
         assert not any(str(row["cohort"]).startswith("2022") for row in shown)
         note = made["tables"][name]["note"]
         assert re.search(
@@ -264,6 +269,26 @@ def test_the_standard_error_of_a_mean_survives_putting_rows_together():
     both = np.concatenate(values[1:])
     assert made[1]["mean_value"] == pytest.approx(both.mean())
     assert made[1]["standard_error"] == pytest.approx(both.std(ddof=1) / len(both) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "names"),
+    [
+        ([50, 40, 30, 20, 60], ["none", "up to 17", "17 to 25", "25 to 36.5", "above 36.5"]),
+        ([50, 4, 6, 20, 60], ["none", "up to 25", "25 to 36.5", "above 36.5"]),
+        ([50, 40, 4, 6, 60], ["none", "up to 17", "17 to 36.5", "above 36.5"]),
+        ([50, 40, 30, 6, 6], ["none", "up to 17", "17 to 25", "above 25"]),
+        ([5, 4, 6, 20, 60], ["none or up to 25", "25 to 36.5", "above 36.5"]),
+        ([5, 1, 1, 1, 9], ["all"]),
+    ],
+)
+def test_groups_of_days_that_are_put_together_are_named_by_their_ends(sizes, names):
+    labels = ["none", "up to 17", "17 to 25", "25 to 36.5", "above 36.5"]
+    frame = pd.DataFrame({"group": labels, "customers": sizes, "actual": 1.0, "expected": 1.1})
+    made = summarize(example_inputs(diagnostics={"conditional_recency": frame}))
+    assert [row["group"] for row in rows(made, "conditional_recency")] == names
+    chart = made["charts"]["conditional_recency"]["names"]
+    assert [name.split("\n")[0] for name in chart] == names
 
 
 def test_cohort_months_of_few_customers_are_left_out_of_the_past_too(inputs, summary):
