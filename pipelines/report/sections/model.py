@@ -21,7 +21,7 @@ def model(inputs: ReportInputs) -> Section:
         section.missing = "No fitted model was given."
         return section
     section.text = _learned_until(inputs)
-    section.text += [str(note) for note in inputs.model.get("notes", ())]
+    section.text += [words.with_model_names(str(note)) for note in inputs.model.get("notes", ())]
     if not parameters.empty:
         named = parameters.assign(model=[words.model_name(str(m)) for m in parameters["model"]])
         section.tables["parameters"] = table(

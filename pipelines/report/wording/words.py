@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Iterable
 
 from clvmodels.core import months
@@ -71,6 +72,8 @@ MODEL_NAMES = {
     "GammaGamma": "Gamma-Gamma",
 }
 """The literature's names of the model classes; an engine's prefix is kept."""
+
+_CLASSES = re.compile(rf"\b(Lifetimes)?({'|'.join(MODEL_NAMES)})\b")
 
 METRICS: dict[str, str] = {
     "wape": "Error (WAPE)",
@@ -175,6 +178,11 @@ def model_name(kind: str) -> str:
     bare = kind.removeprefix("Lifetimes")
     name = MODEL_NAMES.get(bare, bare)
     return name if bare == kind else f"{name} (lifetimes)"
+
+
+def with_model_names(sentence: str) -> str:
+    """Name the models of a sentence as the tables beside it do: 'ParetoNBD' as 'Pareto/NBD'."""
+    return _CLASSES.sub(lambda found: model_name(found.group()), sentence)
 
 
 def percent(share: float | None, digits: int = 0) -> str:
