@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.model import CohortModel, old_customers
+from clvmodels.cohorts.model.order_values import mean_shape
 from clvmodels.cohorts.model.table import Cells, Months
 from clvmodels.core.arguments import LARGEST, numbers
 from clvmodels.core.errors import InvalidValueError
@@ -153,24 +154,10 @@ def _shape(model: CohortModel, period: Months, told: pd.DataFrame | None) -> Arr
 def _first_value(
     model: CohortModel, period: Months, period_covariates: pd.DataFrame | None
 ) -> Array:
-    """Value of a first purchase: the last year's, with the season and covariates of order values.
-
-    Age and cohort effects are those of repeat purchases, and say nothing about first ones.
-    """
-    then = _value_shape(model, model.acquired_months, None)
-    weight = np.maximum(model.acquired, 1e-9)
-    shape = _value_shape(model, period, period_covariates) - float(weight @ then / weight.sum())
-    return np.asarray(model.first_value * np.exp(shape))
-
-
-def _value_shape(model: CohortModel, period: Months, told: pd.DataFrame | None) -> Array:
-    fit, covariates = model.values.fit, model.values.period_covariates
-    shape = np.zeros(period.size)
-    if "season" in fit.slices:
-        shape = shape + fit.block("season")[period % 12]
-    if "period_covariates" in fit.slices:
-        shape = shape + covariates.columns(period, told) @ fit.block("period_covariates")
-    return shape
+    """Value of a first purchase: that of known ones, with season and covariates."""
+    shape = model.values.shape(period, period_covariates)
+    usual = mean_shape(model.values, model.acquired_months, model.acquired)
+    return np.asarray(model.first_value * np.exp(shape - usual))
 
 
 def _recent_cohort_effect(fit: LogLinearFit, cohorts: Months) -> float:

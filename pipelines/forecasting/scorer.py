@@ -123,8 +123,10 @@ class Scorer:
         summary = batch.to_pandas(date_as_object=False)
         months = self.level.customer_months(self.fitted, summary)
         scored = forecast.score(self.fitted, summary, months, self.grid, self.config, self.margin)
-        # Equal histories are worth the same in whatever batch they were: their tie goes by id.
-        scored["clv"] = scored["clv"].round(VALUE_DIGITS)
+        # Equal histories are worth the same in whatever batch they were: their tie goes by id. The
+        # ends go with it, or an interval drawn out to the mean would end short of it.
+        worth = ["clv", "clv_low", "clv_high"]
+        scored[worth] = scored[worth].round(VALUE_DIGITS)
         if self.names is not None:
             scored["customer_id"] = self.names.of_all(scored["customer_id"])
         for name in (*self.sums, *self.dimensions):

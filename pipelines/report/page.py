@@ -58,7 +58,7 @@ def html(summary: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
     environment.globals |= {"shown_rows": shown_rows, "cell_class": _cell_class}
     pictures = {name: _picture(content) for name, content in figures.items()}
     page: str = environment.get_template("report.html").render(
-        **summary, pictures=pictures, day=words.day
+        **summary, pictures=pictures, day=words.day, counted=words.counted
     )
     return page
 
@@ -159,7 +159,7 @@ def _write_contents(book: Any, summary: Mapping[str, Any], formats: dict[str, An
     for table in _tables_in_order(summary):
         row += 1
         sheet.write_url(row, 0, f"internal:'{table['sheet']}'!A1", string=table["sheet"])
-        about = f"{table['title']}. {table['note']} ({len(table['rows']):,} rows)"
+        about = f"{table['title']}. {table['note']} ({words.counted(len(table['rows']), 'row')})"
         sheet.write_string(row, 1, about.replace(".  ", ". "), formats["wrap"])
 
 

@@ -22,6 +22,10 @@ NOT_TOLD = (
     "Months after a past date are not shown where, set against the cohorts' history, they would "
     f"tell on fewer than {LEAST_CUSTOMERS} customers; errors are shown."
 )
+NO_COHORTS = (
+    f"Cohorts are not shown: all together hold fewer than {LEAST_CUSTOMERS} customers, and lines "
+    "would tell on single ones."
+)
 DAYS = Column("days", "Days covered")
 """Where the as-of date cuts months, how much of each is forecast; left out where it cuts none."""
 
@@ -84,7 +88,11 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
         note=("Low and high: 90 % interval. " if has_intervals else "")
         + "Revenue and margin are LTV, before cost to serve.",
     )
+    section.charts["headline_forecast"] = _history_chart(inputs, monthly)
     cohorts = inputs.with_days(inputs.groups.summed(window))
+    if cohorts.empty:
+        section.text.append(NO_COHORTS)
+        return section
     section.tables["cohort_forecast"] = table(
         cohorts,
         [
@@ -99,7 +107,6 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
         note="Cohort: month of first purchase." + together(cohorts, intervals=has_intervals),
     )
     section.workbook_only = ("cohort_forecast",)
-    section.charts["headline_forecast"] = _history_chart(inputs, monthly)
     return section
 
 
@@ -133,11 +140,13 @@ def _history_chart(inputs: ReportInputs, monthly: pd.DataFrame) -> dict[str, Any
     total, before = float(future["revenue"].sum()), float(past.tail(len(future)).sum())
     return plain(
         {
-            "title": f"Repeat revenue by month, and the next {ahead} months",
+            "title": f"Repeat revenue by month, and the next {words.counted(ahead, 'month')}",
             "alt": (
                 f"Line chart of monthly repeat revenue in {inputs.currency}. The last "
-                f"{min(len(future), len(past))} months known sum to {words.amount(before)}; the "
-                f"{len(future)} calendar months shown after them to {words.amount(total)}."
+                f"{words.counted(min(len(future), len(past)), 'month')} known "
+                f"{'sums' if min(len(future), len(past)) == 1 else 'sum'} to "
+                f"{words.amount(before)}; the {words.counted(len(future), 'calendar month')} shown "
+                f"after that to {words.amount(total)}."
             ),
             "unit": inputs.currency,
             "history": {

@@ -13,7 +13,12 @@ from scipy.optimize import nnls
 
 from clvmodels.cohorts import intervals
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace
-from clvmodels.cohorts.model.order_values import ValueModel, fit_values
+from clvmodels.cohorts.model.order_values import (
+    RECENT_MONTHS,
+    ValueModel,
+    fit_values,
+    value_of_first,
+)
 from clvmodels.cohorts.model.rates import Company, RateModel, RateOptions, company_series, fit_rates
 from clvmodels.cohorts.model.state import (
     at_least_0,
@@ -64,7 +69,8 @@ class CohortModel:
         Old customers met for the first time in the first month of a log that starts mid-life, for
         each truly new one (see :func:`acquisition_excess`).
     first_value : float
-        Mean value of a first purchase in those months, in currency.
+        Mean value of a first purchase in those months, in currency (see
+        :func:`clvmodels.cohorts.model.order_values.value_of_first`).
     """
 
     as_of: dt.date
@@ -92,9 +98,7 @@ class CohortModel:
         values = fit_values(
             table, options.damping, period_covariates if options.period_covariates else None
         )
-        recent = slice(-12, None)
-        bought = float(table.first_purchases[recent].sum())
-        first = float(table.first_revenue[recent].sum()) / bought if bought else values.unit
+        recent = slice(-RECENT_MONTHS, None)
         return cls(
             table.as_of,
             table.cohorts,
@@ -105,7 +109,7 @@ class CohortModel:
             table.first_purchases[recent],
             table.month_days[recent],
             acquisition_excess(table, rates),
-            first,
+            value_of_first(table, values),
         )
 
     def damped(self, damping: float) -> CohortModel:

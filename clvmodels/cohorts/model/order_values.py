@@ -1,4 +1,4 @@
-"""Value of a repeat purchase by cohort, month of year and time."""
+"""Value of a repeat purchase by cohort, month of year and time; mean value of a first one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace, season
-from clvmodels.cohorts.model.table import Cells, CohortTable
+from clvmodels.cohorts.model.table import Cells, CohortTable, Months
+from clvmodels.core.schema import LEAST_CUSTOMERS
 from clvmodels.numerics.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
 
 Array = npt.NDArray[np.float64]
 
 LEAST_NET = 0.01
 """Share of their value that purchases keep at least, whatever was sent back."""
+
+RECENT_MONTHS = 12
+"""Months whose new customers say how many will come, and what they spend first."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,19 @@ class ValueModel:
     def expected(self, design: Array) -> Array:
         """Expected value of a purchase, in currency, from a design matrix."""
         return np.asarray(self.unit * np.exp(design @ self.fit.coefficients))
+
+    def shape(self, period: Months, period_covariates: pd.DataFrame | None = None) -> Array:
+        """Log of what months do to the value of any purchase: season and covariates, shape (n,).
+
+        Age and cohort effects are those of repeat purchases, and say nothing about first ones.
+        """
+        shape = np.zeros(period.size)
+        if "season" in self.fit.slices:
+            shape = shape + self.fit.block("season")[period % 12]
+        if "period_covariates" in self.fit.slices:
+            columns = self.period_covariates.columns(period, period_covariates)
+            shape = shape + columns @ self.fit.block("period_covariates")
+        return shape
 
 
 def fit_values(
@@ -79,6 +96,34 @@ def fit_values(
     fit = fit_loglinear(positive * bought / gross, np.log(purchases[sold]), blocks)
     net = max(float(revenue.sum()), LEAST_NET * gross)
     return ValueModel(space, fit, net / bought, by_period)
+
+
+def value_of_first(table: CohortTable, values: ValueModel) -> float:
+    """Mean value of a first purchase in the last year, at that year's season and covariates.
+
+    It is kept in the saved model and multiplies every forecast of new customers, so that it must
+    not be what one customer spent: of a year with fewer than
+    :data:`clvmodels.core.schema.LEAST_CUSTOMERS` new ones it is drawn from further back, by whole
+    months, until it rests on so many, or on all customers of a log that has fewer.
+    """
+    bought, months = table.first_purchases, table.months
+    year = max(months.size - RECENT_MONTHS, 0)
+    enough = np.flatnonzero(np.cumsum(bought[::-1])[::-1] >= LEAST_CUSTOMERS)
+    start = min(year, int(enough[-1]) if enough.size else 0)
+    count = float(bought[start:].sum())
+    if not count:
+        return values.unit
+    mean = float(table.first_revenue[start:].sum()) / count
+    if start == year:
+        return mean
+    then, now = (mean_shape(values, months[k:], bought[k:]) for k in (start, year))
+    return mean * float(np.exp(now - then))
+
+
+def mean_shape(values: ValueModel, months: Months, bought: Array) -> float:
+    """What months do to the log value of a purchase, on average over those who first bought."""
+    weight = np.maximum(bought, 1e-9)
+    return float(weight @ values.shape(months) / weight.sum())
 
 
 def _blocks(space: EffectSpace, cells: Cells, period_columns: Array) -> list[Block]:

@@ -16,6 +16,7 @@ from pipelines.report.figures.style import (
     canvas,
     cut_line,
     dates,
+    grouped,
     label,
     legend,
     monthly,
@@ -102,6 +103,7 @@ def churn_reliability(chart: Chart) -> Figure:
             linestyle=line,
             marker=marker,
             ms=5,
+            clip_on=False,
             label=curve["label"],
         )
     label(ax, "predicted share that churns", "observed share that churned")
@@ -131,6 +133,7 @@ def churn_importance(chart: Chart) -> Figure:
     ax.set_yticks(place, names)
     ax.grid(visible=False)
     label(ax, "AUC lost when the feature is shuffled")
+    ax.locator_params(axis="x", nbins=5)
     title(figure, chart["title"])
     return figure
 
@@ -211,6 +214,7 @@ def spend_distribution(chart: Chart) -> Figure:
         label="Expected by the model",
     )
     label(ax, f"mean value of a purchase ({chart['unit']})", "customers")
+    grouped(ax.xaxis)
     thousands(ax)
     title(figure, chart["title"])
     legend(figure, ax)

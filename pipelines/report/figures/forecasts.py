@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from pipelines.report.figures import customers as figures_customers
 from pipelines.report.figures.style import (
     ACTUAL,
+    BAR_DAYS,
     DIVERGING,
     FORECAST,
     INK,
@@ -29,6 +30,7 @@ from pipelines.report.figures.style import (
     legend,
     monthly,
     name_cut,
+    not_given,
     numbers,
     paired_bars,
     percents,
@@ -144,8 +146,11 @@ def company_revenue(chart: Chart) -> Figure:
     past, ahead = dates(history["period"]), dates(forecast["period"])
     months = sorted({*past, *ahead})
     sold, known, new = np.zeros((3, len(months)))
-    # Months that would tell on single customers are not given, and have no bar.
-    sold[[months.index(day) for day in past]] = np.nan_to_num(numbers(history["revenue"]))
+    revenue = numbers(history["revenue"])
+    sold[[months.index(day) for day in past]] = np.nan_to_num(revenue)
+    # A month that would tell on single customers is not given; without a mark it would look like
+    # one that sold nothing.
+    not_given(ax, [day for day, value in zip(past, revenue, strict=True) if np.isnan(value)])
     known[[months.index(day) for day in ahead]] = numbers(forecast["known"])
     new[[months.index(day) for day in ahead]] = numbers(forecast["new"])
     bars = (
@@ -161,9 +166,11 @@ def company_revenue(chart: Chart) -> Figure:
     base = np.zeros(len(months))
     for name, values, look in bars:
         if values.any():
-            drawn = ax.bar(months, values, 24, bottom=base, label=name, **look)
+            drawn = ax.bar(months, values, BAR_DAYS, bottom=base, **look)
             for k in cut:
                 drawn[k].set_alpha(PALER)
+            # The legend's patch is of no month, or it would be as pale as the first bar.
+            ax.bar(months[:1], [0.0], label=name, **look)
         base = base + values
     if cut:
         ax.bar(months[:1], [0.0], color=MUTED, alpha=PALER, label=f"Paler: {PART.lower()}")

@@ -39,6 +39,11 @@ PART = "Part of a month"
 PALER = 0.4
 """Opacity of a bar of such a month."""
 
+BAR_DAYS = 24
+"""Width of the bar of a month."""
+NOT_GIVEN = "Sales not shown"
+"""What the legends call a month whose sales would tell on single customers."""
+
 WIDTH = 6.6
 HEADROOM = 0.06
 """Of the height of a chart, left free above its highest value."""
@@ -94,7 +99,12 @@ def thousands(ax: Axes) -> None:
     """Thousands separators on the value axis, which starts at zero (call when all is drawn)."""
     bottom, top = min(0, ax.get_ylim()[0]), ax.get_ylim()[1]
     ax.set_ylim(bottom, top + HEADROOM * (top - bottom))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    grouped(ax.yaxis)
+
+
+def grouped(axis: Any) -> None:
+    """Numbers with thousands separators."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def percents(axis: Any) -> None:
@@ -140,6 +150,22 @@ def name_cut(ax: Axes, cut: list[bool] | None) -> None:
             "color": MUTED,
         }
         ax.plot([], [], label=PART, **look)
+
+
+def not_given(ax: Axes, months: list[dt.date]) -> None:
+    """Mark months whose value is not shown by hatched bands: no bar would say nothing was sold."""
+    half = dt.timedelta(days=BAR_DAYS / 2)
+    for k, day in enumerate(months):
+        ax.axvspan(
+            day - half,  # type: ignore[arg-type]
+            day + half,  # type: ignore[arg-type]
+            facecolor="none",
+            edgecolor=NO_VALUE,
+            hatch="xxx",
+            linewidth=0,
+            zorder=0.5,
+            label=None if k else NOT_GIVEN,
+        )
 
 
 def dates(texts: list[str]) -> list[dt.date]:

@@ -43,11 +43,10 @@ def budget(inputs: ReportInputs) -> Section:
     if not months["new_customers"].any():
         section.tables.pop("new_cohorts")
         section.workbook_only = ()
-    section.charts["budget"] = _chart(inputs, months)
-    past = section.charts["budget"]["history"]
-    if None in past["revenue"]:
-        bars = zip(past["period"], past["revenue"], strict=True)
-        section.text.append(_untold([day for day, value in bars if value is None]))
+    sold = _sold(inputs)
+    section.charts["budget"] = _chart(inputs, months, sold)
+    if sold.isna().any():
+        section.text.append(_untold(plain(list(sold.index[sold.isna()]))))
     _add_past(section, inputs)
     return section
 
@@ -64,17 +63,23 @@ def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
         )
         return (
             f"No customers still to come are forecast: {why}. The company's revenue of the next "
-            f"{ahead} months is that of known customers, {words.amount(known, code)}."
+            f"{words.counted(ahead, 'month')} is that of known customers, "
+            f"{words.amount(known, code)}."
         )
     share = new / (known + new) if known + new > 0 else float("nan")
     return (
-        f"Over the next {ahead} months, to {words.day(inputs.last_day())}, the company's revenue "
-        "is forecast at "
+        f"Over the next {words.counted(ahead, 'month')}, to {words.day(inputs.last_day())}, the "
+        "company's revenue is forecast at "
         f"{words.amount(known + new, code)}: {words.amount(known, code)} from known customers and "
         f"{words.amount(new, code)} ({words.percent(share)}) from "
-        f"{words.amount(round(float(months['new_customers'].sum())))} customers still to come, "
+        f"{_how_many(float(months['new_customers'].sum()))} still to come, "
         f"{words.amount(float(months['new_first_revenue'].sum()), code)} of it in first purchases."
     )
+
+
+def _how_many(customers: float) -> str:
+    """An expected number of customers, which may be less than one."""
+    return words.counted(customers, "customer") if round(customers) else "less than 1 customer"
 
 
 def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
@@ -181,32 +186,47 @@ def _new_cohorts(inputs: ReportInputs) -> Table:
     )
 
 
-def _chart(inputs: ReportInputs, months: pd.DataFrame) -> dict[str, Any]:
+def _sold(inputs: ReportInputs) -> pd.Series[float]:
+    """What the company sold in its last months; not a number in those that are not shown."""
     history = inputs.dated("cohort_months", "period")
-    past = pd.Series(dtype=float)
-    if not history.empty:
-        sold = history.assign(all=history["revenue"] + history["first_revenue"])
-        past = sold.groupby("period")["all"].sum().tail(MONTHS_BACK + 1)
-        past = past.where(~past.index.isin(inputs.groups.untold))
+    if history.empty:
+        return pd.Series(dtype=float)
+    every = history.assign(all=history["revenue"] + history["first_revenue"])
+    past = every.groupby("period")["all"].sum().tail(MONTHS_BACK + 1)
+    return past.where(~past.index.isin(inputs.groups.untold))
+
+
+def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -> dict[str, Any]:
     known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
-    shown = pd.DatetimeIndex(sorted({*past.index, *months["period"]}))
-    start = inputs.as_of + dt.timedelta(days=1)
-    if not history.empty:
-        start = inputs.first_day(history["period"])
-    cut = words.cut(shown.date, start, inputs.last_day())
+    told = sold.dropna()
+    # The picture starts where something is known; what is not shown after that is marked.
+    past = sold[sold.index >= told.index[0]] if len(told) else told
+    start = tomorrow = inputs.as_of + dt.timedelta(days=1)
+    if len(told):
+        start = inputs.first_day(inputs.dated("cohort_months", "period")["period"])
+    # Of the month under way only the rest has a bar where what was sold of it is not shown.
+    cut = [
+        day
+        for day in sorted({*told.index, *months["period"]})
+        if any(words.cut([day.date()], start if day in told.index else tomorrow, inputs.last_day()))
+    ]
+    said = [f"{words.amount(known.sum(), inputs.currency)} forecast from known customers"]
+    if new.any():
+        said.append(f"{words.amount(new.sum(), inputs.currency)} from customers still to come")
+    before = "what was sold, then " if len(told) else ""
+    if past.isna().any():
+        before = "what was sold, where it is shown, then "
     return plain(
         {
             "title": "Company revenue by month",
             "alt": (
-                f"Stacked bars of monthly company revenue in {inputs.currency}: what was sold, "
-                f"then {words.amount(known.sum())} forecast from known customers and "
-                f"{words.amount(new.sum())} from customers still to come; the numbers are in the "
-                "table that follows."
+                f"{'Stacked bars' if new.any() else 'Bars'} of monthly company revenue: {before}"
+                f"{words.listed(said)}; the forecast's numbers are in the table that follows."
             ),
             "unit": inputs.currency,
             "history": {"period": list(past.index), "revenue": past.to_numpy()},
             "forecast": {"period": list(months["period"]), "known": known, "new": new},
-            "cut": list(shown[cut]),
+            "cut": cut,
         }
     )
 

@@ -10,8 +10,17 @@ from clvmodels.cohorts.replay import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
 from clvmodels.core import metrics
 from pipelines.backtesting import accuracy
 from pipelines.report.groups.cohorts import left_out
+from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.section import DAYS, NOT_TOLD, QUANTITIES, Section, money, together
+from pipelines.report.section import (
+    DAYS,
+    NO_COHORTS,
+    NOT_TOLD,
+    QUANTITIES,
+    Section,
+    money,
+    together,
+)
 from pipelines.report.tables import Column, Table, table
 from pipelines.report.wording import carried, words
 
@@ -67,6 +76,9 @@ def tracking(inputs: ReportInputs) -> Section:
         note="Customers known at that date, who bought after it; months that have ended.",
     )
     cells = inputs.with_days(inputs.groups.summed(made), inputs.tracked_from)
+    if cells.empty:
+        section.text.append(NO_COHORTS)
+        return section
     section.tables["tracking_cells"] = table(
         cells,
         [
@@ -102,7 +114,7 @@ def unit_economics(inputs: ReportInputs) -> Section:
         "it. The historical formula assumes that ARPU and churn stay as they were, for ever.",
         "Churn in this table is the monthly fall of purchases per customer. The churn probability "
         "of the customer tables is another thing: the chance of no purchase in the next "
-        f"{inputs.churn_days} days, which is high wherever people buy "
+        f"{words.counted(inputs.churn_days, 'day')}, which is high wherever people buy "
         "seldom.",
     ]
     if inputs.config.economics.acquisition_cost is None:
@@ -148,7 +160,19 @@ def cohort_level(inputs: ReportInputs) -> Section:
         _carried(inputs),
         *carried.departures(of_all, inputs.totals, inputs.config.economics.currency),
     ]
-    section.tables["corrections"] = table(
+    if corrections.empty:
+        section.text.append(
+            f"Corrections by cohort are not shown: no cohort holds {LEAST_CUSTOMERS} customers and "
+            "can be shown by itself; fewer would tell on single ones."
+        )
+    else:
+        section.tables["corrections"] = _corrections(corrections, missing)
+    section.tables |= _variants(inputs.selection, _how_short(inputs))
+    return section
+
+
+def _corrections(corrections: pd.DataFrame, missing: str) -> Table:
+    return table(
         corrections,
         [
             Column("cohort", "Cohort", "month"),
@@ -162,8 +186,6 @@ def cohort_level(inputs: ReportInputs) -> Section:
         note="Factors over all forecast months; 1 leaves the customer models as they are."
         + missing,
     )
-    section.tables |= _variants(inputs.selection, _how_short(inputs))
-    return section
 
 
 def _carried(inputs: ReportInputs) -> str:

@@ -103,7 +103,8 @@ def cohort_value(inputs: ReportInputs) -> Section:
         {
             "title": f"Cumulative LTV (revenue) per customer by {unit} of first purchase",
             "alt": f"Lines of cumulative revenue per customer by age. The oldest cohort reaches "
-            f"{words.amount(first['ltv'], inputs.currency)} at {first['age']} months.",
+            f"{words.amount(first['ltv'], inputs.currency)} at "
+            f"{words.counted(first['age'], 'month')}.",
             "unit": inputs.currency,
             "group": unit,
             "lines": lines,

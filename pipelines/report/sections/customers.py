@@ -70,9 +70,9 @@ def tiers(inputs: ReportInputs) -> Section:
     )
     code = inputs.currency
     section.text = [
-        "Each customer is in one tier, the best that fits: the top 5 % here are those below the "
-        "top 1 %. CLV is discounted margin net of cost to serve over the horizon."
-        + _profiled_only(inputs)
+        "Each customer is in one tier, the best that fits"
+        f"{_tiers_are(len(frame) < len(inputs.tiers))} CLV is discounted margin net of cost to "
+        "serve over the horizon." + _profiled_only(inputs)
     ]
     section.tables["tiers"] = table(
         frame,
@@ -105,6 +105,16 @@ def tiers(inputs: ReportInputs) -> Section:
             }
         )
     return section
+
+
+def _tiers_are(put_together: bool) -> str:
+    """Go on from what a tier is, to the end of the sentence."""
+    if put_together:
+        return (
+            f". Tiers of fewer than {LEAST_CUSTOMERS} customers are put together with their "
+            "neighbours, so that no line tells on a single customer."
+        )
+    return ": the top 5 % here are those below the top 1 %."
 
 
 def _profiled_only(inputs: ReportInputs) -> str:

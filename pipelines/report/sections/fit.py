@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -49,7 +51,10 @@ def _folded(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     if name.startswith("conditional_"):
         kept = {key: frame[key].iloc[0] for key in ("origin", "horizon_days") if key in frame}
-        return fold(frame, "group", means=["actual", "expected"]).assign(**kept)
+        out = fold(frame, "group", means=["actual", "expected"]).assign(**kept)
+        if name == "conditional_recency":
+            out["group"] = [_days(str(label)) for label in out["group"]]
+        return out
     if name != "spend_by_frequency":
         return frame
     # Squares about 0 add up; from these comes the standard error of several groups together.
@@ -61,6 +66,17 @@ def _folded(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     out["standard_error"] = (about / (out["customers"] - 1)) ** 0.5
     out.attrs |= frame.attrs
     return out
+
+
+def _days(label: str) -> str:
+    """Name groups of days put together by their ends: 'up to 17 to 25 to 36' as 'up to 36'."""
+    ends = re.findall(r"\d[\d.]*", label)
+    if not ends:
+        return label
+    none = "none or " if label.startswith("none to ") else ""
+    if none or label.startswith("up to"):
+        return "all" if "above" in label else f"{none}up to {ends[-1]}"
+    return f"above {ends[0]}" if "above" in label else f"{ends[0]} to {ends[-1]}"
 
 
 def _season_of_the_forecast(inputs: ReportInputs) -> str:

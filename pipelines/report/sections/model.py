@@ -21,7 +21,7 @@ def model(inputs: ReportInputs) -> Section:
         section.missing = "No fitted model was given."
         return section
     section.text = _learned_until(inputs)
-    section.text += [str(note) for note in inputs.model.get("notes", ())]
+    section.text += [words.with_model_names(str(note)) for note in inputs.model.get("notes", ())]
     if not parameters.empty:
         named = parameters.assign(model=[words.model_name(str(m)) for m in parameters["model"]])
         section.tables["parameters"] = table(
@@ -158,7 +158,11 @@ def assumptions(inputs: ReportInputs) -> Section:
         ),
         ("Cost to serve", f"{code} {economics.cost_to_serve:,.2f}", "per purchase"),
         ("Discount rate", words.percent(economics.annual_discount_rate, 1), "a year"),
-        ("Forecast horizon", f"{economics.horizon_months} months", "after the as-of date"),
+        (
+            "Forecast horizon",
+            words.counted(economics.horizon_months, "month"),
+            "after the as-of date",
+        ),
         (
             "Acquisition cost (CAC)",
             "not set" if cac is None else f"{code} {cac:,.2f}",
@@ -170,12 +174,12 @@ def assumptions(inputs: ReportInputs) -> Section:
         ("Consent", governance.consent, _CONSENT.get(governance.consent, "")),
         (
             "Retention",
-            "no limit" if retention is None else f"{retention:,} days",
+            "no limit" if retention is None else words.counted(retention, "day"),
             "older transactions are set aside",
         ),
         (
             "Churn horizon",
-            f"{inputs.churn_days} days",
+            words.counted(inputs.churn_days, "day"),
             "without a purchase counts as churn",
         ),
         ("Purchase", "one a customer and day", "a day's transactions are summed"),

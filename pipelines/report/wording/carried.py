@@ -42,7 +42,7 @@ def departures(corrections: pd.DataFrame, totals: pd.DataFrame, currency: str) -
             size = float(many.sum())
             if total > 0 and size >= MATERIAL * total:
                 what = (
-                    f"{words.amount(size)} purchases"
+                    f"{words.amount(size)} purchase{'' if words.amount(size) == '1' else 's'}"
                     if quantity == "purchases"
                     else f"revenue of {words.amount(size, currency)}"
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Iterable
 
 from clvmodels.core import months
@@ -71,6 +72,8 @@ MODEL_NAMES = {
     "GammaGamma": "Gamma-Gamma",
 }
 """The literature's names of the model classes; an engine's prefix is kept."""
+
+_CLASSES = re.compile(rf"\b(Lifetimes)?({'|'.join(MODEL_NAMES)})\b")
 
 CHURN_METRICS = ("auc", "brier", "log_loss")
 
@@ -179,6 +182,11 @@ def model_name(kind: str) -> str:
     return name if bare == kind else f"{name} (lifetimes)"
 
 
+def with_model_names(sentence: str) -> str:
+    """Name the models of a sentence as the tables beside it do: 'ParetoNBD' as 'Pareto/NBD'."""
+    return _CLASSES.sub(lambda found: model_name(found.group()), sentence)
+
+
 def percent(share: float | None, digits: int = 0) -> str:
     """0.093 as '9 %', with a no-break space; small shares keep a digit."""
     if share is None or not math.isfinite(share):
@@ -203,6 +211,12 @@ def amount(value: float | None, currency: str | None = None) -> str:
     else:
         text = f"{value:,.2f}"
     return f"{currency} {text}" if currency else text
+
+
+def counted(number: float, noun: str) -> str:
+    """1 and 'customer' as '1 customer', 1234 as '1,234 customers'."""
+    text = amount(round(number) if math.isfinite(number) else number)
+    return f"{text} {noun}{'' if text == '1' else 's'}"
 
 
 def day(value: dt.date | str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 
+import matplotlib.dates as mdates
 import pandas as pd
 import pytest
 from report_example import example_inputs, section
@@ -12,6 +14,7 @@ from report_example import example_inputs, section
 from pipelines.report import page as render
 from pipelines.report import summarize
 from pipelines.report.figures import forecasts as figures
+from pipelines.report.groups.cohorts import Groups
 from pipelines.report.tables import records
 
 
@@ -165,6 +168,115 @@ def test_the_picture_holds_history_and_forecast_of_a_month_cut_in_two(inputs):
     top = max(bar.get_y() + bar.get_height() for bar in ax.patches if bar.get_x() > 0)
     whole = chart["history"]["revenue"][-1] + sum(chart["forecast"][k][0] for k in ("known", "new"))
     assert top == pytest.approx(max(whole, max(chart["history"]["revenue"])))
+
+
+def with_few(inputs, *months):
+    """The inputs where so few customers were new in some months that they are shown together."""
+    history = inputs.cohort_months
+    history = history.assign(buyers=history["purchases"].clip(upper=history["customers"]))
+    for month in months:
+        few = history["cohort"] == month
+        history.loc[few, "customers"] = 4
+        history.loc[few, "buyers"] = history.loc[few, "purchases"] = 1
+        history.loc[few & (history["period"] == month), "first_purchases"] = 4
+    return dataclasses.replace(inputs, cohort_months=history)
+
+
+def bands(ax):
+    """Months that are hatched from the bottom to the top, by the middle of each."""
+    shown = [bar for bar in ax.patches if bar.get_hatch() == "xxx"]
+    assert all((bar.get_y(), bar.get_height()) == (0.0, 1.0) for bar in shown)
+    assert all(bar.get_transform() != ax.transData for bar in shown)
+    middles = (mdates.num2date(bar.get_x() + bar.get_width() / 2) for bar in shown)
+    return [day.date().isoformat() for day in middles]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_months_that_are_not_shown_are_marked_and_not_drawn_as_without_sales(inputs, summary):
+    chart = summarize(with_few(inputs, "2024-08-01"))["charts"]["budget"]
+    past = dict(zip(chart["history"]["period"], chart["history"]["revenue"], strict=True))
+    hidden = [day for day, value in past.items() if value is None]
+    assert "2024-08-01" in hidden
+    assert chart["alt"].startswith("Stacked bars of monthly company revenue: what was sold, where")
+    figure = figures.company_revenue(chart)
+    assert bands(figure.axes[0]) == hidden
+    assert "Sales not shown" in legend(figure)
+    whole = figures.company_revenue(summary["charts"]["budget"])
+    assert not bands(whole.axes[0])
+    assert "Sales not shown" not in legend(whole)
+    assert "where it is shown" not in summary["charts"]["budget"]["alt"]
+
+
+def test_the_picture_starts_at_the_first_month_that_is_shown(inputs):
+    periods = pd.date_range("2023-12-01", "2024-12-01", freq="MS")
+    assert list(summarize(inputs)["charts"]["budget"]["history"]["period"]) == [
+        day.date().isoformat() for day in periods
+    ]
+    groups = inputs.groups
+    early = sum(groups.customers.index < "2024-03-01")
+    few = groups.customers.where(groups.customers.index >= "2024-03-01", 4)
+    first, last = groups.first.copy(), groups.last.copy()
+    first.iloc[:early], last.iloc[:early] = first.iloc[0], last.iloc[early - 1]
+    some = dataclasses.replace(inputs)
+    some.__dict__["groups"] = Groups(first, last, few)
+    made = summarize(some)
+    chart = made["charts"]["budget"]
+    assert chart["history"]["period"][0] == "2024-03-01"
+    assert None not in chart["history"]["revenue"]
+    assert "Sales of Dec 2023, Jan 2024 and Feb 2024 are not shown" in text(made, "budget")
+
+
+def test_where_no_month_is_shown_the_picture_speaks_of_none(inputs):
+    """The month under way is then a part: only its rest is drawn."""
+    nobody = inputs.cohort_months.assign(customers=3, first_purchases=0)
+    cut = inputs.budget.assign(period=inputs.budget["period"] - pd.DateOffset(months=1))
+    short = dataclasses.replace(
+        inputs, cohort_months=nobody, as_of=dt.date(2024, 12, 4), budget=cut
+    )
+    short.__dict__["groups"] = Groups(
+        *(
+            pd.Series(day, index=inputs.groups.first.index)
+            for day in pd.to_datetime(["2023-01-01", "2024-12-01"])
+        ),
+        pd.Series(1, index=inputs.groups.first.index),
+    )
+    made = summarize(short)
+    chart = made["charts"]["budget"]
+    assert chart["history"] == {"period": [], "revenue": []}
+    assert "sold" not in chart["alt"]
+    assert chart["cut"] == ["2024-12-01"]
+    assert "Sales of 13 months are not shown" in text(made, "budget")
+    figure = figures.company_revenue(chart)
+    patches = figure.legends[0].get_patches()
+    alpha = dict(zip(legend(figure), (patch.get_alpha() for patch in patches), strict=True))
+    assert alpha["Known customers"] is None  # though the first bar is paler
+    assert not {"Sold", "Sales not shown"} & set(legend(figure))
+    assert not bands(figure.axes[0])
+
+
+def test_the_words_of_a_picture_without_new_customers_name_none(inputs):
+    nobody = dict.fromkeys(("new_customers", "new_revenue", "new_first_revenue"), 0.0)
+    known = inputs.budget["known_revenue"]
+    alone = inputs.budget.assign(company_revenue=known, **nobody)
+    made = summarize(example_inputs(budget=alone))["charts"]["budget"]
+    assert made["alt"] == (
+        f"Bars of monthly company revenue: what was sold, then GBP {known.sum():,.0f} forecast "
+        "from known customers; the forecast's numbers are in the table that follows."
+    )
+
+
+@pytest.mark.parametrize(
+    ("customers", "said"),
+    [(1.0, "from 1 customer still"), (1.4, "from 1 customer still"), (2.0, "from 2 customers"),
+     (0.2, "from less than 1 customer still"), (1234.0, "from 1,234 customers still")],
+)  # fmt: skip
+def test_one_customer_still_to_come_is_one(inputs, customers, said):
+    share = inputs.budget["new_customers"] / inputs.budget["new_customers"].sum()
+    few = inputs.budget.assign(new_customers=share * customers)
+    assert said in text(summarize(example_inputs(budget=few)), "budget")
 
 
 def test_the_first_screen_names_the_company_s_total(inputs, summary):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from report_example import ORIGINS, example_inputs, rows, section
 
+from pipelines.report import page as render
 from pipelines.report import summarize
 
 
@@ -115,7 +116,11 @@ def with_a_lone_customer(inputs):
         "cohort_months": pd.concat([one, history], ignore_index=True),
         "cohort_forecast": pd.concat([last, ahead], ignore_index=True),
         "corrections": pd.DataFrame(
-            [(alone, 3, 0.1, 1.0, 1.0), (history["cohort"].min(), 99, 0.5, 1.0, 1.0)],
+            [
+                (alone, 3, 0.1, 1.0, 1.0),
+                (history["cohort"].min(), 99, 0.5, 1.0, 1.0),
+                (history["cohort"].max(), 99, 0.5, 1.0, 1.0),
+            ],
             columns=["cohort", "purchases", "weight", "purchases_factor", "revenue_factor"],
         ),
     }
@@ -126,6 +131,7 @@ def test_no_cohort_of_page_or_workbook_tells_on_a_single_customer(inputs):
     made = summarize(example_inputs(**lone))
     for name in ("cohort_value", "corrections"):
         shown = rows(made, name)
+        assert shown
         assert not any(str(row["cohort"]).startswith("2022") for row in shown)
     # factors are no sums: who is with it is left out
     assert re.search(
@@ -248,6 +254,10 @@ def test_tiers_of_few_customers_are_one(inputs):
         ("other 90 %", 90),
     ]
     assert made[0]["clv"] == pytest.approx(few["clv"].head(3).sum())
+    said = section(summarize(example_inputs(tiers=few, account={})), "tiers")["text"][0]
+    assert "Tiers of fewer than 10 customers are put together" in said
+    assert "below the top 1 %" not in said
+    assert "below the top 1 %" in section(summarize(example_inputs()), "tiers")["text"][0]
 
 
 def test_the_standard_error_of_a_mean_survives_putting_rows_together():
@@ -267,6 +277,26 @@ def test_the_standard_error_of_a_mean_survives_putting_rows_together():
     both = np.concatenate(values[1:])
     assert made[1]["mean_value"] == pytest.approx(both.mean())
     assert made[1]["standard_error"] == pytest.approx(both.std(ddof=1) / len(both) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "names"),
+    [
+        ([50, 40, 30, 20, 60], ["none", "up to 17", "17 to 25", "25 to 36.5", "above 36.5"]),
+        ([50, 4, 6, 20, 60], ["none", "up to 25", "25 to 36.5", "above 36.5"]),
+        ([50, 40, 4, 6, 60], ["none", "up to 17", "17 to 36.5", "above 36.5"]),
+        ([50, 40, 30, 6, 6], ["none", "up to 17", "17 to 25", "above 25"]),
+        ([5, 4, 6, 20, 60], ["none or up to 25", "25 to 36.5", "above 36.5"]),
+        ([5, 1, 1, 1, 9], ["all"]),
+    ],
+)
+def test_groups_of_days_that_are_put_together_are_named_by_their_ends(sizes, names):
+    labels = ["none", "up to 17", "17 to 25", "25 to 36.5", "above 36.5"]
+    frame = pd.DataFrame({"group": labels, "customers": sizes, "actual": 1.0, "expected": 1.1})
+    made = summarize(example_inputs(diagnostics={"conditional_recency": frame}))
+    assert [row["group"] for row in rows(made, "conditional_recency")] == names
+    chart = made["charts"]["conditional_recency"]["names"]
+    assert [name.split("\n")[0] for name in chart] == names
 
 
 def test_cohort_months_of_few_customers_are_left_out_of_the_past_too(inputs, summary):
@@ -299,3 +329,47 @@ def test_cohorts_of_a_year_are_named_by_the_year(inputs):
     )
     made = summarize(example_inputs(cohort_months=pd.concat([earlier, history])))
     assert [row["cohort"] for row in rows(made, "cohort_value")] == ["2021", "2022", "2023", "2024"]
+
+
+def small_cohorts(inputs, size):
+    """Inputs in which no cohort can be shown by itself, tracked and corrected."""
+    history = inputs.cohort_months
+    history = history.assign(customers=size, buyers=1.0)
+    history["first_purchases"] = size * (history["cohort"] == history["period"])
+    if size < 4:  # all cohorts together are too few
+        history = history[history["cohort"] <= history["cohort"].unique()[2]]
+    cohorts = history["cohort"].unique()
+    day = pd.Timestamp("2024-09-30")
+    ended = history[(history["cohort"] <= day) & (history["period"] > day)]
+    tracking = ended[["cohort", "period", "customers", "purchases", "revenue"]].assign(
+        actual_purchases=ended["purchases"], actual_revenue=ended["revenue"]
+    )
+    corrections = pd.DataFrame({"cohort": cohorts, "purchases": 10, "weight": 0.5})
+    ahead = inputs.cohort_forecast
+    return example_inputs(
+        cohort_months=history,
+        cohort_forecast=ahead[ahead["cohort"].isin(cohorts)],
+        corrections=corrections.assign(purchases_factor=1.0, revenue_factor=1.0),
+        tracking=tracking,
+        tracked_from=day.date(),
+    )
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_no_table_is_a_heading_over_nothing(inputs, size):
+    made = summarize(small_cohorts(inputs, size))
+    assert not [name for name, table in made["tables"].items() if not table["rows"]]
+    assert "corrections" not in made["tables"]
+    said = " ".join(section(made, "cohort_level")["text"])
+    assert "Corrections by cohort are not shown: no cohort holds 10 customers" in said
+    together = " ".join(section(made, "forecast")["text"])
+    assert ("cohort_forecast" in made["tables"]) == (size == 4)
+    assert ("all together hold fewer than 10 customers" in together) == (size == 3)
+    assert made["charts"]["headline_forecast"]["forecast"]["period"]
+    page = render.html(made, {})
+    assert "Corrections by cohort</p>" not in page
+    assert "<tbody>\n</tbody>" not in page
+
+
+def test_the_full_report_has_no_empty_table(summary):
+    assert not [name for name, table in summary["tables"].items() if not table["rows"]]

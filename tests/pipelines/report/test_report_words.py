@@ -17,6 +17,35 @@ NBSP = "\N{NO-BREAK SPACE}"
 
 
 @pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("ParetoNBD 0.53, MBGNBD 0.54, BGNBD 0.55", "Pareto/NBD 0.53, MBG/NBD 0.54, BG/NBD 0.55"),
+        ("GammaGamma: q is 1", "Gamma-Gamma: q is 1"),
+        ("LifetimesBGNBD was fitted", "BG/NBD (lifetimes) was fitted"),
+        ("the NBD; BG/NBD and Pareto/NBD", "the NBD; BG/NBD and Pareto/NBD"),
+        ("no model", "no model"),
+    ],
+)
+def test_notes_name_models_as_the_tables_do(note, said):
+    assert words.with_model_names(note) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0 customers"),
+        (1, "1 customer"),
+        (1.2, "1 customer"),
+        (1.8, "2 customers"),
+        (1234, "1,234 customers"),
+        (float("nan"), "not known customers"),
+    ],
+)
+def test_one_of_a_thing_is_not_many(number, said):
+    assert words.counted(number, "customer") == said
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (-0.40, "a 40 % smaller error than the lifetimes package"),
