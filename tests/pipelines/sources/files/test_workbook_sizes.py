@@ -107,7 +107,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import example_logs as logs
 from clvmodels.core.errors import DataError
-from pipelines import sources
+from pipelines.sources import read as sources
 settings = logs.config(json.loads(sys.argv[2]))
 said = None
 try:
