@@ -119,15 +119,20 @@ def _exchange(beside: Path, target: Path) -> None:
             beside.rename(target)
             break
         except BaseException as error:
-            taken = isinstance(error, OSError) and os.path.lexists(target) and beside.exists()
-            if taken and attempt < ATTEMPTS:
-                # Where nothing can be locked, another has put its folder there in between.
+            if _is_taken(error) and beside.exists() and attempt < ATTEMPTS:
+                # Where nothing can be locked, another has put its folder there in between, and by
+                # now may have taken it away again.
                 shutil.rmtree(old, ignore_errors=True)
                 continue
             if old.exists():
                 old.rename(target)
             raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_taken(error: BaseException) -> bool:
+    """Whether a folder could not be renamed because its new name was somebody's."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @contextlib.contextmanager
