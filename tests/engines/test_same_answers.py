@@ -291,8 +291,8 @@ def test_scores_are_written_by_the_engine(place, tmp_path):
     schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
     config = place(logs.messy_log(customers=40), output={"reports": str(tmp_path)})
     with transactions.load(config) as data:
-        out = tmp_path / "of [all] {shops} & 100 %" / "scores.parquet"
-        out.parent.mkdir()
+        out = tmp_path / config.name / "of [all] {shops} & 100 %" / "scores.parquet"
+        out.parent.mkdir(parents=True)
         batches.write_scored(data.connection, data.summary, doubled, schema, out, rows=9)
         expected = data.summary.execute()
         if data.connection.name in ("duckdb", "pyspark"):
