@@ -17,7 +17,8 @@ SCHEMA_VERSION = 1
 """Version of the saved files; raised when a file of an earlier version reads differently."""
 
 LEAST_CUSTOMERS = 10
-"""A value of a text column that fewer customers share is kept in no saved model."""
+"""A value of a text column that fewer customers share is kept in no saved model, and no segment,
+cohort or other group of fewer is shown by itself."""
 
 
 @dataclass(frozen=True)

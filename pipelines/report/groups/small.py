@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-LEAST_CUSTOMERS = 10
-"""Customers that a segment, a cohort or a group of customers needs to be shown by itself."""
+from clvmodels.core.schema import LEAST_CUSTOMERS as LEAST_CUSTOMERS
 
 
 def fold(
