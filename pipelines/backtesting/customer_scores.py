@@ -11,6 +11,7 @@ import pandas as pd
 from clvmodels.churn.classifier import ChurnSample, churn_scores, reliability
 from clvmodels.core import metrics
 from clvmodels.core.errors import ConvergenceWarning
+from clvmodels.core.schema import CHURN_IMPORTANCE, CHURN_RELIABILITY, CONDITIONAL
 from clvmodels.evaluation import transactions as diagnostics
 from clvmodels.transactions.beta_geometric import BGNBD
 from pipelines.config.load import Config
@@ -65,7 +66,7 @@ def conditional(
         is forecast alone.
     """
     if made is None:
-        return pd.DataFrame(columns=["by", "group", "customers", "expected", "actual"])
+        return CONDITIONAL.empty()
     return pd.concat(
         diagnostics.conditional_expectations(
             customers, made["purchases"], actual["purchases"], by
@@ -96,10 +97,9 @@ def churn(
     importance : DataFrame
         feature, importance, importance_sd.
     """
-    reliable = pd.DataFrame(columns=["bin", "predicted", "observed", "customers", "model"])
-    importance = pd.DataFrame(columns=["feature", "importance", "importance_sd"])
+    importance = CHURN_IMPORTANCE.empty()
     if seen is None or seen.features.empty:
-        return [], reliable, importance
+        return [], CHURN_RELIABILITY.empty(), importance
     horizon = config.train.churn_horizon_days
     table = train.with_model_features(seen.features, fitted.transactions, horizon)
     with warnings.catch_warnings():

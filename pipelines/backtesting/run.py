@@ -19,6 +19,7 @@ from joblib import Parallel, delayed
 from clvmodels.core import metrics
 from clvmodels.core.errors import ConfigError, DataError
 from clvmodels.core.months import month_end, month_grid
+from clvmodels.core.schema import METRICS
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.backtesting import customer_scores
 from pipelines.backtesting.candidates import CANDIDATES, Candidate, Known
@@ -104,9 +105,8 @@ class BacktestResult:
     @classmethod
     def nothing(cls) -> BacktestResult:
         """Of a log that is too short for any origin."""
-        columns = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
         tables = {table.name: pd.DataFrame() for table in fields(cls)}
-        return cls(**tables | {"metrics": pd.DataFrame(columns=columns)})
+        return cls(**tables | {"metrics": METRICS.empty()})
 
 
 def too_short(first: dt.date, last: dt.date, config: Config) -> str | None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid, month_end
-from clvmodels.core.schema import NEW_COHORTS
+from clvmodels.core.schema import ACQUISITIONS, NEW_COHORTS
 from pipelines.data.features.drivers import Drivers
 from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.training.fit import Fitted
@@ -80,10 +80,7 @@ def new_customers(
         it, by the share of its days that is forecast; any other goes on at the recent level.
     """
     if forecaster is None:
-        return NewCustomers(
-            pd.DataFrame(columns=NEW_COHORTS.names),
-            pd.DataFrame(columns=["period", "new_customers", "basis"]),
-        )
+        return NewCustomers(NEW_COHORTS.empty(), ACQUISITIONS.empty())
     acquired = acquisitions(forecaster, until, told)
     made = forecaster.forecast_new(
         until, acquired.set_index("period")["new_customers"], period_covariates=told.period
@@ -117,9 +114,7 @@ def write(
 ) -> NewCustomers:
     """Write :func:`new_customers` to new_cohorts.parquet, which holds no customer."""
     made = new_customers(forecaster, until, told)
-    kinds = dict.fromkeys(("cohort", "period"), "datetime64[s]")
-    kinds |= {name: "float64" for name in NEW_COHORTS.names if name not in kinds}
-    made.cohorts.astype(kinds).to_parquet(folder / FILE, index=False)
+    made.cohorts.astype(NEW_COHORTS.empty().dtypes).to_parquet(folder / FILE, index=False)
     return made
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.schema import CUSTOMER_FORECAST
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.config.load import Config
 from pipelines.data.features.drivers import Drivers
@@ -21,26 +22,7 @@ from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import CohortLevel
 from pipelines.training.fit import Fitted
 
-CUSTOMER_SCHEMA = pa.schema(
-    [
-        pa.field("customer_id", pa.string(), nullable=False),
-        pa.field("cohort", pa.date32()),
-        *(
-            pa.field(name, pa.float64())
-            for name in (
-                "probability_alive",
-                "churn_probability",
-                "expected_purchases",
-                "expected_spend",
-                "expected_revenue",
-                "clv",
-                "clv_low",
-                "clv_high",
-            )
-        ),
-        pa.field("tier", pa.string()),
-    ]
-)
+CUSTOMER_SCHEMA = CUSTOMER_FORECAST.arrow()
 """schema.CUSTOMER_FORECAST as Parquet types."""
 
 

@@ -7,17 +7,12 @@ from ibis import _
 from ibis.expr.types import Table
 
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.schema import COHORT_FORECAST, SEGMENTS, TOTALS
 from clvmodels.finance.clv import TIER_NAMES, UnitEconomics, discount_factors, net_margin
 from pipelines.data.features.rfm import VALUE_DIGITS
 from pipelines.data.lines import DIMENSIONS
 from pipelines.data.margins import Margin
 from pipelines.forecasting.levelling import CohortLevel
-
-COHORT_COLUMNS = [
-    "cohort",
-    "period",
-    *(f"{q}{end}" for q in ("purchases", "revenue", "margin") for end in ("", "_low", "_high")),
-]
 
 
 def tier_table(ranked: Table) -> pd.DataFrame:
@@ -69,7 +64,7 @@ def segment_table(scored: Table, margin: Margin) -> pd.DataFrame:
             )
             parts.append(by_value.execute().sort_values("value").assign(dimension=name))
     if not parts:
-        return pd.DataFrame()
+        return SEGMENTS.empty()
     sums = pd.concat(parts, ignore_index=True)
     sums.insert(0, "dimension", sums.pop("dimension"))
     for name in ("ltv_revenue", "ltv_margin", "expected_revenue", "clv", "churn"):
@@ -82,7 +77,7 @@ def cohort_table(level: CohortLevel, margin: Margin) -> pd.DataFrame:
     table = level.with_intervals(level.cells, "cohort_month")
     for end in ("", "_low", "_high"):
         table[f"margin{end}"] = table[f"revenue{end}"] * margin.rate
-    return table[COHORT_COLUMNS]
+    return table[COHORT_FORECAST.required]
 
 
 def month_table(cohorts: pd.DataFrame, level: CohortLevel, margin: Margin) -> pd.DataFrame:
@@ -119,4 +114,4 @@ def totals(
     ratio = clv / out["revenue"] if out["revenue"] > 0 else 0.0
     ends = sorted(float(out[f"revenue{end}"]) * ratio for end in ("_low", "_high"))
     rows.append(("clv", clv, *ends))
-    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high"])
+    return pd.DataFrame(rows, columns=TOTALS.names)

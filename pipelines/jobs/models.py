@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from clvmodels.core.errors import DataError
-from clvmodels.core.schema import SCHEMA_VERSION
+from clvmodels.core.schema import METRICS, SCHEMA_VERSION
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines import files
 from pipelines.backtesting import run as backtest
@@ -322,11 +322,10 @@ def write_report(
 
 def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:
     """The metrics as backtest.json holds them: one record a figure."""
-    columns = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
-    dated = metrics[columns].assign(
+    dated = metrics[METRICS.names].assign(
         origin=pd.to_datetime(metrics["origin"]).dt.strftime("%Y-%m-%d")
     )
-    return [dict(zip(columns, row, strict=True)) for row in dated.itertuples(index=False)]
+    return [dict(zip(METRICS.names, row, strict=True)) for row in dated.itertuples(index=False)]
 
 
 def _draw(summary: dict[str, Any], folder: Path) -> None:

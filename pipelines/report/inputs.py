@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from clvmodels.core import months, schema
-from clvmodels.core.errors import MissingColumnError
+from clvmodels.core.schema import TableSchema
 from pipelines.backtesting import accuracy
 from pipelines.config.load import Config
 from pipelines.data.margins import Margin
@@ -20,61 +20,31 @@ from pipelines.report.groups.cohorts import Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.wording import words
 
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "metrics": ("origin", "horizon_days", "level", "quantity", "model", "metric", "value"),
-    "cells": (
-        "origin",
-        "horizon_days",
-        "model",
-        "cohort",
-        "period",
-        "purchases",
-        "revenue",
-        "actual_purchases",
-        "actual_revenue",
-    ),
-    "deciles": ("origin", "model", "quantity", "decile", "forecast_mean", "actual_mean"),
-    "samples": ("origin", "customers", "sampled"),
-    "churn_reliability": ("origin", "model", "predicted", "observed", "customers"),
-    "churn_importance": ("feature", "importance"),
-    "cohort_months": tuple(schema.COHORT_MONTHS.required),
-    "cohort_forecast": tuple(schema.COHORT_FORECAST.required),
-    "tiers": ("tier", "customers", "clv"),
-    "segments": ("dimension", "value", "customers"),
-    "alive_matrix": ("frequency", "recency", "probability_alive"),
-    "frequency_histogram": ("frequency", "observed", "expected"),
-    "months": (
-        "period",
-        *(f"{q}{e}" for q in ("purchases", "revenue", "margin") for e in ("", "_low", "_high")),
-    ),
-    "totals": ("quantity", "value"),
-    "tracking": ("cohort", "period", "purchases", "revenue", "actual_purchases", "actual_revenue"),
-    "unit_economics": ("measure", "value", "unit", "meaning"),
-    "corrections": ("cohort", "purchases", "weight", "purchases_factor", "revenue_factor"),
-    "selection": ("candidate", "wape", "mean_absolute_bias", "origins", "chosen"),
-    "new_cohorts": tuple(schema.NEW_COHORTS.required),
-    "budget": (
-        "period",
-        "new_customers",
-        "basis",
-        "known_revenue",
-        "new_revenue",
-        "company_revenue",
-        "company_purchases",
-    ),
-    "company": (
-        "origin",
-        "period",
-        "new_customers",
-        "revenue",
-        "actual_revenue",
-        "new_revenue",
-        "actual_new_revenue",
-        "last_months_revenue",
-    ),
-    "effects": ("driver", "change", "quantity", "effect", "low", "high", "used"),
+SCHEMAS: Mapping[str, TableSchema] = {
+    "metrics": schema.METRICS,
+    "cells": schema.CELLS,
+    "deciles": schema.DECILES,
+    "samples": schema.SAMPLES,
+    "churn_reliability": schema.CHURN_RELIABILITY,
+    "churn_importance": schema.CHURN_IMPORTANCE,
+    "cohort_months": schema.COHORT_MONTHS,
+    "cohort_forecast": schema.COHORT_FORECAST,
+    "tiers": schema.TIERS,
+    "segments": schema.SEGMENTS,
+    "alive_matrix": schema.ALIVE_MATRIX,
+    "frequency_histogram": schema.FREQUENCY_HISTOGRAM,
+    "months": schema.MONTH_FORECAST,
+    "totals": schema.TOTALS,
+    "tracking": schema.TRACKING,
+    "unit_economics": schema.UNIT_ECONOMICS,
+    "corrections": schema.CORRECTIONS,
+    "selection": schema.SELECTION,
+    "new_cohorts": schema.NEW_COHORTS,
+    "budget": schema.BUDGET,
+    "company": schema.COMPANY,
+    "effects": schema.EFFECTS,
 }
-"""Columns that each table must have, unless it is empty."""
+"""What each table must hold, unless it is empty."""
 
 
 @dataclass(frozen=True)
@@ -226,13 +196,10 @@ class ReportInputs:
     margin: Margin | None = None
 
     def __post_init__(self) -> None:
-        for name, columns in REQUIRED.items():
+        for name, table in SCHEMAS.items():
             frame = getattr(self, name)
-            missing = [column for column in columns if column not in frame.columns]
-            if missing and not frame.empty:
-                raise MissingColumnError(
-                    f"the report's table {name}", missing, [str(c) for c in frame.columns]
-                )
+            if not frame.empty:
+                table.require(str(column) for column in frame.columns)
 
     @property
     def currency(self) -> str:
