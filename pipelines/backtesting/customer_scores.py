@@ -34,7 +34,7 @@ Row = tuple[str, str, str, str, float]
 """level, quantity, model, metric, value."""
 
 
-def scores(model: str, forecast: pd.DataFrame, actual: pd.DataFrame) -> Iterator[Row]:
+def scores(model: str, actual: pd.DataFrame, forecast: pd.DataFrame) -> Iterator[Row]:
     """Score a model's customers; both tables hold purchases and revenue, row by row."""
     for quantity in QUANTITIES:
         for metric in (metrics.mae, metrics.rmse, metrics.bias, metrics.gini):
@@ -42,7 +42,7 @@ def scores(model: str, forecast: pd.DataFrame, actual: pd.DataFrame) -> Iterator
             yield ScoreLevel.CUSTOMER.value, quantity, model, metric.__name__, score
 
 
-def deciles(forecast: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
+def deciles(actual: pd.DataFrame, forecast: pd.DataFrame) -> pd.DataFrame:
     """Compare by tenth of the forecast, lowest first.
 
     Returns
@@ -65,7 +65,7 @@ def deciles(forecast: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
 
 
 def conditional(
-    customers: pd.DataFrame, forecast: pd.DataFrame | None, actual: pd.DataFrame
+    customers: pd.DataFrame, actual: pd.DataFrame, forecast: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Compare purchases by what was known of the customers.
 

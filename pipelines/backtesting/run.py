@@ -221,10 +221,10 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
     for name, candidate in candidates.items():
         if candidate.customers is None:
             continue
-        scores += customer_scores.scores(name, candidate.customers, truth.customers)
+        scores += customer_scores.scores(name, truth.customers, candidate.customers)
         if name in CUSTOMER_MODELS:
             deciles.append(
-                customer_scores.deciles(candidate.customers, truth.customers).assign(model=name)
+                customer_scores.deciles(truth.customers, candidate.customers).assign(model=name)
             )
     churn_rows, reliable, importance = customer_scores.churn(
         truth.churn,
@@ -239,7 +239,7 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
     )
     horizon = int(known.grid.edges[-1])
     own = candidates[Compared.CLV]
-    conditional = customer_scores.conditional(known.customers, own.customers, truth.customers)
+    conditional = customer_scores.conditional(known.customers, truth.customers, own.customers)
     counts = {"customers": [known.population], "sampled": [len(known.customers)]}
     return BacktestResult(
         metrics=scored.assign(**stamp, horizon_days=horizon),

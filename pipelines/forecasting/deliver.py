@@ -18,7 +18,7 @@ from clvmodels.finance.clv import UnitEconomics
 from pipelines.data.features import CohortHistory, Snapshot, histories, scoring_table
 from pipelines.data.privacy import Pseudonyms
 from pipelines.forecasting.delivered import Label, write_cohorts
-from pipelines.forecasting.levelling import cohort_level
+from pipelines.forecasting.levelling import CohortLevel, cohort_level
 from pipelines.forecasting.scorer import CUSTOMER_SCHEMA, Scorer
 from pipelines.forecasting.tiers import tier_of
 from pipelines.forecasting.totals import (
@@ -136,14 +136,25 @@ def write(
     with _scored(snapshot.purchases.get_backend(), table, score, folder, embedded) as scored:
         tiers = _write_customers(scored, folder / CUSTOMERS)
         segments = segment_table(scored, valuation.margin)
+    return _summed(level, cohorts, tiers, segments, valuation)
+
+
+def _summed(
+    level: CohortLevel,
+    cohorts: pd.DataFrame,
+    tiers: pd.DataFrame,
+    segments: pd.DataFrame,
+    valuation: UnitEconomics,
+) -> Delivered:
+    """Say of a written forecast what holds no single customer."""
     customers = int(tiers["customers"].sum())
     return Delivered(
-        grid=grid,
+        grid=level.grid,
         cohorts=cohorts,
         tiers=tiers,
         segments=segments,
         months=month_table(cohorts, level, valuation.margin),
-        totals=totals(cohorts, level, grid, valuation),
+        totals=totals(cohorts, level, level.grid, valuation),
         corrections=level.corrections,
         forecaster=level.forecaster,
         customers=customers,

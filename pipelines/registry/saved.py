@@ -105,10 +105,11 @@ def verify(home: Path, version: str) -> SavedModel:
 
 def require_known(home: Path, version: str) -> None:
     """Refuse the name of a version that there is not."""
-    known = versions(home)
-    if version not in known:
+    existing = versions(home)
+    if version not in existing:
         raise ModelFileError(
-            f"there is no version '{version}' of '{home.name}'; found: {', '.join(known) or 'none'}"
+            f"there is no version '{version}' of '{home.name}'; "
+            f"found: {', '.join(existing) or 'none'}"
         )
 
 

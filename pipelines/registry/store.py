@@ -144,8 +144,8 @@ def add(
             if replaces is not None:
                 promoted = used in replaces
             else:
-                known = dt.date.fromisoformat(used[:10]) if used else as_of
-                later = known if known > as_of else None
+                its_day = dt.date.fromisoformat(used[:10]) if used else as_of
+                later = its_day if its_day > as_of else None
                 promoted = later is None
             saved = replace(verify(home, version), later=later)
             if promoted:

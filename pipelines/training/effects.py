@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Hashable, Mapping
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid
+from pipelines.data.features.drivers import in_share, under_logarithm
 from pipelines.training.fit import Fitted
 from pipelines.training.level_source import LevelSource
 
@@ -83,11 +84,19 @@ def sentences(effects: pd.DataFrame) -> list[str]:
     return [_sentence(row) for row in effects.to_dict("records")]
 
 
-def in_forecast(row: Mapping[Hashable, Any]) -> str:
-    """Whether the forecast uses an effect: yes, no, or the plan decides."""
+class InForecast(StrEnum):
+    """Whether the forecast uses an effect."""
+
+    YES = "yes"
+    NO = "no"
+    PLAN_DECIDES = "the plan decides"
+
+
+def in_forecast(row: Mapping[Hashable, Any]) -> InForecast:
+    """Whether the forecast uses an effect of :func:`table`."""
     if row["used"] and row.get("planned", False):
-        return "the plan decides"
-    return "yes" if row["used"] else "no"
+        return InForecast.PLAN_DECIDES
+    return InForecast.YES if row["used"] else InForecast.NO
 
 
 def _sentence(row: Mapping[Hashable, Any]) -> str:
@@ -101,9 +110,9 @@ def _sentence(row: Mapping[Hashable, Any]) -> str:
     else:
         said = f"The log does not tell what {row['change']} {row['driver']} goes with in {what}"
     endings = {
-        "no": "; not used in the forecast.",
-        "the plan decides": "; the plan decides how many come.",
-        "yes": "." if is_known else "; the forecast uses the best guess.",
+        InForecast.NO: "; not used in the forecast.",
+        InForecast.PLAN_DECIDES: "; the plan decides how many come.",
+        InForecast.YES: "." if is_known else "; the forecast uses the best guess.",
     }
     return said + endings[in_forecast(row)]
 
@@ -118,15 +127,15 @@ def _row(covariate: dict[str, Any]) -> dict[str, object]:
     name, sd = str(covariate["name"]), float(covariate["sd"])
     # Files of earlier releases hold no range; it is never less than two standard deviations.
     seen = float(covariate.get("range", 2.0 * sd)) + ROUNDING
-    logged = re.fullmatch(r"log\((.+)\)", name)
+    logged = under_logarithm(name)
     logs = np.array([float(covariate[key]) for key in ("effect", "low", "high")])
     keys = ("effect", "low", "high")
     if logged:
         percent = next((p for p in STEPS if math.log1p(p / 100) <= seen), STEPS[-1])
-        driver, change, step = logged[1], f"+{percent:g} %", math.log1p(percent / 100)
+        driver, change, step = logged, f"+{percent:g} %", math.log1p(percent / 100)
     elif covariate["key"] == "cohort":
         step = _round_step(sd)
-        dimension, value = name.split(" = ", 1)
+        dimension, value = in_share(name)
         driver = f"of customers whose {dimension.replace('_', ' ')} is {value}"
         change = f"+{100 * step:.10g} percentage points"
     else:

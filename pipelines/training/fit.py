@@ -74,7 +74,7 @@ class Fitted:
 
 def estimate(data: TrainingData, settings: Train) -> Fitted:
     """Fit every model on one as-of date's tables."""
-    choice = choose_model(settings, data.trial)
+    choice = choose_model(data.trial, settings)
     notes = [choice.note] if choice.note else []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)

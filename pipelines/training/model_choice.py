@@ -49,14 +49,14 @@ class ModelChoice:
         return {"name": self.name, "source": self.source.value}
 
 
-def choose_model(settings: Train, trial: Trial | None) -> ModelChoice:
+def choose_model(trial: Trial | None, settings: Train) -> ModelChoice:
     """Take the model that is configured or, where it is open, the one that a trial speaks for.
 
     Parameters
     ----------
-    settings : Train
     trial : Trial, optional
         None where the model is named in the configuration.
+    settings : Train
     """
     if trial is None:
         if settings.transaction_model == "auto":

@@ -8,6 +8,7 @@ customers that the business plans to win. All of it is small and holds no custom
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +54,28 @@ class Drivers:
     cohort: pd.DataFrame | None = None
     plan: pd.DataFrame | None = None
     shared: tuple[str, ...] = ()
+
+
+def logarithm(driver: str) -> str:
+    """Name of a driver's logarithm, as a covariate."""
+    return f"log({driver})"
+
+
+def under_logarithm(covariate: str) -> str | None:
+    """The driver whose logarithm a covariate is; None where it is none."""
+    logged = re.fullmatch(r"log\((.+)\)", covariate)
+    return logged[1] if logged else None
+
+
+def share(dimension: str, value: str) -> str:
+    """Name of the share of a cohort's customers with a value, as a covariate."""
+    return f"{dimension} = {value}"
+
+
+def in_share(covariate: str) -> tuple[str, str]:
+    """The dimension and the value whose share a covariate is."""
+    dimension, value = covariate.split(" = ", 1)
+    return dimension, value
 
 
 DriversAt = Callable[[Snapshot], Drivers]
@@ -112,7 +135,7 @@ def _by_month(
                 "months without any a small floor."
             )
         table[name] = np.log(table[name])
-    return table.rename(columns={name: f"log({name})" for name in covariates.log})
+    return table.rename(columns={name: logarithm(name) for name in covariates.log})
 
 
 def _planned(plan: Plan) -> pd.DataFrame:
@@ -151,7 +174,7 @@ def _by_cohort(summary: Table, dimensions: tuple[str, ...]) -> pd.DataFrame | No
                 continue
             of_value = table[table["value"] == kept].set_index("cohort")["customers"]
             of_value.index = pd.to_datetime(of_value.index).astype("datetime64[s]")
-            shares[f"{name} = {kept}"] = of_value.reindex(total.index).fillna(0.0) / total
+            shares[share(name, kept)] = of_value.reindex(total.index).fillna(0.0) / total
     if not shares:
         return None
     return pd.DataFrame(shares).rename_axis("cohort").sort_index().reset_index()

@@ -39,7 +39,7 @@ class Trap:
 def churn(data, trained):
     """A classifier of the release before, the table it scores and what it said of it."""
     known = training_at(TRAINED_AS_OF, data, trained.config)
-    choice = choose_model(trained.config.train, known.trial)
+    choice = choose_model(known.trial, trained.config.train)
     models = train.fit_earlier(known.churn, choice.name)
     samples = [
         ChurnSample(train.with_model_features(part.features, model, 60), part.churned)

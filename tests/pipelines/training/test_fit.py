@@ -145,7 +145,7 @@ def test_too_little_history_gives_no_classifier_and_a_note(data, config):
 @pytest.mark.parametrize("model", ["bgnbd", "mbgnbd", "pareto_nbd", "auto"])
 def test_every_configurable_model_is_fitted(known, config, engine, model):
     settings = config.train.model_copy(update={"engine": engine, "transaction_model": model})
-    chosen = choose_model(settings, None)
+    chosen = choose_model(None, settings)
     assert chosen.name == ("bgnbd" if model == "auto" else model)
     fitted = train.fit_transactions(known.summary, chosen.name, engine)
     assert type(fitted).__name__.startswith("Lifetimes") == (engine == "lifetimes")
@@ -166,7 +166,7 @@ def test_both_engines_reach_the_same_fit(known):
 def test_the_model_that_a_run_goes_by_is_told_with_where_it_is_from(known, config, asked, source):
     settings = config.train.model_copy(update={"transaction_model": asked})
     trial = known.trial if asked == "auto" else None
-    choice = choose_model(settings, trial)
+    choice = choose_model(trial, settings)
     assert choice.described() == {"name": choice.name, "source": source}
     assert choice.name in TRANSACTION_MODELS
     assert (choice.note is None) == (trial is None)
@@ -183,7 +183,7 @@ def test_the_configuration_is_as_it_was_after_a_fit(known, fitted, config):
 
 def test_nothing_to_compare_on_leaves_the_simplest_model_and_says_so(known, config):
     nobody = replace(known.trial, later=known.trial.later.assign(purchases=0))
-    choice = choose_model(config.train, nobody)
+    choice = choose_model(nobody, config.train)
     assert (choice.name, choice.source) == ("bgnbd", ModelSource.SIMPLEST)
     assert choice.note.startswith("BGNBD, the simplest model: ")
 
