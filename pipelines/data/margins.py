@@ -18,6 +18,7 @@ from ibis.expr.types import Table
 from clvmodels.core.errors import DataError
 from clvmodels.finance.clv import UnitEconomics
 from pipelines.config.load import Economics
+from pipelines.data.features.rfm import VALUE_DIGITS
 
 
 class MarginSource(StrEnum):
@@ -93,8 +94,9 @@ def margin(purchases: Table, configured: float, column: str | None) -> Margin:
         return Margin(configured)
     recorded = purchases.drop_null("margin")
     facts = recorded.agg(
-        margin=_.margin.sum(),
-        amount=_.amount.sum(),
+        # rounded: the order of summation leaves no trace in the rate
+        margin=_.margin.sum().round(VALUE_DIGITS),
+        amount=_.amount.sum().round(VALUE_DIGITS),
         first=_.date.min(),
         last=_.date.max(),
         recorded=_.count(),
