@@ -59,7 +59,7 @@ class Margin:
 
     def described(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
-        facts = asdict(self)
+        facts = asdict(self) | {"source": self.source.value}
         return facts | {name: str(facts[name]) for name in ("first", "last") if facts[name]}
 
     def said(self) -> str:
