@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from pipelines.report.groups import origins
 from pipelines.report.groups.cohorts import Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.wording import words
+from pipelines.training.level_source import LevelSource
 
 SCHEMAS: Mapping[str, TableSchema] = {
     "metrics": schema.METRICS,
@@ -53,7 +54,7 @@ class Learned:
 
     Attributes
     ----------
-    level : {'cohorts', 'customers'}
+    level : LevelSource
         Whose purchases the forecast takes; see :mod:`pipelines.training.level_source`.
     season : bool
         Whether the cohort forecast in use lets months of the year differ.
@@ -63,7 +64,7 @@ class Learned:
         What the churn classifier in use was trained to foresee; None without one.
     """
 
-    level: Literal["cohorts", "customers"] = "cohorts"
+    level: LevelSource = LevelSource.COHORTS
     season: bool = True
     until: dt.date | None = None
     churn_days: int | None = None
@@ -209,7 +210,7 @@ class ReportInputs:
     @property
     def gross_margin(self) -> Margin:
         """The gross margin that the run goes by, and where it is from."""
-        return self.margin or Margin.configured(self.config)
+        return self.margin or Margin(self.config.economics.margin)
 
     @property
     def churn_days(self) -> int:
