@@ -198,7 +198,7 @@ def markdown(table: pd.DataFrame, title: str) -> None:
 
 def models(settings: Config, as_of: dt.date | None) -> None:
     """Every model of the backtest at every origin: WAPE of cohort-months, and mean |bias|."""
-    with transactions.load(settings, as_of) as data:
+    with transactions.load(settings.log, as_of) as data:
         result = backtest.run(
             data.snapshot,
             data.as_of,
@@ -222,7 +222,7 @@ def models(settings: Config, as_of: dt.date | None) -> None:
 
 def parts(settings: Config, as_of: dt.date | None) -> None:
     """What each part is worth, on all customers and on random halves of them."""
-    with transactions.load(settings, as_of) as data:
+    with transactions.load(settings.log, as_of) as data:
         log = data.snapshot
         chosen = choose_origins(log.first_date, log.as_of, settings.backtest)
         everyone = [observe(log, origin) for origin in chosen]
@@ -267,7 +267,7 @@ def simulated(seed: int) -> None:
             settings = config.parse(
                 {"name": "simulated", "source": {"kind": "parquet", "path": str(file)}}
             )
-            with transactions.load(settings) as data:
+            with transactions.load(settings.log) as data:
                 ends = [month_end(dt.date(2020 + m // 12, m % 12 + 1, 1)) for m in (9, 13, 17, 21)]
                 origins = [observe(data.snapshot, origin) for origin in ends]
             subset = {n: VARIANTS[n] for n in (*_ROBUST, "BG/NBD customers on a seasonal clock")}

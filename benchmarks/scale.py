@@ -37,7 +37,7 @@ def run(config: Config, folder: Path) -> None:
     """Go from the log to the written forecast."""
     with ExitStack() as stack:
         with timed("read, check and summarise"):
-            data = stack.enter_context(transactions.load(config, AS_OF))
+            data = stack.enter_context(transactions.load(config.log, AS_OF))
         with timed("extract"):
             learned_from = stages.read_training(data.snapshot, config)
         with timed("fit"):

@@ -31,7 +31,7 @@ def read_own(folder: Path) -> Any:
     from clvmodels.core import schema
     from pipelines.data import customer_days as transactions
 
-    with transactions.load(config(folder), AS_OF) as data:
+    with transactions.load(config(folder).log, AS_OF) as data:
         return data.summary.select(schema.SUMMARY.names).to_pyarrow()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,11 @@ __all__ = [
     "Covariates",
     "Economics",
     "Governance",
+    "Log",
     "Output",
     "Plan",
     "Source",
+    "Terms",
     "Train",
     "load",
     "parse",
@@ -62,6 +65,58 @@ NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
 
 LONGEST_SHOWN = 120
 """Characters shown of a value that is not valid."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """How the log is read, and who may be in it: what the data plane is told of a business.
+
+    Attributes
+    ----------
+    name : str
+        Of the business.
+    source : Source
+    columns : Columns
+    calendar : Calendar
+    governance : Governance
+    consent : Consent, optional
+    reports : Path
+        Where the business's own reports are; an engine that is confined may write there.
+    """
+
+    name: str
+    source: Source
+    columns: Columns
+    calendar: Calendar
+    governance: Governance
+    consent: Consent | None
+    reports: Path
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a report repeats of the configuration, as assumptions and in its words.
+
+    Attributes
+    ----------
+    name : str
+        Of the business.
+    economics : Economics
+    governance : Governance
+    time_zone : str
+        Decides which day a purchase is on.
+    churn_horizon_days : int
+        Churn is no purchase within so many days.
+    covariates : tuple of str
+        By month, that the business names.
+    """
+
+    name: str
+    economics: Economics
+    governance: Governance
+    time_zone: str
+    churn_horizon_days: int
+    covariates: tuple[str, ...]
 
 
 class Config(Section):
@@ -79,6 +134,31 @@ class Config(Section):
     train: Train = Train()
     backtest: Backtest = Backtest()
     output: Output = Output()
+
+    @property
+    def log(self) -> Log:
+        """What the data plane is told."""
+        return Log(
+            self.name,
+            self.source,
+            self.columns,
+            self.calendar,
+            self.governance,
+            self.consent,
+            Path(self.output.reports) / self.name,
+        )
+
+    @property
+    def terms(self) -> Terms:
+        """What a report repeats."""
+        return Terms(
+            self.name,
+            self.economics,
+            self.governance,
+            self.calendar.time_zone,
+            self.train.churn_horizon_days,
+            self.covariates.columns,
+        )
 
     @model_validator(mode="after")
     def _covariates_have_a_use(self) -> Config:

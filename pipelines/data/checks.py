@@ -10,7 +10,6 @@ from ibis.expr.types import Table
 
 from clvmodels.core.errors import CheckFailedError
 from clvmodels.core.schema import PURCHASES, ColumnSchema
-from pipelines.config.load import Config
 
 if TYPE_CHECKING:
     from pandera.ibis import DataFrameSchema
@@ -25,7 +24,7 @@ _TYPES: dict[str, Any] = {
 SHOWN = 5
 
 
-def purchases_schema(config: Config, as_of: dt.date) -> DataFrameSchema:
+def purchases_schema(earliest: dt.date, as_of: dt.date) -> DataFrameSchema:
     """Return the pandera schema of ``schema.PURCHASES``.
 
     Ids are there, days lie within the calendar and up to ``as_of``, amounts are there, a
@@ -38,7 +37,7 @@ def purchases_schema(config: Config, as_of: dt.date) -> DataFrameSchema:
     def checks(column: ColumnSchema) -> list[pa.Check]:
         """What the values of a column have to be beside their type."""
         if column.kind == "date":
-            return [pa.Check.between(config.calendar.earliest, as_of, **shown)]
+            return [pa.Check.between(earliest, as_of, **shown)]
         if column.kind == "string" and column.key:
             return [pa.Check.str_length(min_value=1, **shown)]
         ends = [
@@ -59,8 +58,15 @@ def purchases_schema(config: Config, as_of: dt.date) -> DataFrameSchema:
     return pa.DataFrameSchema(columns, name=PURCHASES.name)
 
 
-def validate(purchases: Table, config: Config, as_of: dt.date) -> None:
+def validate(purchases: Table, earliest: dt.date, as_of: dt.date) -> None:
     """Raise unless the customer-days are what the models take them for.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+        schema.PURCHASES.
+    earliest, as_of : date
+        Between which every day has to lie.
 
     Raises
     ------
@@ -70,7 +76,7 @@ def validate(purchases: Table, config: Config, as_of: dt.date) -> None:
     import pandera.errors
 
     try:
-        purchases_schema(config, as_of).validate(purchases, lazy=True)
+        purchases_schema(earliest, as_of).validate(purchases, lazy=True)
     except pandera.errors.SchemaErrors as error:
         failed = [
             f"column '{problem.schema.name}' fails {getattr(problem.check, 'error', problem.check)}"

@@ -10,14 +10,15 @@ from __future__ import annotations
 import datetime as dt
 
 import ibis
-from ibis import BaseBackend, _
+from ibis import _
 from ibis.expr.types import BooleanColumn, Column, DateColumn, Table, Value
 
 from clvmodels.core.errors import ConfigError, MissingColumnError
-from pipelines.config.load import Config, Consent
+from pipelines.config.load import Consent, Log, Source
 from pipelines.data import lines
-from pipelines.sources import read as sources
-from pipelines.sources.files import csv as csv_files
+from pipelines.sources.engines.base import Engine
+from pipelines.sources.engines.duckdb import KINDS as READS_FILES
+from pipelines.sources.failures import describe
 from pipelines.sources.paths import kind_of_file
 
 GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
@@ -55,16 +56,16 @@ def words(given: Column, day: DateColumn, as_of: dt.date | None) -> dict[str, Va
     }
 
 
-def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date | None) -> Table:
+def apply(engine: Engine, days: Table, log: Log, as_of: dt.date | None) -> Table:
     """Set aside, or mark, the customer-days of customers who may not be profiled.
 
     Parameters
     ----------
-    connection : ibis backend
+    engine : Engine
     days : ibis Table
         Customer-days, and the last :func:`words` of each where consent is a column. Lines that are
         set aside have their reason in the day's place (``lines.STAND_IN``); their words count.
-    config : Config
+    log : Log
     as_of : date or None
         Grants and withdrawals after it are not known yet; None knows all of them.
 
@@ -75,11 +76,11 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
         place), in mode ``aggregate_only`` with a boolean ``individual`` that is false where
         the customer counts in totals only.
     """
-    mode = config.governance.consent
+    mode = log.governance.consent
     if mode == "ignore":
         return days
-    if config.consent is not None:
-        said = _log(connection, config, config.consent, as_of)
+    if log.consent is not None:
+        said = _words_of_log(engine, log, log.consent, as_of)
     elif "withdrawn_on" in days.columns:
         said = days.filter(days.customer_id.notnull())
     else:
@@ -100,46 +101,41 @@ def apply(connection: BaseBackend, days: Table, config: Config, as_of: dt.date |
     return joined.mutate(date=ibis.ifelse(unwilling, stand_in, joined.date)).drop("willing_id")
 
 
-def _log(connection: BaseBackend, config: Config, consent: Consent, as_of: dt.date | None) -> Table:
+def _words_of_log(engine: Engine, log: Log, consent: Consent, as_of: dt.date | None) -> Table:
     """Return customer_id and :func:`words` of a log of grants and withdrawals."""
-    if consent.path is not None:
-        kind = kind_of_file(consent.path)
-        changed = {"kind": kind, "path": consent.path, "table": None, "sheets": ()}
-        if config.source.kind == "spark" and kind == "excel":
-            raise ConfigError("consent.path: Spark reads no workbooks; save the file as CSV")
-        if config.source.kind == "spark":
-            changed |= {"kind": "spark", "format": kind}
-        elif config.source.kind not in sources.EMBEDDED:
-            raise ConfigError(
-                f"consent.path: source kind '{config.source.kind}' reads no files; put the grants "
-                "and withdrawals in a table and name it with consent.table"
-            )
-    else:
-        changed = {"table": consent.table, "path": config.source.path}
-        if config.source.kind == "spark":
-            changed["path"] = None
-    source = config.source.model_copy(update=changed)
-    columns = config.columns.model_copy(
+    source = _source(log.source, consent)
+    columns = log.columns.model_copy(
         update={"customer_id": consent.customer_id, "timestamp": consent.timestamp}
     )
-    reading = config.model_copy(update={"source": source, "columns": columns})
-    raw = sources.read(connection, reading, "consent")
+    raw = engine.read(source, columns, "consent")
     needed = [consent.customer_id, consent.timestamp, consent.granted]
     missing = [name for name in needed if name not in raw.columns]
+    place = describe(source)
     if missing:
-        raise MissingColumnError(
-            f"{sources.describe(source)}, named in [consent],", missing, list(raw.columns)
-        )
-    if source.kind == "csv":
-        raw = csv_files.require_rows(connection, source, raw, "consent")
-    elif source.kind == "spark":
-        csv_files.refuse_lost_lines(source, "consent", *sources.rejected(connection, source, 0))
+        raise MissingColumnError(f"{place}, named in [consent],", missing, list(raw.columns))
+    raw = engine.require_rows(source, raw, "consent")
+    day = lines.local_dates(raw[consent.timestamp], log.calendar, log.columns.date_format, place)
     said = raw.select(
         customer_id=lines.customer_ids(raw[consent.customer_id]),
-        **words(
-            raw[consent.granted],
-            lines.local_dates(raw[consent.timestamp], config, connection.name),
-            as_of,
-        ),
+        **words(raw[consent.granted], day, as_of),
     )
     return said.filter(said.customer_id.notnull())
+
+
+def _source(source: Source, consent: Consent) -> Source:
+    """Where the grants and withdrawals are: a file of their own, or a table beside the log's."""
+    if consent.path is None:
+        path = None if source.kind == "spark" else source.path
+        return source.model_copy(update={"table": consent.table, "path": path})
+    kind = kind_of_file(consent.path)
+    beside = {"kind": kind, "path": consent.path, "table": None, "sheets": ()}
+    if source.kind == "spark" and kind == "excel":
+        raise ConfigError("consent.path: Spark reads no workbooks; save the file as CSV")
+    if source.kind == "spark":
+        beside |= {"kind": "spark", "format": kind}
+    elif source.kind not in READS_FILES:
+        raise ConfigError(
+            f"consent.path: source kind '{source.kind}' reads no files; put the grants "
+            "and withdrawals in a table and name it with consent.table"
+        )
+    return source.model_copy(update=beside)

@@ -8,6 +8,7 @@ grouping costs of all: it has no key and no aggregate more than it needs.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,19 +16,22 @@ from functools import cached_property
 from typing import Any
 
 import ibis
-from ibis import BaseBackend, _
-from ibis.expr.types import BooleanColumn, Table, Value
+from ibis import _
+from ibis.expr.types import Table, Value
 
 from clvmodels.core.errors import DataError
-from pipelines.config.load import Config
+from pipelines.config.load import Log, Source
 from pipelines.data import account as quality
 from pipelines.data import consent, lines
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import rfm as summaries
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.data.preview import examples
-from pipelines.sources import read as sources
-from pipelines.sources.dialect import fingerprint, materialise, of_largest
+from pipelines.data.refunds import is_purchase, with_refunds
+from pipelines.sources.connect import connect
+from pipelines.sources.dialect import of_largest
+from pipelines.sources.engines.base import Engine
+from pipelines.sources.failures import describe, reading
 
 AMOUNT_DIGITS = 8
 """Sums of a day are rounded to this many decimals: the order of summation leaves no trace."""
@@ -50,8 +54,8 @@ class Dataset:
         Of the rows kept.
     as_of : date
         Everything up to and including it is known.
-    connection : ibis backend
-        The engine; open while the context of :func:`load` lasts.
+    engine : Engine
+        Open while the context of :func:`load` lasts.
     """
 
     purchases: Table
@@ -60,7 +64,7 @@ class Dataset:
     first_date: dt.date
     last_date: dt.date
     as_of: dt.date
-    connection: BaseBackend
+    engine: Engine
 
     @property
     def snapshot(self) -> Snapshot:
@@ -70,7 +74,7 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """A digest of the customer-days, whatever their order; read when it is first asked for."""
-        return fingerprint(self.purchases, self.connection.name)
+        return _fingerprint(self.engine, self.purchases)
 
     def described(self) -> dict[str, Any]:
         """Return the account without single rows, and the fingerprint: for saved files."""
@@ -78,18 +82,16 @@ class Dataset:
 
 
 @contextmanager
-def load(
-    config: Config, as_of: dt.date | None = None, *, enforce: bool = True
-) -> Iterator[Dataset]:
+def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Iterator[Dataset]:
     """Read the source as customer-days.
 
     Parameters
     ----------
-    config : Config
+    log : Log
     as_of : date, optional
         The last day that is known; by default the last day in the data.
     enforce : bool
-        Raise when the data break a limit of ``config.governance``; ``clv check`` asks for the
+        Raise when the data break a limit of ``governance``; ``clv check`` asks for the
         account first and enforces afterwards.
 
     Yields
@@ -106,65 +108,67 @@ def load(
     CheckFailedError
         If a limit is broken and ``enforce`` is set.
     """
-    with sources.connect(config) as connection:
-        raw = sources.read(connection, config)
-        with sources.reading(config.source):
-            horizon = _retention_horizon(connection, raw, config, as_of)
-            days = _customer_days(connection, raw, config, as_of, horizon)
-            if config.governance.consent != "ignore":
-                days = materialise(connection, consent.apply(connection, days, config, as_of))
-            known = days.filter(lines.kept(days))
-            counts, facts = _totals(known)  # where Spark begins to read
-        purchases, orphans = _with_refunds(connection, known, counts["refunds"])
+    with connect(log) as engine:
+        raw = engine.read(log.source, log.columns)
+        with reading(log.source):
+            days = _days(engine, raw, log, as_of)
+            kept = days.filter(lines.kept(days))
+            counts, facts = _totals(kept)  # where Spark begins to read
+        purchases, orphans = with_refunds(engine, kept, counts["refunds"])
         if counts["refunds"]:
             _, facts = _totals(purchases)
         last = as_of or facts["last_date"] or dt.date.today()
-        customer_facts = materialise(
-            connection, summaries.customer_facts(purchases, last, people="all")
-        )
-        summary = summaries.measures(customer_facts, last)
-        account = _account(connection, days, counts, orphans, facts, config, as_of)
+        customer_facts = engine.materialise(summaries.customer_facts(purchases, last, people="all"))
+        account = _account(engine, days, counts, orphans, facts, log.source, as_of)
         account = replace(
             account,
             customers=int(customer_facts.count().execute()),
-            examples=account.examples | examples(connection, raw, config, as_of, account.set_aside),
+            examples=account.examples | examples(engine, raw, log, as_of, account.set_aside),
         )
         if enforce:
-            account.enforce(config.governance)
+            account.enforce(log.governance)
         if account.first_date is None or account.last_date is None or account.purchases == 0:
             raise DataError(_nothing_left(account))
         yield Dataset(
             purchases=purchases,
-            summary=summary,
+            summary=summaries.measures(customer_facts, last),
             account=account,
             first_date=account.first_date,
             last_date=account.last_date,
             as_of=as_of or account.last_date,
-            connection=connection,
+            engine=engine,
         )
 
 
-def _retention_horizon(
-    connection: BaseBackend, raw: Table, config: Config, as_of: dt.date | None
-) -> dt.date | None:
+def _days(engine: Engine, raw: Table, log: Log, as_of: dt.date | None) -> Table:
+    """Customer-days, those past retention or without consent among what is set aside."""
+    horizon = _retention_horizon(raw, log, as_of)
+    days = _customer_days(engine, raw, log, as_of, horizon)
+    if log.governance.consent == "ignore":
+        return days
+    return engine.materialise(consent.apply(engine, days, log, as_of))
+
+
+def _retention_horizon(raw: Table, log: Log, as_of: dt.date | None) -> dt.date | None:
     """Return the last day that is past retention, counted from as-of or else from the last day."""
-    if config.governance.retention_days is None:
+    days = log.governance.retention_days
+    if days is None:
         return None
     if as_of is None:
-        staged = lines.stage(raw, config, None, None, connection.name)
+        staged = lines.stage(raw, log, None, None)
         as_of = _as_date(staged.filter(lines.kept(staged)).date.max().execute())
-    return None if as_of is None else as_of - dt.timedelta(days=config.governance.retention_days)
+    return None if as_of is None else as_of - dt.timedelta(days=days)
 
 
 def _customer_days(
-    connection: BaseBackend,
+    engine: Engine,
     raw: Table,
-    config: Config,
+    log: Log,
     as_of: dt.date | None,
     horizon: dt.date | None,
 ) -> Table:
     """Materialise one row per customer-day and, of lines set aside, per customer and reason."""
-    staged = lines.stage(raw, config, as_of, horizon, connection.name)
+    staged = lines.stage(raw, log, as_of, horizon)
     several = staged.count() > 1  # one line has no order to sum in, and most days have one
     aggregates: dict[str, Any] = {
         "amount": ibis.ifelse(several, _.amount.sum().round(AMOUNT_DIGITS), _.amount.sum()),
@@ -181,12 +185,7 @@ def _customer_days(
     if "consent" in staged.columns:
         words = consent.words(staged.consent, staged.said_on, as_of)
         aggregates |= {name: word.max() for name, word in words.items()}
-    return materialise(connection, staged.group_by("customer_id", "date").agg(**aggregates))
-
-
-def _is_purchase(days: Table) -> BooleanColumn:
-    """A day that nets to more than zero, or holds no refund."""
-    return (days.amount > 0) | ~days.refunded
+    return engine.materialise(staged.group_by("customer_id", "date").agg(**aggregates))
 
 
 def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
@@ -207,7 +206,7 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
         copies = table.copies if "copies" in table.columns else table.rows
         counts["lines"] = table.rows.sum().fill_null(0)
         counts["copies"] = copies.sum().fill_null(0)
-        counts["refunds"] = table.rows.sum(where=~_is_purchase(table)).fill_null(0)
+        counts["refunds"] = table.rows.sum(where=~is_purchase(table)).fill_null(0)
     row = table.agg(**wanted, **counts).execute().iloc[0].to_dict()
     return {name: int(row[name]) for name in counts}, {
         "purchases": int(row["purchases"]),
@@ -218,44 +217,13 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
     }
 
 
-def _with_refunds(connection: BaseBackend, known: Table, refund_rows: int) -> tuple[Table, int]:
-    """Mark purchase days, and tie every refund day to the purchases before it.
-
-    A refund before the second purchase can only be of the first. A refund before the first
-    purchase in the log has nothing to reduce and is left out; the number of such rows is
-    returned. Both look back in time only, so the table serves every earlier origin.
-    """
-    optional = ("individual", "margin", *lines.DIMENSIONS)
-    extra = [name for name in optional if name in known.columns]
-    names = ["customer_id", "date", "amount", "purchase", "refund_of_first", *extra]
-    bought = known if refund_rows == 0 else known.filter(_is_purchase(known))
-    bought = bought.mutate(purchase=ibis.literal(1, "int64"), refund_of_first=ibis.literal(False))
-    if refund_rows == 0:
-        return bought.select(names), 0
-    refunds = known.filter(~_is_purchase(known))
-    earlier = bought.select("customer_id", bought_on=bought.date)
-    before = (
-        refunds.join(earlier, "customer_id")
-        .filter(_.bought_on < _.date)
-        .group_by("customer_id", "date")
-        .agg(purchases_before=_.count())
-    )
-    tied = refunds.join(before, ["customer_id", "date"]).mutate(
-        purchase=ibis.literal(0, "int64"), refund_of_first=_.purchases_before == 1
-    )
-    tied = materialise(connection, tied.select("rows", *names))
-    tied = tied.mutate(purchase=tied.purchase.cast("int64"))  # Spark types literals by size
-    orphans = refund_rows - int(tied.rows.sum().fill_null(0).execute())
-    return bought.select(names).union(tied.select(names)), orphans
-
-
 def _account(
-    connection: BaseBackend,
+    engine: Engine,
     days: Table,
     counts: dict[str, int],
     orphans: int,
     facts: dict[str, Any],
-    config: Config,
+    source: Source,
     as_of: dt.date | None,
 ) -> DataQualityAccount:
     copies = days.copies if "copies" in days.columns else days.rows
@@ -268,11 +236,11 @@ def _account(
         aside["duplicate"] = counts["copies"] - counts["lines"]
     if orphans:
         aside["refund_without_purchase"] = orphans
-    unreadable, shown = sources.rejected(connection, config.source, kept + sum(aside.values()))
+    unreadable, shown = engine.rejected(source, kept + sum(aside.values()))
     if unreadable:
         aside["unreadable"] = unreadable
     return DataQualityAccount(
-        source=sources.describe(config.source),
+        source=describe(source),
         read=kept + sum(aside.values()),
         kept=kept,
         set_aside={reason: aside[reason] for reason in quality.MEANING if reason in aside},
@@ -281,6 +249,24 @@ def _account(
         examples={"unreadable": shown} if shown else {},
         **facts,
     )
+
+
+def _fingerprint(engine: Engine, purchases: Table) -> str:
+    """Return a digest of a set of customer-days with their labels, whatever their order.
+
+    Equal for equal data on one version of one engine, whose name it begins with.
+    """
+    usual = ("customer_id", "date", "amount", "purchase", "refund_of_first")
+    labels = [purchases[name] for name in purchases.columns if name not in usual]
+    who = ibis.literal("|").join(
+        [purchases.customer_id, *(label.cast("string").fill_null("") for label in labels)]
+    )
+    mixed = engine.digest(
+        [who if labels else purchases.customer_id, purchases.date, purchases.amount]
+    )
+    found = purchases.agg(days=purchases.count(), mixed=mixed.fill_null(0)).execute().iloc[0]
+    content = f"{int(found['days'])} {int(found['mixed'])}"
+    return f"{engine.name}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _nothing_left(account: DataQualityAccount) -> str:

@@ -17,10 +17,11 @@ import ibis
 from ibis.expr.types import BooleanValue, Column, Table
 
 from clvmodels.core.errors import DataError, MissingColumnError
-from pipelines.config.load import Config
-from pipelines.sources.dialect import shift, wall_clock
-from pipelines.sources.read import describe
-from pipelines.sources.text_values import day_of, number_of
+from pipelines.config.load import Calendar, Columns, Governance, Log
+from pipelines.sources.dialect import wall_clock
+from pipelines.sources.engines.lookup import engine_of
+from pipelines.sources.failures import describe
+from pipelines.sources.text_values import number_of
 
 REASONS = (
     "kept",
@@ -48,23 +49,19 @@ LARGEST_FACTOR = math.sqrt(LARGEST)
 DIMENSIONS = ("channel", "product_category", "country")
 
 
-def stage(
-    raw: Table, config: Config, as_of: dt.date | None, horizon: dt.date | None, engine: str
-) -> Table:
+def stage(raw: Table, log: Log, as_of: dt.date | None, horizon: dt.date | None) -> Table:
     """Type the mapped columns and give every row its reason.
 
     Parameters
     ----------
     raw : ibis Table
-        What :func:`pipelines.sources.read.read` returns.
-    config : Config
+        What :meth:`pipelines.sources.engines.base.Engine.read` returns.
+    log : Log
         Column mapping, calendar and governance.
     as_of : date or None
         Rows after it are set aside; None keeps all.
     horizon : date or None
         Rows up to it are past retention.
-    engine : str
-        ``BaseBackend.name``.
 
     Returns
     -------
@@ -79,20 +76,20 @@ def stage(
     MissingColumnError
         If a mapped column is not in the table.
     """
-    require_columns(raw, config)
+    require_columns(raw, log.columns, describe(log.source))
     copies = {}
-    if config.governance.duplicates == "drop":
+    if log.governance.duplicates == "drop":
         raw = raw.group_by(raw.columns).agg(clv_copies=ibis._.count())
         copies = {"copies": raw.clv_copies}
-    typed = raw.select(**copies, **typed_fields(raw, config, engine))
+    typed = raw.select(**copies, **typed_fields(raw, log))
     # The day and the reason in one: a second key to group by costs more. Which of the tests it was
     # is asked only where one applies.
-    asked = tests(typed, config, as_of, horizon)
+    asked = tests(typed, log.governance, log.calendar, as_of, horizon)
     stand_ins = [(test, ibis.literal(STAND_IN[reason])) for reason, test in asked]
     aside = reduce(or_, (test for _, test in asked))
     days = {"date": ibis.ifelse(aside, ibis.cases(*stand_ins), typed.date)}
     if "consent" in typed.columns:
-        days["said_on"] = ibis.ifelse(readable(typed, config), typed.date, ibis.null("date"))
+        days["said_on"] = ibis.ifelse(readable(typed, log.calendar), typed.date, ibis.null("date"))
     staged = typed.mutate(**days)
     return staged.drop("product_code") if "product_code" in staged.columns else staged
 
@@ -102,31 +99,33 @@ def kept(table: Table) -> BooleanValue:
     return table.date > ibis.literal(max(STAND_IN.values()))
 
 
-def typed_fields(raw: Table, config: Config, engine: str) -> dict[str, Column]:
+def typed_fields(raw: Table, log: Log) -> dict[str, Column]:
     """Return the mapped columns of a raw table, each of its type; null where unreadable."""
-    columns = config.columns
+    columns, place = log.columns, describe(log.source)
     fields: dict[str, Column] = {
         "customer_id": customer_ids(raw[columns.customer_id]),
-        "date": local_dates(raw[columns.timestamp], config, engine),
-        "amount": amounts(raw, config),
+        "date": local_dates(raw[columns.timestamp], log.calendar, columns.date_format, place),
+        "amount": amounts(raw, columns, log.source.decimal, place),
     }
     if columns.margin is not None:
-        margin = number(raw[columns.margin], config)
+        margin = number(raw[columns.margin], log.source.decimal, place)
         fields["margin"] = ibis.ifelse(finite(margin), margin, ibis.null("float64"))
     for name in DIMENSIONS:
         source_name = getattr(columns, name)
         if source_name is not None:
             fields[name] = raw[source_name].cast("string")
-    if columns.consent is not None and config.governance.consent != "ignore":
+    if columns.consent is not None and log.governance.consent != "ignore":
         fields["consent"] = raw[columns.consent]
     if columns.product_code is not None:
         fields["product_code"] = raw[columns.product_code].cast("string").strip().upper()
     return fields
 
 
-def require_columns(raw: Table, config: Config) -> None:
+def require_columns(raw: Table, columns: Columns, place: str) -> None:
     """Raise MissingColumnError unless the raw table has every column that [columns] names."""
-    missing = {key: name for key, name in mapped_columns(config).items() if name not in raw.columns}
+    missing = {
+        key: name for key, name in mapped_columns(columns).items() if name not in raw.columns
+    }
     if not missing:
         return
     hints = []
@@ -134,12 +133,12 @@ def require_columns(raw: Table, config: Config) -> None:
         close = difflib.get_close_matches(name, raw.columns, n=1, cutoff=0.5)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         hints.append(f"'{name}', mapped by columns.{key}{hint}")
-    raise MissingColumnError(describe(config.source), hints, list(raw.columns))
+    raise MissingColumnError(place, hints, list(raw.columns))
 
 
-def mapped_columns(config: Config) -> dict[str, str]:
+def mapped_columns(columns: Columns) -> dict[str, str]:
     """Return what [columns] maps: key -> name in the source."""
-    keys = config.columns.model_dump(exclude={"date_format"}, exclude_none=True)
+    keys = columns.model_dump(exclude={"date_format"}, exclude_none=True)
     return {key: str(name) for key, name in keys.items()}
 
 
@@ -164,37 +163,45 @@ def customer_ids(column: Column) -> Column:
     return ibis.ifelse(padded, stripped.nullif(""), text)
 
 
-def local_dates(column: Column, config: Config, engine: str) -> Column:
-    """Return the calendar day of a time in the business's time zone; null where unreadable."""
+def local_dates(column: Column, calendar: Calendar, pattern: str | None, place: str) -> Column:
+    """Return the calendar day of a time in the business's time zone; null where unreadable.
+
+    Parameters
+    ----------
+    column : ibis Column
+    calendar : Calendar
+        Its time zones.
+    pattern : str, optional
+        A strptime format, for days kept as text or numbers.
+    place : str
+        What is read, for messages.
+    """
     kind = column.type()
-    zone, source_zone = config.calendar.time_zone, config.calendar.local_zone_of_source
-    pattern = config.columns.date_format
+    zone, source_zone = calendar.time_zone, calendar.local_zone_of_source
     if kind.is_date():
         return column
     if kind.is_timestamp() and kind.timezone is not None:
         return wall_clock(column, zone).date()
     if kind.is_timestamp():
-        return shift(column, source_zone, zone, engine).date()
+        return engine_of(column).shift(column, source_zone, zone).date()
     if kind.is_string():
-        return day_of(column, pattern, source_zone, zone, engine)
+        return engine_of(column).day_of(column, pattern, source_zone, zone)
     if kind.is_integer() and pattern is not None:
-        return day_of(column.cast("string"), pattern, source_zone, zone, engine)
+        text = column.cast("string")
+        return engine_of(column).day_of(text, pattern, source_zone, zone)
     raise DataError(
-        f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, expected dates or "
+        f"{place}: column '{column.get_name()}' holds {kind}, expected dates or "
         "times; for dates kept as numbers or text set columns.date_format, e.g. '%Y%m%d'"
     )
 
 
-def number(column: Column, config: Config) -> Column:
+def number(column: Column, decimal: str, place: str) -> Column:
     """Return a number; null where the text is none."""
     kind = column.type()
     if kind.is_string():
-        return number_of(column, config.source.decimal)
+        return number_of(column, decimal)
     if not kind.is_numeric():
-        raise DataError(
-            f"{describe(config.source)}: column '{column.get_name()}' holds {kind}, "
-            "expected numbers"
-        )
+        raise DataError(f"{place}: column '{column.get_name()}' holds {kind}, expected numbers")
     return column.cast("float64")
 
 
@@ -204,37 +211,42 @@ def finite(value: Column, largest: float = LARGEST) -> BooleanValue:
     return value.between(-largest, largest)
 
 
-def amounts(raw: Table, config: Config) -> Column:
+def amounts(raw: Table, columns: Columns, decimal: str, place: str) -> Column:
     """Return the amount column, or quantity x price; null where the product is out of range."""
-    columns = config.columns
     if columns.amount is not None:
-        return number(raw[columns.amount], config)
-    quantity, price = (number(raw[name], config) for name in (columns.quantity, columns.price))
+        return number(raw[columns.amount], decimal, place)
+    quantity, price = (
+        number(raw[name], decimal, place) for name in (columns.quantity, columns.price)
+    )
     # asked of the factors: PostgreSQL raises where a product overflows
     small = finite(quantity, LARGEST_FACTOR) & finite(price, LARGEST_FACTOR)
     return ibis.ifelse(small, quantity, ibis.null("float64")) * price
 
 
-def reason_codes(lines: Table, config: Config, as_of: dt.date | None) -> Column:
+def reason_codes(lines: Table, log: Log, as_of: dt.date | None) -> Column:
     """Return the code of the first reason, retention aside, of each typed row; 0 for rows kept."""
-    codes = [(test, REASONS.index(reason)) for reason, test in tests(lines, config, as_of, None)]
+    asked = tests(lines, log.governance, log.calendar, as_of, None)
+    codes = [(test, REASONS.index(reason)) for reason, test in asked]
     return ibis.cases(*codes, else_=0).cast("int8")
 
 
-def readable(lines: Table, config: Config) -> BooleanValue:
+def readable(lines: Table, calendar: Calendar) -> BooleanValue:
     """Return whether the day of a typed row lies in the calendar; null where there is none."""
-    latest = config.calendar.latest or dt.date.today() + dt.timedelta(days=1)
-    return lines.date.between(ibis.literal(config.calendar.earliest), ibis.literal(latest))
+    latest = calendar.latest or dt.date.today() + dt.timedelta(days=1)
+    return lines.date.between(ibis.literal(calendar.earliest), ibis.literal(latest))
 
 
 def tests(
-    lines: Table, config: Config, as_of: dt.date | None, horizon: dt.date | None
+    lines: Table,
+    governance: Governance,
+    calendar: Calendar,
+    as_of: dt.date | None,
+    horizon: dt.date | None,
 ) -> list[tuple[str, BooleanValue]]:
     """Return what sets a typed row aside, in the order in which it is asked."""
-    governance = config.governance
     found: dict[str, BooleanValue] = {
         "no_id": lines.customer_id.isnull(),
-        "bad_date": lines.date.isnull() | ~readable(lines, config),
+        "bad_date": lines.date.isnull() | ~readable(lines, calendar),
         "bad_amount": lines.amount.isnull() | ~finite(lines.amount),
     }
     if as_of is not None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 import ibis
 import pandas as pd
-from ibis import BaseBackend
 from ibis.expr.types import Column, Table
 
-from pipelines.config.load import Config
+from pipelines.config.load import Columns, Log
 from pipelines.data import lines
-from pipelines.sources import read as sources
+from pipelines.sources.connect import connect
+from pipelines.sources.engines.base import Engine
+from pipelines.sources.failures import describe, reading
 
 EXAMPLES = 3
 """Rows shown of every reason."""
@@ -20,9 +21,9 @@ _SHOWN = {"no_id": "customer_id", "bad_date": "timestamp", "bad_amount": "amount
 
 
 def examples(
-    connection: BaseBackend,
+    engine: Engine,
     raw: Table,
-    config: Config,
+    log: Log,
     as_of: dt.date | None,
     set_aside: Mapping[str, int],
 ) -> dict[str, list[str]]:
@@ -34,13 +35,13 @@ def examples(
     wanted = [reason for reason in _SHOWN if set_aside.get(reason, 0) > 0]
     if not wanted:
         return {}
-    numbered = connection.name == "duckdb"
+    numbered = engine.numbers_rows
     row = ibis.row_number() + 1 if numbered else ibis.literal(0)
     typed = raw.mutate(clv_row=row)
     typed = typed.select(
-        "clv_row", **lines.typed_fields(typed, config, connection.name), **_raw_texts(typed, config)
+        "clv_row", **lines.typed_fields(typed, log), **_raw_texts(typed, log.columns)
     )
-    coded = typed.mutate(reason=lines.reason_codes(typed, config, as_of))
+    coded = typed.mutate(reason=lines.reason_codes(typed, log, as_of))
     found = {}
     for reason in wanted:
         text = f"clv_{_SHOWN[reason]}"
@@ -58,8 +59,7 @@ def _shown(value: object) -> str:
     return repr(value) if isinstance(value, str) else "empty"
 
 
-def _raw_texts(raw: Table, config: Config) -> dict[str, Column]:
-    columns = config.columns
+def _raw_texts(raw: Table, columns: Columns) -> dict[str, Column]:
     amount = columns.amount
     if amount is None:
         text = raw[columns.quantity].cast("string").fill_null("nothing")
@@ -73,7 +73,7 @@ def _raw_texts(raw: Table, config: Config) -> dict[str, Column]:
     }
 
 
-def preview(config: Config, rows: int = 20) -> pd.DataFrame:
+def preview(log: Log, rows: int = 20) -> pd.DataFrame:
     """Show how the first rows of the source are read.
 
     Duplicates are not looked for, and refunds are not netted.
@@ -85,16 +85,16 @@ def preview(config: Config, rows: int = 20) -> pd.DataFrame:
         (as text, whatever its year), amount, and the other fields as they are read, and
         ``reason``: ``kept`` or why the row is set aside.
     """
-    with sources.connect(config) as connection, sources.reading(config.source):
-        raw = sources.read(connection, config)
-        lines.require_columns(raw, config)
+    with connect(log) as engine, reading(log.source):
+        raw = engine.read(log.source, log.columns)
+        lines.require_columns(raw, log.columns, describe(log.source))
         first = raw.limit(rows)
-        used = dict.fromkeys(lines.mapped_columns(config).values())
+        used = dict.fromkeys(lines.mapped_columns(log.columns).values())
         typed = first.select(
             **{f"source: {name}": first[name].cast("string") for name in used},
-            **lines.typed_fields(first, config, connection.name),
+            **lines.typed_fields(first, log),
         )
-        coded = typed.mutate(reason=lines.reason_codes(typed, config, None))
+        coded = typed.mutate(reason=lines.reason_codes(typed, log, None))
         hidden = [name for name in ("product_code", "consent") if name in coded.columns]
         frame = coded.drop(*hidden).mutate(date=coded.date.cast("string")).execute()
     return frame.assign(reason=[lines.REASONS[code] for code in frame["reason"]])

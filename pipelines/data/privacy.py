@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clvmodels.core.errors import ConfigError, DataError
-from pipelines.config.load import Config
 from pipelines.data import lines
 
 MINIMUM_KEY = 16
@@ -41,8 +40,13 @@ class Pseudonyms:
         return [self.of(customer_id) for customer_id in customer_ids]
 
 
-def pseudonyms(config: Config) -> Pseudonyms | None:
-    """Return the pseudonyms that the configuration asks for, None where it asks for none.
+def pseudonyms(variable: str | None) -> Pseudonyms | None:
+    """Return the pseudonyms that a configuration asks for, None where it asks for none.
+
+    Parameters
+    ----------
+    variable : str, optional
+        ``governance.pseudonym_key_env``.
 
     Raises
     ------
@@ -50,14 +54,13 @@ def pseudonyms(config: Config) -> Pseudonyms | None:
         If the environment variable named by ``governance.pseudonym_key_env`` holds no key of at
         least 16 characters.
     """
-    name = config.governance.pseudonym_key_env
-    if name is None:
+    if variable is None:
         return None
-    key = os.environ.get(name, "")
+    key = os.environ.get(variable, "")
     if len(key) < MINIMUM_KEY:
         raise ConfigError(
-            f"governance.pseudonym_key_env: the environment variable {name} must hold a secret of "
-            f"at least {MINIMUM_KEY} characters (found {len(key)}); keep it, for another key gives "
+            f"governance.pseudonym_key_env: the environment variable {variable} must hold a secret "
+            f"of at least {MINIMUM_KEY} characters (found {len(key)}); keep it: another key gives "
             "other pseudonyms"
         )
     return Pseudonyms(key.encode(errors="surrogateescape"))  # a secret need not be text
@@ -104,18 +107,23 @@ def plain_id(text: str) -> str:
     return text.strip(lines.AROUND_IDS)
 
 
-def erase(config: Config, customer_ids: Iterable[str]) -> Erased:
-    """Remove customers from every saved output of the business, under id and pseudonym.
+def erase(
+    folders: Sequence[Path], customer_ids: Iterable[str], keyed: Pseudonyms | None = None
+) -> Erased:
+    """Remove customers from every saved output of a business, under id and pseudonym.
 
-    Every Parquet file below ``output.reports/<name>`` and ``output.models/<name>`` that has a
-    column customer_id is written again without them, beside the old one, and renamed into its
-    place; folders that Spark wrote are looked through file by file. One that cannot be read keeps
-    none of the others from it. Models hold no customer data, so no other file needs to change.
+    Every Parquet file below the folders that has a column customer_id is written again without
+    them, beside the old one, and renamed into its place; folders that Spark wrote are looked
+    through file by file. One that cannot be read keeps none of the others from it. Models hold no
+    customer data, so no other file needs to change.
 
     Parameters
     ----------
-    config : Config
+    folders : sequence of Path
+        Of the business's reports and models.
     customer_ids : iterable of str
+    keyed : Pseudonyms, optional
+        Under which its outputs name customers.
 
     Raises
     ------
@@ -130,14 +138,12 @@ def erase(config: Config, customer_ids: Iterable[str]) -> Erased:
     names = {plain_id(name) for name in given}
     if "" in names:
         raise DataError("an empty customer id was given; name the customer to erase")
-    folders = [Path(top) / config.name for top in (config.output.reports, config.output.models)]
     if not any(folder.is_dir() for folder in folders):
         raise DataError(
             f"nothing is saved under {' or '.join(str(folder.absolute()) for folder in folders)}, "
             "so nothing was searched. [output] starts at the folder in which clv runs: run it "
             "where the outputs were written, or give [output] full paths."
         )
-    keyed = pseudonyms(config)
     if keyed is not None:
         names |= set(keyed.of_all(names | given))
     unread: dict[Path, str] = {}

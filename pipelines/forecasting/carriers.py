@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from clvmodels.core.months import MonthGrid
 from pipelines.data.features.histories import spend_table
 from pipelines.forecasting import customers as forecast
-from pipelines.sources.engines.batches import BATCH_ROWS
+from pipelines.sources.engines.base import BATCH_ROWS
 from pipelines.training.fit import Fitted
 
 Array = NDArray[np.float64]

@@ -23,7 +23,7 @@ from clvmodels.finance.clv import (
     value_interval,
 )
 from pipelines.data.features.histories import LEAST_PURCHASES, spend_table
-from pipelines.sources.engines.batches import BATCH_ROWS
+from pipelines.sources.engines.base import BATCH_ROWS
 from pipelines.training.fit import Fitted, with_model_features
 
 Array = NDArray[np.float64]

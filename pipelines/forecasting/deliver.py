@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from ibis import BaseBackend
 from ibis.expr.types import Table
 
 from clvmodels.cohorts.forecaster import CohortForecaster
@@ -28,10 +27,11 @@ from pipelines.forecasting.totals import (
     tier_table,
     totals,
 )
-from pipelines.sources.engines import batches
+from pipelines.sources.engines.base import Engine
+from pipelines.sources.engines.lookup import engine_of
 from pipelines.training.fit import Fitted
 
-Embedded = Callable[[], AbstractContextManager[BaseBackend]]
+Embedded = Callable[[], AbstractContextManager[Engine]]
 
 CUSTOMERS = "customers.parquet"
 COHORTS = "cohorts.parquet"
@@ -133,7 +133,7 @@ def write(
         churn_horizon_days=churn_horizon_days,
         names=names,
     )
-    with _scored(snapshot.purchases.get_backend(), table, score, folder, embedded) as scored:
+    with _scored(table, score, folder, embedded) as scored:
         tiers = _write_customers(scored, folder / CUSTOMERS)
         segments = segment_table(scored, valuation.margin)
     return _summed(level, cohorts, tiers, segments, valuation)
@@ -164,19 +164,17 @@ def _summed(
 
 def _write_customers(scored: Table, path: Path) -> pd.DataFrame:
     """Rank scored customers and write them; return their tiers."""
-    engine = scored.get_backend()
+    engine = engine_of(scored)
     ranked = scored.mutate(tier=tier_of(scored))
     _remove(path)
-    final = ranked.select(CUSTOMER_SCHEMA.names)
-    if engine.name != "pyspark":
-        final = final.order_by("customer_id")
-    batches.write(engine, final, CUSTOMER_SCHEMA, path)
+    final = engine.ordered(ranked.select(CUSTOMER_SCHEMA.names), "customer_id")
+    engine.write(final, CUSTOMER_SCHEMA, path)
     return tier_table(ranked)
 
 
 @contextmanager
 def _scored(
-    connection: BaseBackend, table: Table, score: Scorer, folder: Path, embedded: Embedded | None
+    table: Table, score: Scorer, folder: Path, embedded: Embedded | None
 ) -> Iterator[Table]:
     """Score a table into a file that goes with the ``with`` block, and open it in an engine.
 
@@ -186,12 +184,11 @@ def _scored(
     with ExitStack() as stack:
         stack.callback(_remove, path)
         # In a fixed order, so that equal runs score equal batches, to the last bit.
-        ordered = table if connection.name == "pyspark" else table.order_by("customer_id")
-        batches.write_scored(connection, ordered, score, score.schema, path)
-        engine = connection
-        if embedded is not None and connection.name not in ("duckdb", "pyspark"):
+        engine = engine_of(table)
+        engine.write_scored(engine.ordered(table, "customer_id"), score, score.schema, path)
+        if embedded is not None and not engine.reads_files:
             engine = stack.enter_context(embedded())
-        yield stack.enter_context(batches.opened(engine, path))
+        yield stack.enter_context(engine.opened(path))
 
 
 def _remove(path: Path) -> None:

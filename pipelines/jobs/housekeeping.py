@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 from clvmodels.core.errors import DataError, ModelFileError
@@ -29,9 +30,9 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
     """Read the source, account for every row, and show how the first rows are read."""
     with progress.step("read and check the transactions"):
         try:
-            with transactions.load(config, as_of, enforce=False) as data:
+            with transactions.load(config.log, as_of, enforce=False) as data:
                 account, fingerprint = data.account, data.fingerprint
-                checks.validate(data.purchases, config, data.as_of)
+                checks.validate(data.purchases, config.calendar.earliest, data.as_of)
                 beside = stages.drivers_at(config)(data.snapshot)
         except DataError as error:
             if not show:
@@ -53,7 +54,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
 
 def _first_rows(config: Config, show: int) -> tuple[list[str], dict[str, Any]]:
     """Return how the first rows are read, for people and for programs."""
-    first = preview.preview(config, show)
+    first = preview.preview(config.log, show)
     records = json.loads(first.to_json(orient="records", date_format="iso"))
     return [first.to_string(index=False, na_rep="")], {"first_rows": records}
 
@@ -78,7 +79,9 @@ def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
 
 def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
     """Remove persons from every saved output, and say from where, and what was not searched."""
-    erased = privacy.erase(config, customer_ids)
+    folders = [Path(top) / config.name for top in (config.output.reports, config.output.models)]
+    names = privacy.pseudonyms(config.governance.pseudonym_key_env)
+    erased = privacy.erase(folders, customer_ids, names)
     removed = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]
     that = f"no {'other ' if erased.unread else ''}saved output of '{config.name}'"
     return Outcome(

@@ -88,7 +88,16 @@ def write_report(
         forecast = stages.delivered(fitted, data.snapshot, history, beside, config, margin)
         coming = budget.write(forecast.forecaster, forecast.grid.until, fitted.drivers, beside)
         gathered = inputs.gather(
-            data, learned_from, fitted, result, forecast, coming, config, parity, tracked, margin
+            data,
+            learned_from,
+            fitted,
+            result,
+            forecast,
+            coming,
+            config.terms,
+            parity,
+            tracked,
+            margin,
         )
         summary = summarize(gathered)
         content = {

@@ -26,7 +26,7 @@ from pipelines.forecasting import deliver
 from pipelines.forecasting.customers import horizon_grid
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.delivered import Label
-from pipelines.sources import read as sources
+from pipelines.sources.connect import embedded
 from pipelines.training import fit as train
 from pipelines.training import training_data
 from pipelines.training.fit import Fitted
@@ -38,7 +38,7 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
     """Read and check the source."""
     with ExitStack() as stack:
         with progress.step("read and check the transactions"):
-            data = stack.enter_context(transactions.load(config, as_of))
+            data = stack.enter_context(transactions.load(config.log, as_of))
         yield data
 
 
@@ -113,6 +113,6 @@ def delivered(
         label=Label.of(config.name, config.economics.currency, snapshot.as_of),
         valuation=margins.valuation(config.economics, margin),
         churn_horizon_days=config.train.churn_horizon_days,
-        names=privacy.pseudonyms(config),
-        embedded=partial(sources.embedded, config),
+        names=privacy.pseudonyms(config.governance.pseudonym_key_env),
+        embedded=partial(embedded, config.log),
     )

@@ -12,7 +12,7 @@ import pandas as pd
 from clvmodels.cohorts.evidence import covariates_in_use
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.run import BacktestResult
-from pipelines.config.load import Config
+from pipelines.config.load import Terms
 from pipelines.data import features
 from pipelines.data.customer_days import Dataset
 from pipelines.data.margins import Margin
@@ -60,7 +60,7 @@ def gather(
     result: BacktestResult,
     made: Delivered,
     new: NewCustomers,
-    config: Config,
+    terms: Terms,
     parity: pd.DataFrame,
     tracked: Tracked | None = None,
     margin: Margin | None = None,
@@ -69,10 +69,10 @@ def gather(
 
     ``margin`` is what the run goes by; by default the configuration's own.
     """
-    margin = margin or Margin(config.economics.margin)
+    margin = margin or Margin(terms.economics.margin)
     history = with_buyers(known.cohort_months, data)
     return ReportInputs(
-        config=config,
+        terms=terms,
         as_of=data.as_of,
         account=data.account.without_rows(),
         metrics=result.metrics,
@@ -89,7 +89,7 @@ def gather(
         frequency_histogram=fit_quality.frequency_histogram(fitted, known),
         diagnostics=fit_quality.tables(fitted, known)
         | fit_quality.conditional(
-            result.conditional, accuracy.most_like(result.cells, config.economics.horizon_months)
+            result.conditional, accuracy.most_like(result.cells, terms.economics.horizon_months)
         ),
         model=model_facts(fitted, parity),
         months=made.months,
@@ -107,9 +107,9 @@ def gather(
             known.cohort_months,
             known.as_of,
             made.mean_clv,
-            economics=config.economics,
+            economics=terms.economics,
             margin=margin,
-            profiled_only=config.governance.totals_only_for_some,
+            profiled_only=terms.governance.totals_only_for_some,
         ),
         learned=Learned(
             fitted.level,

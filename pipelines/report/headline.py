@@ -59,7 +59,7 @@ def forecast_window(inputs: ReportInputs) -> pd.DataFrame:
     frame = inputs.dated("cohort_forecast", "cohort", "period")
     if frame.empty:
         return frame
-    end = months.add_months(inputs.as_of, inputs.config.economics.horizon_months)
+    end = months.add_months(inputs.as_of, inputs.terms.economics.horizon_months)
     as_of = pd.Timestamp(inputs.as_of)
     return frame[
         (frame["cohort"] <= as_of)
@@ -109,9 +109,9 @@ def _forecast(inputs: ReportInputs) -> dict[str, Any]:
         if not history.empty
         else inputs.account.get("customers")
     )
-    end = months.add_months(inputs.as_of, inputs.config.economics.horizon_months)
+    end = months.add_months(inputs.as_of, inputs.terms.economics.horizon_months)
     return {
-        "months": inputs.config.economics.horizon_months,
+        "months": inputs.terms.economics.horizon_months,
         "start": inputs.as_of + pd.Timedelta(days=1),
         "end": end,
         "customers": customers,

@@ -13,7 +13,7 @@ import pandas as pd
 from clvmodels.core import months, schema
 from clvmodels.core.schema import TableSchema
 from pipelines.backtesting import accuracy
-from pipelines.config.load import Config
+from pipelines.config.load import Terms
 from pipelines.data.margins import Margin
 from pipelines.report.groups import origins
 from pipelines.report.groups.cohorts import Groups, groups
@@ -82,7 +82,7 @@ class ReportInputs:
 
     Attributes
     ----------
-    config : Config
+    terms : Terms
         The business: economics and governance are printed as assumptions.
     as_of : datetime.date
         Last day known.
@@ -164,7 +164,7 @@ class ReportInputs:
         What the run goes by; by default the configuration's own.
     """
 
-    config: Config
+    terms: Terms
     as_of: dt.date
     account: dict[str, Any] = field(default_factory=dict)
     metrics: pd.DataFrame = field(default_factory=_none)
@@ -205,17 +205,17 @@ class ReportInputs:
     @property
     def currency(self) -> str:
         """ISO code of the currency."""
-        return self.config.economics.currency
+        return self.terms.economics.currency
 
     @property
     def gross_margin(self) -> Margin:
         """The gross margin that the run goes by, and where it is from."""
-        return self.margin or Margin(self.config.economics.margin)
+        return self.margin or Margin(self.terms.economics.margin)
 
     @property
     def churn_days(self) -> int:
         """Days without a purchase that churn probabilities of customers speak of."""
-        return self.learned.churn_days or self.config.train.churn_horizon_days
+        return self.learned.churn_days or self.terms.churn_horizon_days
 
     @cached_property
     def groups(self) -> Groups:
@@ -265,7 +265,7 @@ class ReportInputs:
     def origin_like_today(self) -> pd.Timestamp | None:
         """Origin of the past forecast most like today's, None without any."""
         cells = self.dated("cells", "origin", "period")
-        return accuracy.most_like(cells, self.config.economics.horizon_months)
+        return accuracy.most_like(cells, self.terms.economics.horizon_months)
 
     @property
     def months_of_log(self) -> int:
@@ -278,7 +278,7 @@ class ReportInputs:
 
     def last_day(self, origin: dt.date | None = None) -> dt.date:
         """Last day of the forecast made at ``origin``, by default the report's own."""
-        return months.add_months(origin or self.as_of, self.config.economics.horizon_months)
+        return months.add_months(origin or self.as_of, self.terms.economics.horizon_months)
 
     def first_day(self, history: pd.Series[Any] | pd.Index[Any]) -> dt.date:
         """First day of the log, whose earliest month may begin before it."""

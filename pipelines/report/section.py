@@ -136,7 +136,7 @@ def _history_chart(inputs: ReportInputs, monthly: pd.DataFrame) -> dict[str, Any
     start = inputs.as_of + dt.timedelta(days=1)
     if not history.empty:
         start = inputs.first_day(history["period"])
-    ahead = inputs.config.economics.horizon_months
+    ahead = inputs.terms.economics.horizon_months
     total, before = float(future["revenue"].sum()), float(past.tail(len(future)).sum())
     return plain(
         {
@@ -231,7 +231,7 @@ def by_month(inputs: ReportInputs) -> Section:
             }
         )
     tested = section.charts["forecast_by_month_revenue"]["panels"]
-    chosen = plain(accuracy.most_like(cells, inputs.config.economics.horizon_months))
+    chosen = plain(accuracy.most_like(cells, inputs.terms.economics.horizon_months))
     alike = next(panel for panel in tested if panel["origin"] == chosen)
     origin = words.day(chosen)
     section.charts["headline_backtest"] = {

@@ -75,7 +75,7 @@ def summarize(inputs: ReportInputs) -> dict[str, Any]:
     return {
         "schema_version": SUMMARY_VERSION,
         "meta": {
-            "name": inputs.config.name,
+            "name": inputs.terms.name,
             "as_of": inputs.as_of.isoformat(),
             "as_of_text": words.day(inputs.as_of),
             "currency": inputs.currency,

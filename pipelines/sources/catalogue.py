@@ -6,7 +6,7 @@ table of a name, it takes the name for a file's or a variable's. Other engines l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from glob import escape
 from pathlib import Path
 
@@ -19,8 +19,10 @@ _OWN = ("clv", "ibis_")
 """How the names begin that a run itself gives to tables and views."""
 _SHOWN = 20
 
+Written = Callable[[BaseBackend, Sequence[str], str], tuple[list[str], str]]
 
-def find(connection: BaseBackend, name: str, where: str) -> Table:
+
+def find(connection: BaseBackend, name: str, where: str, written: Written | None = None) -> Table:
     """Return a table or view by its name, with schema and catalog where the name has dots.
 
     Parameters
@@ -29,6 +31,9 @@ def find(connection: BaseBackend, name: str, where: str) -> Table:
     name : str
     where : str
         What is read, for messages.
+    written : callable, optional
+        Where the engine takes a name that it does not know for something else: how its catalogue
+        writes one, such as :func:`as_written`.
 
     Raises
     ------
@@ -38,8 +43,8 @@ def find(connection: BaseBackend, name: str, where: str) -> Table:
     """
     *database, last = name.split(".")
     try:
-        if connection.name == "duckdb":
-            database, last = _as_written(connection, database, last)
+        if written is not None:
+            database, last = written(connection, database, last)
         return connection.table(last, database=tuple(database) or None)
     except Exception as error:
         if is_forbidden(error):
@@ -52,10 +57,10 @@ def find(connection: BaseBackend, name: str, where: str) -> Table:
         ) from None
 
 
-def _as_written(
+def as_written(
     connection: BaseBackend, database: Sequence[str], name: str
 ) -> tuple[list[str], str]:
-    """Return a name as DuckDB's catalogue writes it: its names know no case."""
+    """Return a name as DuckDB's catalogue writes it (its names know no case); LookupError else."""
     if len(database) > 2:
         raise LookupError(name)
     here = [connection.current_catalog, connection.current_database]

@@ -1,22 +1,16 @@
-"""What Ibis has no portable word for: functions of one engine, and keeping a result in it.
+"""What Ibis has no word for: functions by their names in an engine, and expressions of several.
 
 Functions are named by expressions only, so that no text of a configuration reaches SQL unquoted.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dtypes
 import ibis.expr.operations as ops
-from ibis import BaseBackend
 from ibis.expr.types import (
-    BooleanValue,
-    Column,
     DateValue,
     NumericColumn,
     NumericValue,
@@ -55,7 +49,7 @@ def convert_timezone(source, target, timestamp):  # type: ignore[no-untyped-def]
 
 
 @ibis.udf.scalar.builtin(signature=(("string", "date", "float64"), dtypes.uint64), name="hash")
-def _hash(customer_id, date, amount):  # type: ignore[no-untyped-def]
+def hash_of(customer_id, date, amount):  # type: ignore[no-untyped-def]
     """Hash three values (DuckDB)."""
 
 
@@ -79,24 +73,6 @@ def arg_max(value, day):  # type: ignore[no-untyped-def]
     """Take the value of the latest day (DuckDB)."""
 
 
-def earliest(value: Column, day: Column, where: BooleanValue | None = None) -> NumericValue:
-    """Aggregate to the number of the earliest day.
-
-    As Ibis's ``argmin``, which on DuckDB orders by keys of bytes made for the purpose; DuckDB's
-    own function compares the days and takes half the time.
-    """
-    if value.get_backend().name == "duckdb":
-        return arg_min(value, day, where=where)
-    return value.argmin(day, where=where)
-
-
-def latest(value: Column, day: Column, where: BooleanValue | None = None) -> NumericValue:
-    """Aggregate to the number of the latest day; the other end of :func:`earliest`."""
-    if value.get_backend().name == "duckdb":
-        return arg_max(value, day, where=where)
-    return value.argmax(day, where=where)
-
-
 def of_largest(label: StringColumn, amount: NumericColumn) -> StringValue:
     """Aggregate to the label of the largest amount; among equal amounts always to the same one."""
     digest = md5(label.fill_null(""))  # sorts alike whatever the engine's collation
@@ -108,13 +84,9 @@ def wall_clock(instant: TimestampValue, zone: str) -> TimestampValue:
     return _wall_clock(zone, instant)
 
 
-def shift(clock: TimestampValue, source: str, target: str, engine: str) -> TimestampValue:
+def shift(clock: TimestampValue, source: str, target: str) -> TimestampValue:
     """Move a time without a zone from the clock of one zone to that of another."""
-    if source == target:
-        return clock
-    if engine == "pyspark":
-        return convert_timezone(source, target, clock)
-    return _wall_clock(target, _in_zone(source, clock))
+    return clock if source == target else _wall_clock(target, _in_zone(source, clock))
 
 
 def double(value: float) -> NumericValue:
@@ -140,55 +112,6 @@ def constant(table: Table, name: str) -> Any:
             op, name = value.rel, value.name
         else:
             return None
-
-
-def materialise(connection: BaseBackend, table: Table) -> Table:
-    """Evaluate a table once and keep it in the engine until the connection closes."""
-    name = ibis.util.gen_name("clv")
-    if connection.name != "pyspark":
-        return connection.create_table(name, table, temp=True)
-    # Spark has no temporary tables; a persisted data frame spills to the executors' disks.
-    frame = connection._session.sql(connection.compile(table)).persist()
-    connection.clv_persisted.append(frame)
-    frame.createOrReplaceTempView(name)
-    return connection.table(name)
-
-
-@contextmanager
-def held(table: Table) -> Iterator[Table]:
-    """Evaluate a table once and keep it in its engine inside the ``with`` block only."""
-    connection = table.get_backend()
-    kept = materialise(connection, table)
-    name = kept.op().name
-    try:
-        yield kept
-    finally:
-        if connection.name == "pyspark":
-            connection.clv_persisted.pop().unpersist()
-            connection.drop_view(name)
-        else:
-            connection.drop_table(name)
-
-
-def fingerprint(purchases: Table, engine: str) -> str:
-    """Return a digest of a set of customer-days with their labels, whatever their order.
-
-    Equal for equal data on one version of one engine, whose name it begins with.
-    """
-    usual = ("customer_id", "date", "amount", "purchase", "refund_of_first")
-    labels = [purchases[name] for name in purchases.columns if name not in usual]
-    who = ibis.literal("|").join(
-        [purchases.customer_id, *(label.cast("string").fill_null("") for label in labels)]
-    )
-    columns = [who if labels else purchases.customer_id, purchases.date, purchases.amount]
-    if engine == "duckdb":
-        mixed = _hash(*columns).bit_xor()
-    else:
-        row = ibis.literal("|").join([column.cast("string") for column in columns]).hash()
-        mixed = (row % 2147483647).sum()
-    found = purchases.agg(days=purchases.count(), mixed=mixed.fill_null(0)).execute().iloc[0]
-    content = f"{int(found['days'])} {int(found['mixed'])}"
-    return f"{engine}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def month_start(day: DateValue) -> DateValue:

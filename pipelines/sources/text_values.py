@@ -6,6 +6,8 @@ A text that is no number or no date gives null; no engine raises.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Protocol
 
 import ibis
 from ibis.expr.types import (
@@ -20,7 +22,6 @@ from ibis.expr.types import (
 from clvmodels.core.errors import ConfigError
 from pipelines.sources.dialect import (
     UTC,
-    make_timestamp_ntz,
     shift,
     try_strptime,
     try_strptime_zoned,
@@ -63,8 +64,40 @@ def number_of(text: StringValue, decimal: str = ".") -> NumericValue:
     return safe.cast("float64")
 
 
+class Clocks(Protocol):
+    """What an engine says of times."""
+
+    @property
+    def name(self) -> str:
+        """Of the engine, for messages."""
+
+    def shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
+        """Move a time from the clock of one zone to that of another."""
+
+    def timestamp(self, parts: Sequence[IntegerValue]) -> TimestampValue:
+        """Put a time together."""
+
+
+def day_by_duckdb(text: StringValue, pattern: str | None, source: str, target: str) -> DateValue:
+    """Return what :func:`day_of` does, by functions that DuckDB has."""
+    text = text.strip()
+    if pattern is not None and re.search("[zZ]", "".join(re.findall("%(.)", pattern))):
+        return wall_clock(try_strptime_zoned(text, pattern), target).date()
+    if pattern is not None:
+        return shift(try_strptime(text, pattern), source, target).date()
+    # The session's zone, which DuckDB gives to times without an offset, is the source's.
+    usual = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string")).try_cast(UTC)
+    # Asked only where that failed: it wants an offset to follow seconds, at once. The days are
+    # what is put together, since times cost more to copy.
+    close = text.re_replace(" +(Z|UTC|[+-])", r"\1").replace("UTC", "Z")
+    whole = close.re_replace("([T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-])", r"\1:00\2")
+    zoned = text.re_search(_ISO + ".*(Z|UTC|[+-])")
+    again = ibis.ifelse(zoned, whole, ibis.null("string")).try_cast(UTC)
+    return ibis.coalesce(wall_clock(usual, target).date(), wall_clock(again, target).date())
+
+
 def day_of(
-    text: StringValue, pattern: str | None, source: str, target: str, engine: str
+    text: StringValue, pattern: str | None, source: str, target: str, engine: Clocks
 ) -> DateValue:
     """Return the calendar day in the target zone of a time kept as text; null where unreadable.
 
@@ -77,24 +110,9 @@ def day_of(
         The zone of times without an offset.
     target : str
         The zone whose day is wanted.
-    engine : str
-        ``BaseBackend.name``.
+    engine : Clocks
     """
     text = text.strip()
-    if engine == "duckdb":
-        if pattern is not None and re.search("[zZ]", "".join(re.findall("%(.)", pattern))):
-            return wall_clock(try_strptime_zoned(text, pattern), target).date()
-        if pattern is not None:
-            return shift(try_strptime(text, pattern), source, target, engine).date()
-        # The session's zone, which DuckDB gives to times without an offset, is the source's.
-        usual = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string")).try_cast(UTC)
-        # Asked only where that failed: it wants an offset to follow seconds, at once. The days are
-        # what is put together, since times cost more to copy.
-        close = text.re_replace(" +(Z|UTC|[+-])", r"\1").replace("UTC", "Z")
-        whole = close.re_replace("([T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-])", r"\1:00\2")
-        zoned = text.re_search(_ISO + ".*(Z|UTC|[+-])")
-        again = ibis.ifelse(zoned, whole, ibis.null("string")).try_cast(UTC)
-        return ibis.coalesce(wall_clock(usual, target).date(), wall_clock(again, target).date())
     if pattern is not None:
         return _day_by_pattern(text, pattern, source, target, engine)
     iso = _ISO + _CLOCK
@@ -106,13 +124,13 @@ def day_of(
     has_offset = text.re_extract(iso, 10).length() > 0
     return ibis.ifelse(
         has_offset,
-        shift(utc, "UTC", target, engine).date(),
-        shift(clock, source, target, engine).date(),
+        engine.shift(utc, "UTC", target).date(),
+        engine.shift(clock, source, target).date(),
     )
 
 
 def _day_by_pattern(
-    text: StringValue, pattern: str, source: str, target: str, engine: str
+    text: StringValue, pattern: str, source: str, target: str, engine: Clocks
 ) -> DateValue:
     regex, order = "^", []
     for directive, literal in re.findall(r"%(.)|([^%]+)", pattern):
@@ -123,8 +141,8 @@ def _day_by_pattern(
             order.append(directive)
         else:
             raise ConfigError(
-                f"columns.date_format: %{directive} can be read from files only; on {engine} use "
-                f"{', '.join('%' + known for known in _DIRECTIVES)}"
+                f"columns.date_format: %{directive} can be read from files only; on {engine.name} "
+                f"use {', '.join('%' + known for known in _DIRECTIVES)}"
             )
     regex += "$"
     parts = {name: at + 1 for at, name in enumerate(order)}
@@ -143,7 +161,7 @@ def _day_by_pattern(
     clock = _timestamp(
         engine, text.re_search(regex), year, month, part("d"), part("H"), part("M"), part("S")
     )
-    return shift(clock, source, target, engine).date()
+    return engine.shift(clock, source, target).date()
 
 
 def _part(text: StringValue, regex: str, at: int) -> IntegerValue:
@@ -154,7 +172,7 @@ def _part(text: StringValue, regex: str, at: int) -> IntegerValue:
 
 
 def _timestamp(
-    engine: str,
+    engine: Clocks,
     matches: BooleanValue,
     year: IntegerValue,
     month: IntegerValue,
@@ -193,8 +211,4 @@ def _timestamp(
             (second, 0),
         )
     ]
-    if engine == "pyspark":
-        built = make_timestamp_ntz(*parts[:5], parts[5].cast("float64"))
-    else:
-        built = ibis.timestamp(*parts)
-    return ibis.ifelse(valid, built, ibis.null("timestamp"))
+    return ibis.ifelse(valid, engine.timestamp(parts), ibis.null("timestamp"))

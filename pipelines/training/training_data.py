@@ -18,7 +18,7 @@ from pipelines.data import features
 from pipelines.data.features.cohorts import CohortHistory
 from pipelines.data.features.drivers import Drivers
 from pipelines.data.features.snapshot import Snapshot
-from pipelines.sources.dialect import held
+from pipelines.sources.engines.lookup import held
 
 CHURN_ORIGINS = 4
 """Origins, a month apart, on which the churn classifier's trees are grown."""

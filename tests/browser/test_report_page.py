@@ -71,7 +71,7 @@ def chromium():
 @pytest.fixture(scope="module", params=["full", "empty"])
 def page(request):
     """A full report, and one that had nothing to show."""
-    empty = ReportInputs(config=config(), as_of=AS_OF)
+    empty = ReportInputs(terms=config().terms, as_of=AS_OF)
     summary = summarize(example_inputs() if request.param == "full" else empty)
     return render.html(summary, figures.draw_all(summary)), len(summary["charts"])
 

@@ -50,7 +50,7 @@ def test_the_mix_of_cohorts_is_the_same_on_every_engine(place):
     top = sorted(count.index, key=lambda c: (-count[c], c))[: drivers.TOP_VALUES]
     cohort = table["day"].dt.to_period("M").dt.start_time
     share = {c: (table["channel"] == c).groupby(cohort).mean() for c in top}
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         summary = features.summary(data.purchases, ORIGIN, people="all")
         mix = drivers._by_cohort(summary, ("channel",)).set_index("cohort")
     assert list(mix.columns) == [f"channel = {c}" for c in top]
@@ -75,6 +75,6 @@ def test_equal_amounts_give_a_day_one_label(place):
         name: max((None if pd.isna(label) else label for label in those), key=digest)
         for name, those in frame.groupby("customer")["channel"].agg(list).items()
     }
-    with transactions.load(place(frame, columns={"channel": "channel"})) as data:
+    with transactions.load(place(frame, columns={"channel": "channel"}).log) as data:
         found = data.purchases.select("customer_id", "channel").to_pyarrow().to_pylist()
     assert {row["customer_id"]: row["channel"] for row in found} == expected

@@ -11,7 +11,6 @@ import pytest
 
 from clvmodels.finance.clv import value_tiers
 from pipelines.backtesting import run as backtest
-from pipelines.config import load as config
 from pipelines.data import privacy
 from pipelines.training import training_data
 
@@ -105,7 +104,8 @@ def test_customers_stay_where_they_are(train, tmp_path, monkeypatch, request):
     FORECASTS[engine] = customers
     pd.testing.assert_frame_equal(customers, next(iter(FORECASTS.values())), rtol=1e-6)
 
-    erased = privacy.erase(config.load(tmp_path / "shop.toml"), ["00042"])
+    names = privacy.pseudonyms("CLV_TEST_KEY")
+    erased = privacy.erase([tmp_path / "reports" / "shop"], ["00042"], names)
     assert [(e.rows, e.file.is_relative_to(file)) for e in erased.removed] == [(1, True)]
     assert left(file, engine) == CUSTOMERS - 1
 

@@ -18,7 +18,6 @@ from clvmodels.core.errors import CheckFailedError, ConfigError
 from pipelines.config.load import Consent
 from pipelines.data import checks, features, privacy
 from pipelines.data import customer_days as transactions
-from pipelines.sources.engines import batches
 from pipelines.training import training_data
 
 pytestmark = [
@@ -37,19 +36,22 @@ def test_everything_matches_the_oracle(place, refunds):
     frame = logs.messy_log()
     config = place(frame, governance={"refunds": refunds}, columns={"country": "country"})
     days = oracle.customer_days(log_checks.rows_of(frame), refunds)
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         assert data.account.read == len(frame)
         assert data.account.set_aside["no_id"] == frame["customer"].isna().sum()
         assert data.account.customers == len(days)
         bought = sum(day.purchase for some in days.values() for day in some)
         assert data.account.purchases == bought
         log_checks.check_all(data, days, ORIGIN, UNTIL)
-        checks.validate(data.purchases, config, data.as_of)
+        checks.validate(data.purchases, config.calendar.earliest, data.as_of)
 
 
 def test_refunds_are_rejected(place):
     config = place(logs.messy_log(), governance={"refunds": "reject"})
-    with pytest.raises(CheckFailedError, match="refunds is 'reject'"), transactions.load(config):
+    with (
+        pytest.raises(CheckFailedError, match="refunds is 'reject'"),
+        transactions.load(config.log),
+    ):
         pass
 
 
@@ -65,7 +67,7 @@ def test_duplicates_zeros_and_codes_are_accounted_for(place):
     known = frame[frame["customer"].notna()]
     products = known[known["code"] == "85123A"]
     valued = products[products["value"] != 0]
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         aside = data.account.set_aside
         assert data.account.read == len(frame)
         assert aside["no_id"] == len(frame) - len(known)
@@ -88,7 +90,7 @@ def test_amounts_that_are_no_finite_number_are_set_aside(place, product):
     columns = {"margin": "margin"}
     if product:
         columns |= {"amount": None, "quantity": "quantity", "price": "value"}
-    with transactions.load(place(frame, columns=columns)) as data:
+    with transactions.load(place(frame, columns=columns).log) as data:
         assert data.account.set_aside["bad_amount"] == (5 if product else 4)
         sums = data.purchases.agg(
             amount=data.purchases.amount.sum(), margin=data.purchases.margin.sum()
@@ -104,7 +106,7 @@ def test_spaces_around_ids_are_no_part_of_them(place):
     nothing = [" ", "", "\t", "\r\n"]
     others = ["0 07", "007\u00a0", "\u00a0007", "\v007", "\u2003007"]
     frame = pd.DataFrame({"customer": padded + nothing + others, "day": "2022-03-05", "value": 1.0})
-    with transactions.load(place(frame)) as data:
+    with transactions.load(place(frame).log) as data:
         assert data.account.set_aside == {"no_id": len(nothing)}
         found = data.purchases.execute()["customer_id"]
     assert sorted(found) == sorted(["007", *others])
@@ -115,7 +117,7 @@ def test_spaces_around_ids_are_no_part_of_them(place):
 def test_a_number_that_is_not_whole_is_no_id(place):
     ids = [13085.0, 13085.5, 13085.6, 13086.0, -3.0, 3.5, None, float("inf"), 2.0**60]
     frame = pd.DataFrame({"customer": ids, "day": "2022-03-05", "value": 1.0})
-    with transactions.load(place(frame)) as data:
+    with transactions.load(place(frame).log) as data:
         assert data.account.set_aside == {"no_id": 6}
         found = data.purchases.execute()["customer_id"]
     assert sorted(found) == ["-3", "13085", "13086"]
@@ -136,7 +138,7 @@ def test_an_enumeration_of_postgresql_is_text(postgres_uri, monkeypatch):
         connection.raw_sql(statement)
     connection.con.commit()
     connection.disconnect()
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         found = data.purchases.execute()
     assert sorted(found["customer_id"]) == sorted(found["country"]) == ["a", "b"]
 
@@ -170,7 +172,7 @@ def test_times_in_text_are_read_alike(place):
         {"customer": [f"{n:02d}" for n in range(len(TEXTS))], "day": list(TEXTS), "value": 1.5}
     )
     config = place(frame, calendar={"time_zone": "Europe/Berlin"})
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         found = data.purchases.execute()
         readable = {f"{n:02d}": day for n, day in enumerate(TEXTS.values()) if day is not None}
         assert data.account.set_aside == {"bad_date": len(TEXTS) - len(readable)}
@@ -188,7 +190,7 @@ def test_times_in_text_are_read_alike(place):
 )
 def test_formats_are_read_alike(place, pattern, good, bad):
     frame = pd.DataFrame({"customer": ["1", "2"], "day": [good, bad], "value": [1.0, 2.0]})
-    with transactions.load(place(frame, columns={"date_format": pattern})) as data:
+    with transactions.load(place(frame, columns={"date_format": pattern}).log) as data:
         assert data.account.set_aside == {"bad_date": 1}
         assert data.as_of == dt.date(2022, 3, 5)
 
@@ -199,7 +201,7 @@ def test_amounts_in_text_are_read_alike(place):
     frame = pd.DataFrame(
         {"customer": [f"c{n}" for n in range(len(texts))], "day": "2022-01-01", "value": texts}
     )
-    with transactions.load(place(frame)) as data:
+    with transactions.load(place(frame).log) as data:
         refund_alone = 1
         assert data.account.set_aside == {
             "bad_amount": len(texts) - len(values),
@@ -218,7 +220,7 @@ def test_amounts_with_a_decimal_comma_are_read_alike(place):
     )
     config = place(frame)
     config = config.model_copy(update={"source": config.source.model_copy(update={"decimal": ","})})
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         refund_alone = 1
         assert data.account.set_aside == {
             "bad_amount": len(texts) - len(read),
@@ -238,12 +240,12 @@ def test_an_offset_in_a_format_is_honoured_or_refused(place):
         calendar={"time_zone": "Europe/Berlin", "source_time_zone": "UTC"},
     )
     if config.source.kind == "duckdb":
-        with transactions.load(config) as data:
+        with transactions.load(config.log) as data:
             assert data.as_of == dt.date(2022, 3, 6)
         return
     with (
         pytest.raises(ConfigError, match="%z can be read from files only"),
-        transactions.load(config),
+        transactions.load(config.log),
     ):
         pass
 
@@ -254,7 +256,7 @@ def test_clocks_move_from_the_source_to_the_business(place):
         {"customer": ["1"], "day": [pd.Timestamp("2022-01-31 23:30")], "value": [5.0]}
     )
     calendar = {"time_zone": "Europe/Berlin", "source_time_zone": "UTC"}
-    with transactions.load(place(frame, calendar=calendar)) as data:
+    with transactions.load(place(frame, calendar=calendar).log) as data:
         assert data.as_of == dt.date(2022, 2, 1)
 
 
@@ -262,7 +264,7 @@ def test_zoned_times_give_the_day_of_the_business(place):
     frame = pd.DataFrame(
         {"customer": ["1"], "day": [pd.Timestamp("2022-01-31 23:30", tz="UTC")], "value": [5.0]}
     )
-    with transactions.load(place(frame, calendar={"time_zone": "Europe/Berlin"})) as data:
+    with transactions.load(place(frame, calendar={"time_zone": "Europe/Berlin"}).log) as data:
         assert data.as_of == dt.date(2022, 2, 1)
 
 
@@ -273,7 +275,7 @@ def test_consent_as_a_column(place, mode):
     config = place(frame, columns={"consent": "consent"}, governance={"consent": mode})
     willing = oracle.customer_days(log_checks.rows_of(frame[frame["consent"]]))
     everyone = oracle.customer_days(log_checks.rows_of(frame))
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         log_checks.check_summary(data, willing, data.as_of)
         log_checks.check_churn(data, willing, ORIGIN)
         counted = willing if mode == "exclude" else everyone
@@ -289,13 +291,13 @@ def test_scores_are_written_by_the_engine(place, tmp_path):
 
     schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
     config = place(logs.messy_log(customers=40), output={"reports": str(tmp_path)})
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         out = tmp_path / config.name / "of [all] {shops} & 100 %" / "scores.parquet"
         out.parent.mkdir(parents=True)
-        batches.write_scored(data.connection, data.summary, doubled, schema, out, rows=9)
+        data.engine.write_scored(data.summary, doubled, schema, out, rows=9)
         expected = data.summary.execute()
-        if data.connection.name in ("duckdb", "pyspark"):
-            with batches.opened(data.connection, out) as written:
+        if data.engine.reads_files:
+            with data.engine.opened(out) as written:
                 assert written.score.sum().execute() == 2 * expected["frequency"].sum()
     found = pd.read_parquet(out).sort_values("customer_id", ignore_index=True)
     expected = expected.sort_values("customer_id", ignore_index=True)
@@ -305,12 +307,12 @@ def test_scores_are_written_by_the_engine(place, tmp_path):
 
 def test_the_data_s_own_summary_gives_what_is_learned_from_one_evaluated_anew(place):
     config = place(logs.messy_log(customers=40))
-    with transactions.load(config) as data:
-        tables = set(data.connection.list_tables())
+    with transactions.load(config.log) as data:
+        tables = set(data.engine.connection.list_tables())
         with data.snapshot.earlier(data.as_of) as anew:
             alone = training_data.extract(anew, config.train)
         handed = training_data.extract(data.snapshot, config.train)
-        assert set(data.connection.list_tables()) == tables
+        assert set(data.engine.connection.list_tables()) == tables
     for name in ("summary", "spend", "repeat_spend"):
         pd.testing.assert_frame_equal(getattr(alone, name), getattr(handed, name))
 
@@ -318,7 +320,7 @@ def test_the_data_s_own_summary_gives_what_is_learned_from_one_evaluated_anew(pl
 def test_samples_are_the_same_customers(place):
     frame = logs.messy_log(customers=60)
     known = sorted(frame["customer"].dropna().unique())
-    with transactions.load(place(frame)) as data:
+    with transactions.load(place(frame).log) as data:
         found = features.sample_customers(data.summary, 0.3).customer_id.execute()
         everyone = set(data.summary.customer_id.execute())
     limit = f"{int(0.3 * 16**8):08x}"
@@ -344,7 +346,7 @@ def test_a_log_of_words_is_read_alike(place, tmp_path):
         place(words, table="words")
         where = {"table": "words"}
     config = config.model_copy(update={"consent": Consent(**where)})
-    with transactions.load(config, dt.date(2023, 6, 30)) as data:
+    with transactions.load(config.log, dt.date(2023, 6, 30)) as data:
         assert data.summary.customer_id.execute().tolist() == ["00001"]
 
 
@@ -355,7 +357,7 @@ def test_a_table_that_is_not_there_is_named_and_nothing_is_run(place, name):
     if config.source.kind == "spark":
         source = source.model_copy(update={"path": None})
     missing = config.model_copy(update={"source": source})
-    with pytest.raises(ConfigError, match="no table or view named"), transactions.load(missing):
+    with pytest.raises(ConfigError, match="no table or view named"), transactions.load(missing.log):
         pass
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         assert data.account.customers > 0

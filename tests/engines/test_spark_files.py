@@ -11,7 +11,8 @@ import pytest
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config.load import Config, Consent
 from pipelines.data import customer_days as transactions
-from pipelines.sources import read as sources
+from pipelines.sources.connect import connect
+from pipelines.sources.failures import reading
 
 pytestmark = [
     pytest.mark.engines,
@@ -42,9 +43,9 @@ def on_spark(path: Path, **source: object) -> Config:
 
 def read(config: Config) -> tuple[list[dict[str, str | None]], int]:
     """Return the rows of the table, and how many lines were none."""
-    with sources.connect(config) as connection, sources.reading(config.source):
-        rows = sources.read(connection, config).to_pyarrow().to_pylist()
-        return rows, sources.rejected(connection, config.source, len(rows))[0]
+    with connect(config.log) as engine, reading(config.source):
+        rows = engine.read(config.source, config.columns).to_pyarrow().to_pylist()
+        return rows, engine.rejected(config.source, len(rows))[0]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_csv_is_read_as_the_embedded_engine_reads_it(tmp_path, text, source):
 def test_lines_that_are_no_row_are_shown(tmp_path):
     file = tmp_path / "log.csv"
     file.write_bytes((HEADER + ROWS).encode() + b"Andr\xe9,2022-01-01,5\n")
-    with transactions.load(on_spark(file)) as data:
+    with transactions.load(on_spark(file).log) as data:
         assert data.account.set_aside == {"unreadable": 3, "no_id": 3}
         shown = " ".join(data.account.examples["unreadable"])
     for text in ("too-many,2022-01-01,5,50", "too-few,2022-01-01", "Andr\ufffd"):
@@ -126,7 +127,7 @@ def test_a_table_is_never_a_file(tmp_path, form):
     frame.to_parquet(tmp_path / "other") if form == "parquet" else frame.to_csv(tmp_path / "other")
     for name in (f"{form}.{tmp_path}/other", f"{form}.`{tmp_path}/other`"):
         told = pytest.raises(ConfigError, match="no table or view named")
-        with told, transactions.load(logs.config({"kind": "spark", "table": name})):
+        with told, transactions.load(logs.config({"kind": "spark", "table": name}).log):
             pass
 
 
@@ -145,8 +146,8 @@ def test_what_spark_cannot_read_is_said(tmp_path, form, content, error, message)
     if content is not None:
         file.write_text(content)
     config = on_spark(file, format=form)
-    with pytest.raises(error, match=message), sources.connect(config) as connection:
-        sources.read(connection, config)
+    with pytest.raises(error, match=message), connect(config.log) as engine:
+        engine.read(config.source, config.columns)
 
 
 def test_a_damaged_file_among_others_is_named(tmp_path):
@@ -157,7 +158,7 @@ def test_a_damaged_file_among_others_is_named(tmp_path):
     damaged.write_bytes(damaged.read_bytes()[:-4] + b"oops")
     config = on_spark(tmp_path, format="parquet")
     told = pytest.raises(DataError, match=r"b\.parquet is not a Parquet file")
-    with told, transactions.load(config):
+    with told, transactions.load(config.log):
         pass
 
 
@@ -168,5 +169,5 @@ def test_a_line_of_the_consent_log_that_is_no_row_ends_the_run(tmp_path):
     config = on_spark(tmp_path / "log.csv")
     governance = config.governance.model_copy(update={"consent": "exclude"})
     told = config.model_copy(update={"consent": Consent(path=str(words)), "governance": governance})
-    with pytest.raises(DataError, match="1 lines that cannot be read"), transactions.load(told):
+    with pytest.raises(DataError, match="1 lines that cannot be read"), transactions.load(told.log):
         pass

@@ -14,7 +14,7 @@ from shop import TOML, run_clv
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines import redaction
 from pipelines.config import load
-from pipelines.sources import read as sources
+from pipelines.sources.connect import connect
 
 PASSWORD = "hunter2"
 URI = f"postgres://clv:{PASSWORD}@warehouse/sales"
@@ -125,7 +125,7 @@ def test_what_a_driver_repeats_while_it_is_connected_is_not_shown(monkeypatch, t
     settings = logs.config({"kind": kind, "uri_env": "CLV_SECRET_URI", "table": "log"})
     for error in (DataError, RuntimeError):
         said = f"lost {uri}: no login with {PASSWORD}, T0K3N/x; passwd='{PASSWORD}'"
-        with pytest.raises(error) as caught, sources.connect(settings):
+        with pytest.raises(error) as caught, connect(settings.log):
             raise error(said, 7) from OSError(said)
         assert PASSWORD not in str(caught.value)
         assert "T0K3N" not in str(caught.value)

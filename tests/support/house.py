@@ -26,17 +26,7 @@ MOST_DECLARED = 3
 TAKE_CONFIG = ("pipelines.config", "pipelines.jobs", "pipelines.cli")
 
 # Until their folders are in order too; to be removed.
-STILL_TAKE_CONFIG = (
-    "pipelines.sources",
-    "pipelines.data.checks",
-    "pipelines.data.consent",
-    "pipelines.data.customer_days",
-    "pipelines.data.lines",
-    "pipelines.data.preview",
-    "pipelines.data.privacy",
-    "pipelines.report",
-)
-STILL_LONG = ("clvmodels", "pipelines.sources", "pipelines.data.customer_days", "pipelines.report")
+STILL_LONG = ("clvmodels", "pipelines.report")
 
 
 @cache

@@ -285,7 +285,7 @@ def example_inputs(**changes: object) -> ReportInputs:
     gap = (730 - alive["recency"]) / 730
     alive["probability_alive"] = 1 / (1 + 0.25 * np.exp(alive["frequency"] * gap * 0.6))
     inputs = ReportInputs(
-        config=config(),
+        terms=config().terms,
         as_of=AS_OF,
         account={
             "source": "corner.csv",

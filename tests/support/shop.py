@@ -142,7 +142,7 @@ def dataset_of(log: pd.DataFrame, config: Config, folder: Path) -> Iterator[Data
     path = folder / "log.csv"
     log.to_csv(path, index=False)
     source = config.source.model_copy(update={"path": str(path)})
-    with transactions.load(config.model_copy(update={"source": source})) as data:
+    with transactions.load(config.model_copy(update={"source": source}).log) as data:
         yield data
 
 

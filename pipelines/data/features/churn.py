@@ -11,7 +11,8 @@ from ibis.expr.types import Table, Value
 
 from pipelines.data.features.rfm import days_between, dimensions, of_people
 from pipelines.data.features.snapshot import Snapshot
-from pipelines.sources.dialect import double, earliest, latest
+from pipelines.sources.dialect import double
+from pipelines.sources.engines.lookup import engine_of
 
 WINDOWS = (30, 90, 180, 365)
 """Lengths of the recent windows, in days."""
@@ -56,6 +57,7 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
         - origin_month_sin, origin_month_cos, first_purchase_month (1 to 12);
         - the dimensions of the first purchase, where mapped.
     """
+    engine = engine_of(purchases)
     day = ibis.literal(origin)
     days = of_people(purchases, "individual").filter(_.date <= day)
     dated = days if "gap" in days.columns else with_gaps(days)
@@ -68,12 +70,12 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
         first=_.date.min(where=bought),
         last=_.date.max(where=bought),
         spend_total=_.amount.sum().round(8),
-        spend_first=earliest(dated.amount, dated.date, bought),
-        spend_last=latest(dated.amount, dated.date, bought),
+        spend_first=engine.earliest(dated.amount, dated.date, bought),
+        spend_last=engine.latest(dated.amount, dated.date, bought),
         spend_largest=_.amount.max(where=bought),
         gap_sum=_.gap.sum(where=gaps),
         gap_squares=(_.gap * _.gap).sum(where=gaps),
-        gap_last=latest(dated.gap, dated.date, gaps),
+        gap_last=engine.latest(dated.gap, dated.date, gaps),
         **{
             f"{name}_{length}": column.sum(where=dated.age < length).fill_null(0).round(8)
             for length in WINDOWS

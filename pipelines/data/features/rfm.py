@@ -11,7 +11,8 @@ from ibis import _
 from ibis.expr.types import DateValue, FloatingValue, Table, Value
 
 from pipelines.data.lines import DIMENSIONS
-from pipelines.sources.dialect import constant, earliest, month_start
+from pipelines.sources.dialect import constant, month_start
+from pipelines.sources.engines.lookup import engine_of
 
 VALUE_DIGITS = 8
 """Mean values are rounded to this many decimals: the order of summation leaves no trace."""
@@ -83,7 +84,7 @@ def customer_facts(purchases: Table, as_of: dt.date, people: People = "individua
         sums["not_first"] = ibis.ifelse(days.refund_of_first, 0.0, days.amount).sum()
     return days.group_by("customer_id").agg(
         first_purchase=_.date.min(),
-        first_amount=earliest(days.amount, days.date),
+        first_amount=engine_of(days).earliest(days.amount, days.date),
         **sums,
         **{name: days[name].argmin(days.date) for name in dimensions(days)},
     )

@@ -12,7 +12,7 @@ import ibis
 from ibis.expr.types import Table
 
 from pipelines.data.features.rfm import summary
-from pipelines.sources.dialect import held
+from pipelines.sources.engines.lookup import held
 
 
 @dataclass(frozen=True)

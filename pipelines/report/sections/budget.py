@@ -52,7 +52,7 @@ def budget(inputs: ReportInputs) -> Section:
 
 
 def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
-    code, ahead = inputs.currency, inputs.config.economics.horizon_months
+    code, ahead = inputs.currency, inputs.terms.economics.horizon_months
     known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
     if not months["new_customers"].any():
         stopped = set(months["basis"]) == {"stopped"}
@@ -329,7 +329,7 @@ def _untold(months: list[str]) -> str:
 
 def _given_then(inputs: ReportInputs) -> str:
     """What past dates were told that nobody knew then."""
-    if not inputs.config.covariates.columns:
+    if not inputs.terms.covariates:
         return ""
     too = ", and new customers moved with them" if _drive_acquisition(inputs) else ""
     return (

@@ -118,7 +118,7 @@ def unit_economics(inputs: ReportInputs) -> Section:
         f"{words.counted(inputs.churn_days, 'day')}, which is high wherever people buy "
         "seldom.",
     ]
-    if inputs.config.economics.acquisition_cost is None:
+    if inputs.terms.economics.acquisition_cost is None:
         section.text.append(
             "Set acquisition_cost under [economics] to see LTV against CAC and the payback."
         )
@@ -159,7 +159,7 @@ def cohort_level(inputs: ReportInputs) -> Section:
     missing = left_out(len(of_all) - len(corrections))
     section.text = [
         _carried(inputs),
-        *carried.departures(of_all, inputs.totals, inputs.config.economics.currency),
+        *carried.departures(of_all, inputs.totals, inputs.terms.economics.currency),
     ]
     if corrections.empty:
         section.text.append(

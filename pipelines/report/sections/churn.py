@@ -16,7 +16,7 @@ from pipelines.report.wording import words
 
 def churn(inputs: ReportInputs) -> Section:
     """Churn probabilities against what happened, and what they rest on."""
-    days = inputs.config.train.churn_horizon_days
+    days = inputs.terms.churn_horizon_days
     section = Section("churn", f"Churn: no purchase in the next {words.counted(days, 'day')}")
     curve = inputs.dated("churn_reliability", "origin")
     if curve.empty:

@@ -118,7 +118,7 @@ def _tiers_are(put_together: bool) -> str:
 
 
 def _profiled_only(inputs: ReportInputs) -> str:
-    if not inputs.config.governance.totals_only_for_some:
+    if not inputs.terms.governance.totals_only_for_some:
         return ""
     return " Only customers who may be profiled are in it; the report's totals hold everybody."
 

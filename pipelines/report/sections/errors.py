@@ -138,7 +138,7 @@ def sampled(inputs: ReportInputs) -> str:
         f"{s.sampled:,} of {s.customers:,} at {s.origin:%Y-%m-%d}" for s in parts.itertuples()
     )
     some = "a sample of the customers"
-    if inputs.config.governance.totals_only_for_some:
+    if inputs.terms.governance.totals_only_for_some:
         some = "customers who may be profiled, of many a sample"
     return f" On {some}: {', '.join(shares)}."
 

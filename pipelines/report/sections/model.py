@@ -146,7 +146,7 @@ def _learned_until(inputs: ReportInputs) -> list[str]:
 def assumptions(inputs: ReportInputs) -> Section:
     """Return the assumptions that turn purchases into money, and what may be used."""
     section = Section("assumptions", "Assumptions")
-    economics, governance = inputs.config.economics, inputs.config.governance
+    economics, governance = inputs.terms.economics, inputs.terms.governance
     code, margin = economics.currency, inputs.gross_margin
     cac = economics.acquisition_cost
     retention = governance.retention_days
@@ -169,7 +169,7 @@ def assumptions(inputs: ReportInputs) -> Section:
             "per customer; not part of CLV",
         ),
         ("Currency", code, "amounts are taken as given; none is converted"),
-        ("Time zone", inputs.config.calendar.time_zone, "decides which day a purchase is on"),
+        ("Time zone", inputs.terms.time_zone, "decides which day a purchase is on"),
         ("Refunds", governance.refunds, _REFUNDS.get(governance.refunds, "")),
         ("Consent", governance.consent, _CONSENT.get(governance.consent, "")),
         (

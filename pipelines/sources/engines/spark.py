@@ -9,22 +9,26 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
-import re
 import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pyarrow as pa
 from ibis import BaseBackend
-from ibis.expr.types import Table
+from ibis.expr.types import IntegerValue, Table, TimestampValue
 
 from clvmodels.core.errors import ConfigError
-from pipelines.config.load import Config
+from pipelines.config.load import Columns, Source
+from pipelines.sources import dialect
+from pipelines.sources.engines import spark_files
+from pipelines.sources.engines.base import BATCH_ROWS, Engine, Score
+from pipelines.sources.files.csv import refuse_lost_lines
 
 _ZONE = "spark.sql.session.timeZone"
 _ARROW = "spark.sql.execution.arrow.pyspark.enabled"
@@ -34,9 +38,134 @@ _READING = {
 }
 
 
+class Spark(Engine):
+    """Spark: executors read, score and write; no customer reaches the driver."""
+
+    reads_files = True
+
+    def __init__(self, connection: BaseBackend) -> None:
+        super().__init__(connection)
+        self._persisted: list[Any] = []
+        self._rejected: dict[str, tuple[int, list[str]]] = {}
+
+    @property
+    def session(self) -> Any:
+        """The Spark session behind Ibis."""
+        return self.connection._session
+
+    def _read(self, source: Source, columns: Columns, name: str) -> Table:
+        if source.path is None:
+            frame = self._frame(super()._read(source, columns, name))
+        else:
+            frame, self._rejected[name] = spark_files.read_path(self.session, source)
+        view = ibis.util.gen_name("clv_source")
+        without_zones(frame).createOrReplaceTempView(view)
+        return self.connection.table(view)
+
+    def rejected(self, source: Source, records: int, name: str = "log") -> tuple[int, list[str]]:
+        """Return how many lines of CSV were no rows, and the first three."""
+        return self._rejected.get(name, (0, []))
+
+    def require_rows(self, source: Source, table: Table, name: str) -> Table:
+        """Return a table in which every line is a row."""
+        refuse_lost_lines(source, name, *self.rejected(source, 0, name))
+        return table
+
+    def _frame(self, table: Table) -> Any:
+        return self.session.sql(self.connection.compile(table))
+
+    def _persist(self, table: Table) -> tuple[Table, Any]:
+        """Spark has no temporary tables; a persisted data frame spills to the executors' disks."""
+        name = ibis.util.gen_name("clv")
+        frame = self._frame(table).persist()
+        frame.createOrReplaceTempView(name)
+        return self.connection.table(name), frame
+
+    def materialise(self, table: Table) -> Table:
+        """Evaluate a table once and keep it on the executors until the connection closes."""
+        kept, frame = self._persist(table)
+        self._persisted.append(frame)
+        return kept
+
+    @contextmanager
+    def held(self, table: Table) -> Iterator[Table]:
+        """Evaluate a table once and keep it on the executors inside the ``with`` block only."""
+        kept, frame = self._persist(table)
+        try:
+            yield kept
+        finally:
+            frame.unpersist()
+            self.connection.drop_view(kept.op().name)
+
+    def release(self) -> None:
+        """Give back what :meth:`materialise` keeps."""
+        for frame in self._persisted:
+            frame.unpersist()
+
+    def ordered(self, table: Table, key: str) -> Table:
+        """Rows of a folder of files have no order; sorting would move them all."""
+        return table
+
+    def write(self, table: Table, schema: pa.Schema, path: Path, rows: int = BATCH_ROWS) -> None:
+        """Let the executors write a table as a folder of Parquet files."""
+        _write(self._frame(table), path)
+
+    def write_scored(
+        self, table: Table, score: Score, schema: pa.Schema, path: Path, rows: int = BATCH_ROWS
+    ) -> None:
+        """Apply a function to a table's rows on the executors, and let them write the result.
+
+        It is pickled and broadcast: it travels to each executor once. Nothing is collected.
+        """
+        from pyspark import cloudpickle
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        promised = table.schema().to_pyarrow()
+        sent = self.session.sparkContext.broadcast(cloudpickle.dumps(score))
+
+        def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            scored_by = pickle.loads(sent.value)
+            for batch in batches:
+                if batch.num_rows:
+                    histories = pa.Table.from_batches([batch]).cast(promised)
+                    yield from scored_by(histories).select(schema.names).cast(schema).to_batches()
+
+        try:
+            _write(self._frame(table).mapInArrow(run, from_arrow_schema(schema)), path)
+        finally:
+            sent.destroy()
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[Table]:
+        """Give a folder of Parquet files as a table."""
+        name = ibis.util.gen_name("clv_scored")
+        place = f"file://{spark_files.literal(str(path.resolve()))}"
+        self.session.read.parquet(place).createOrReplaceTempView(name)
+        try:
+            yield self.connection.table(name)
+        finally:
+            self.connection.drop_view(name, force=True)
+
+    def shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
+        """Move a time without a zone from the clock of one zone to that of another."""
+        return clock if source == target else dialect.convert_timezone(source, target, clock)
+
+    def timestamp(self, parts: Sequence[IntegerValue]) -> TimestampValue:
+        """Put a time without a zone together, of year, month, day, hour, minute and second."""
+        return dialect.make_timestamp_ntz(*parts[:5], parts[5].cast("float64"))
+
+
 @contextmanager
-def connect(config: Config) -> Iterator[BaseBackend]:
+def connect(source: Source, zone: str, name: str) -> Iterator[Spark]:
     """Use the running Spark session, or start one with ``source.spark_options``.
+
+    Parameters
+    ----------
+    source : Source
+    zone : str
+        Of times that have no offset.
+    name : str
+        Of a session that is started.
 
     Raises
     ------
@@ -51,8 +180,8 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     started = session is None
     if session is None:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = SparkSession.builder.appName(f"clv {config.name}")
-        options = {"spark.ui.showConsoleProgress": "false", **config.source.spark_options}
+        builder = SparkSession.builder.appName(name)
+        options = {"spark.ui.showConsoleProgress": "false", **source.spark_options}
         for key, value in options.items():
             builder = builder.config(key, value)
         with _java():
@@ -61,17 +190,15 @@ def connect(config: Config) -> Iterator[BaseBackend]:
     before = {key: session.conf.get(key) for key in (_ZONE, _ARROW, *_READING)}
     connection = ibis.pyspark.connect(session)
     # Ibis sets the session to UTC; times without an offset are the source's local clock.
-    session.conf.set(_ZONE, config.calendar.local_zone_of_source)
+    session.conf.set(_ZONE, zone)
     session.conf.set(_ARROW, "true")
     for key, value in _READING.items():
         session.conf.set(key, value)
-    connection.clv_persisted = []  # what dialect.materialise keeps on the executors
-    connection.clv_rejected = {}  # by path: lines of CSV that were no rows
+    engine = Spark(connection)
     try:
-        yield connection
+        yield engine
     finally:
-        for frame in connection.clv_persisted:
-            frame.unpersist()
+        engine.release()
         if started:
             session.stop()
         else:
@@ -114,62 +241,18 @@ exec {java} "$@"
 """
 
 
-def without_zones(connection: BaseBackend, table: Table) -> Table:
-    """Return the table with instants shown as the clock of the session's zone.
+def without_zones(frame: Any) -> Any:
+    """Return a Spark data frame with instants shown as the clock of the session's zone.
 
     Ibis does not tell Spark's two kinds of timestamp apart; afterwards there is one.
     """
-    return register(connection, connection._session.sql(connection.compile(table)))
-
-
-def register(connection: BaseBackend, frame):  # type: ignore[no-untyped-def]
-    """Return a Spark data frame as a table, its instants shown as :func:`without_zones` does."""
     from pyspark.sql.types import TimestampType
 
     for field in frame.schema.fields:
         if isinstance(field.dataType, TimestampType):
             column = frame[f"`{field.name}`"].cast("timestamp_ntz")
             frame = frame.withColumn(field.name, column)
-    name = ibis.util.gen_name("clv_source")
-    frame.createOrReplaceTempView(name)
-    return connection.table(name)
-
-
-def write_mapped(
-    connection: BaseBackend,
-    table: Table,
-    score: Callable[[pa.Table], pa.Table],
-    schema: pa.Schema,
-    path: Path,
-) -> None:
-    """Apply a function to a table's rows on the executors, and let them write the result.
-
-    The function is pickled and broadcast: it travels to each executor once. Nothing is collected.
-    """
-    from pyspark import cloudpickle
-    from pyspark.sql.pandas.types import from_arrow_schema
-
-    session = connection._session
-    promised = table.schema().to_pyarrow()
-    sent = session.sparkContext.broadcast(cloudpickle.dumps(score))
-
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        scored_by = pickle.loads(sent.value)
-        for batch in batches:
-            if batch.num_rows:
-                given = pa.Table.from_batches([batch]).cast(promised)
-                yield from scored_by(given).select(schema.names).cast(schema).to_batches()
-
-    frame = session.sql(connection.compile(table))
-    try:
-        _write(frame.mapInArrow(run, from_arrow_schema(schema)), path)
-    finally:
-        sent.destroy()
-
-
-def write(connection: BaseBackend, table: Table, path: Path) -> None:
-    """Let the executors write a table as a folder of Parquet files."""
-    _write(connection._session.sql(connection.compile(table)), path)
+    return frame
 
 
 def _write(frame, path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -181,20 +264,3 @@ def _write(frame, path: Path) -> None:  # type: ignore[no-untyped-def]
             f"the executors have written {path}, but not where the driver sees it: [output] "
             "reports must be a folder that driver and executors share, such as a mounted bucket"
         )
-
-
-def literal(path: str) -> str:
-    """Return a path in which nothing is a pattern for Spark."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
-
-
-@contextmanager
-def opened(connection: BaseBackend, path: Path) -> Iterator[Table]:
-    """Give a folder of Parquet files as a table."""
-    name = ibis.util.gen_name("clv_scored")
-    place = f"file://{literal(str(path.resolve()))}"
-    connection._session.read.parquet(place).createOrReplaceTempView(name)
-    try:
-        yield connection.table(name)
-    finally:
-        connection.drop_view(name, force=True)

@@ -15,12 +15,13 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+import ibis
 from ibis import BaseBackend
 from ibis.expr.types import StringColumn, StringValue, Table, Value
 
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config.load import Source
-from pipelines.sources.dialect import materialise, try_strptime
+from pipelines.sources.dialect import try_strptime
 from pipelines.sources.files import partitions
 from pipelines.sources.files.column_names import distinct_names
 from pipelines.sources.files.text import (
@@ -39,14 +40,13 @@ LIFETIMES_DATASETS = {
 }
 _UTF8 = ("utf-8", "utf-8-sig")
 _DELIMITERS = ",;\t|"
-_TEXTS = "clv_texts"
 SHOWN = 120
 """Characters shown of a line that is no row."""
 
 
 @dataclass(frozen=True)
-class _Text:
-    """What :func:`read_csv` knows of the files behind a table, kept with the connection."""
+class CsvText:
+    """The text files behind a table."""
 
     files: list[Path]  # as the engine reads them: UTF-8
     lines: int  # after the headers, blank ones included
@@ -75,8 +75,8 @@ def read_lifetimes(connection: BaseBackend, source: Source) -> Table:
 
 def read_csv(
     connection: BaseBackend, source: Source, files: list[Path], name: str = "log"
-) -> Table:
-    """Return CSV files as one table of text columns, named by their header.
+) -> tuple[Table, CsvText]:
+    """Return CSV files as one table of text columns, named by their header, and their text.
 
     Lines that are no row (wrong number of fields, an open quote, bytes that are no text) are put
     aside by the engine under ``name``; :func:`rejected` counts them.
@@ -89,30 +89,10 @@ def read_csv(
     ConfigError
         If the encoding is unknown.
     """
-    encoding = _codec(source)
     for file in files:
         require_whole(file)
-    headers = {file: _csv_header(file, source) for file in files}
-    names, delimiter = headers[files[0]]
-    for file, (found, _) in headers.items():
-        if found != names:
-            raise DataError(
-                f"{file} has the header {', '.join(found)}, but {files[0]} has {', '.join(names)}; "
-                "files read together need the same columns in the same order"
-            )
-        if source.hive_partitioning:
-            partitions.require_apart(file, partitions.folders(file), found)
-    broken, lines, read = False, 0, []
-    for file in files:
-        # DuckDB knows a packed file by an ending in small letters only.
-        unpacked = is_gzip(file) and file.suffix != ".gz"
-        as_it_is = encoding in _UTF8 and not unpacked
-        utf8 = file if as_it_is else as_utf8(connection, file, encoding)
-        contents = scan(utf8)
-        broken |= not contents.is_utf8
-        lines += contents.lines - 1
-        # DuckDB reads mixed line ends only where it also lets open quotes pass.
-        read.append(utf8 if contents.even else as_utf8(connection, utf8, "utf-8", newline=None))
+    names, delimiter = _common_header(files, source)
+    read, lines, broken = _as_read(connection, files, _codec(source))
     options: dict[str, Any] = {
         "columns": dict.fromkeys(names, "VARCHAR"),
         "auto_detect": False,
@@ -129,25 +109,57 @@ def read_csv(
         "rejects_scan": f"clv_{name}_scans",
     }
     table = connection.read_csv([escape(str(file)) for file in read], **options)
-    texts = {
-        **getattr(connection, _TEXTS, {}),
-        name: _Text(read, lines, delimiter, table.get_name(), names),
-    }
-    setattr(connection, _TEXTS, texts)
-    # DuckDB 1.5 fails on a line whose bytes are no text unless every column is read.
-    return materialise(connection, table) if broken else table
+    text = CsvText(read, lines, delimiter, table.get_name(), names)
+    if broken:
+        # DuckDB 1.5 fails on a line whose bytes are no text unless every column is read.
+        table = connection.create_table(ibis.util.gen_name("clv"), table, temp=True)
+    return table, text
+
+
+def _common_header(files: list[Path], source: Source) -> tuple[list[str], str]:
+    """Return the names in the header of all files, and the delimiter."""
+    headers = {file: _csv_header(file, source) for file in files}
+    names, delimiter = headers[files[0]]
+    for file, (found, _) in headers.items():
+        if found != names:
+            raise DataError(
+                f"{file} has the header {', '.join(found)}, but {files[0]} has {', '.join(names)}; "
+                "files read together need the same columns in the same order"
+            )
+        if source.hive_partitioning:
+            partitions.require_apart(file, partitions.folders(file), found)
+    return names, delimiter
+
+
+def _as_read(
+    connection: BaseBackend, files: list[Path], encoding: str
+) -> tuple[list[Path], int, bool]:
+    """Return files as the engine reads them, their lines after the headers, and if any is no text.
+
+    What is neither UTF-8 nor packed in a way that the engine knows is copied.
+    """
+    broken, lines, read = False, 0, []
+    for file in files:
+        # DuckDB knows a packed file by an ending in small letters only.
+        unpacked = is_gzip(file) and file.suffix != ".gz"
+        as_it_is = encoding in _UTF8 and not unpacked
+        utf8 = file if as_it_is else as_utf8(connection, file, encoding)
+        contents = scan(utf8)
+        broken |= not contents.is_utf8
+        lines += contents.lines - 1
+        # DuckDB reads mixed line ends only where it also lets open quotes pass.
+        read.append(utf8 if contents.even else as_utf8(connection, utf8, "utf-8", newline=None))
+    return read, lines, broken
 
 
 def rejected(
-    connection: BaseBackend, source: Source, records: int, name: str = "log"
+    connection: BaseBackend, text: CsvText, records: int, name: str
 ) -> tuple[int, list[str]]:
     """Return how many lines of a CSV were no rows at the last full scan, and the first three.
 
     Lines that an open quote swallowed are among them: those that are in none of the ``records``
     read, and those inside a quoted value that have as many fields as the header.
     """
-    if source.kind != "csv":
-        return 0, []
     errors = connection.table(f"clv_{name}_rejects")
     last = errors.filter(errors.scan_id == errors.scan_id.max())
     lines = last.group_by("file_id", "line").agg(
@@ -156,26 +168,11 @@ def rejected(
     rows = lines.order_by("file_id", "line").limit(3).execute()
     shown = [f"line {row.line} {short(row.text)} ({row.problem})" for row in rows.itertuples()]
     count = int(lines.count().execute())
-    swallowed, example = _swallowed(connection, getattr(connection, _TEXTS)[name], records + count)
+    swallowed, example = _swallowed(connection, text, records + count)
     if swallowed:
         one = f", one of them {short(example)}" if example else ""
         shown.append(f"{swallowed} lines after a quote that was left open{one}")
     return count + swallowed, shown
-
-
-def require_rows(connection: BaseBackend, source: Source, table: Table, name: str) -> Table:
-    """Return a table of CSV that is read as a whole, every line of it a row.
-
-    Raises
-    ------
-    DataError
-        If a line is none, and so what it says of somebody would be missed.
-    """
-    kept = materialise(connection, table)
-    refuse_lost_lines(
-        source, name, *rejected(connection, source, int(kept.count().execute()), name)
-    )
-    return kept
 
 
 def refuse_lost_lines(source: Source, name: str, lines: int, shown: list[str]) -> None:
@@ -192,7 +189,7 @@ def short(text: str) -> str:
     return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}..."
 
 
-def _swallowed(connection: BaseBackend, text: _Text, records: int) -> tuple[int, str | None]:
+def _swallowed(connection: BaseBackend, text: CsvText, records: int) -> tuple[int, str | None]:
     """Count the lines that are neither a record, nor blank, nor text within a quoted value.
 
     The files and the table are read again only where lines are missing. One of the lines is

@@ -43,7 +43,7 @@ def people(tmp_path, as_of, mode="exclude", words=WORDS, kind="csv"):
         governance={"consent": mode},
         consent={"path": str(tmp_path / f"consent.{kind}")},
     )
-    with transactions.load(config, as_of) as data:
+    with transactions.load(config.log, as_of) as data:
         alone = features.summary(data.purchases, data.as_of).customer_id.execute()
         cohorts = features.cohort_months(data.snapshot)
         return set(alone), int(cohorts["first_purchases"].sum()), data.account
@@ -120,7 +120,7 @@ def test_a_withdrawal_on_a_line_set_aside_counts(tmp_path, name, day, willing):
         columns={"product_code": "code", "consent": "ok"},
         governance={"consent": "exclude", **governance},
     )
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         assert set(data.summary.customer_id.execute()) == willing
 
 
@@ -135,7 +135,7 @@ def test_a_withdrawal_whose_day_cannot_be_read_counts(tmp_path, day, willing):
         columns={"consent": "ok"},
         governance={"consent": "exclude", "max_bad_row_share": 1.0},
     )
-    with transactions.load(config, dt.date(2022, 4, 30)) as data:
+    with transactions.load(config.log, dt.date(2022, 4, 30)) as data:
         assert set(data.summary.customer_id.execute()) == willing
 
 
@@ -150,9 +150,9 @@ def test_without_as_of_every_word_is_known_whatever_the_retention(tmp_path):
             governance={"consent": "exclude", **days},
             consent={"path": str(tmp_path / "consent.csv")},
         )
-        with transactions.load(config) as data:
+        with transactions.load(config.log) as data:
             assert set(data.summary.customer_id.execute()) == {"B"}
-        with transactions.load(config, dt.date(2022, 8, 31)) as data:
+        with transactions.load(config.log, dt.date(2022, 8, 31)) as data:
             assert set(data.summary.customer_id.execute()) == {"A", "B"}
 
 
@@ -186,7 +186,7 @@ def test_any_log_of_words_is_read_like_a_slow_reader_does_it(tmp_path, words, as
         governance={"consent": "aggregate_only"},
         consent={"path": str(tmp_path / "consent.csv")},
     )
-    with transactions.load(config, as_of) as data:
+    with transactions.load(config.log, as_of) as data:
         assert set(features.summary(data.purchases, as_of).customer_id.execute()) == expected
 
 
@@ -242,7 +242,7 @@ def test_a_word_that_cannot_be_read_ends_the_run(tmp_path, line, found, kind):
         governance={"consent": "exclude"},
         consent={"path": str(tmp_path / "consent.csv")},
     )
-    with pytest.raises(DataError) as caught, transactions.load(config):
+    with pytest.raises(DataError) as caught, transactions.load(config.log):
         pass
     assert found in str(caught.value)
     assert "consent.csv" in str(caught.value)
@@ -259,7 +259,7 @@ def test_the_lines_of_the_log_that_are_no_rows_stay_its_own(tmp_path):
         governance={"consent": "exclude", "max_bad_row_share": 0.05},
         consent={"path": str(tmp_path / "consent.csv")},
     )
-    with transactions.load(config, enforce=False) as data:
+    with transactions.load(config.log, enforce=False) as data:
         assert (data.account.read, data.account.set_aside) == (140, {"unreadable": 100})
-    with pytest.raises(CheckFailedError, match="cannot be read"), transactions.load(config):
+    with pytest.raises(CheckFailedError, match="cannot be read"), transactions.load(config.log):
         pass

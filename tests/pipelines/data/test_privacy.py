@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,18 @@ def settings_for(folder: Path, **governance: object) -> config.Config:
     )
 
 
+def erase(settings: config.Config, ids: Iterable[str]) -> Erased:
+    """Erase as the command does: under the configured folders, ids and pseudonyms."""
+    folders = [
+        Path(top) / settings.name for top in (settings.output.reports, settings.output.models)
+    ]
+    return privacy.erase(folders, ids, pseudonyms_of(settings))
+
+
+def pseudonyms_of(settings: config.Config) -> Pseudonyms | None:
+    return privacy.pseudonyms(settings.governance.pseudonym_key_env)
+
+
 def save(folder: Path, ids: list[str], month: str = "2024-01-31") -> Path:
     file = folder / "reports" / "shop" / month / "customers.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +73,7 @@ def test_pseudonyms_are_distinct_stable_and_keyed(ids, key):
 
 def test_the_key_is_never_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("CLV_KEY", KEY)
-    made = privacy.pseudonyms(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"))
+    made = pseudonyms_of(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"))
     assert made is not None
     assert KEY not in repr(made)
 
@@ -69,20 +82,20 @@ def test_the_key_is_never_shown(tmp_path, monkeypatch):
 def test_a_key_that_is_missing_or_short_is_refused(tmp_path, monkeypatch, key):
     monkeypatch.setenv("CLV_KEY", key)
     with pytest.raises(ConfigError, match="CLV_KEY must hold a secret of at least 16") as caught:
-        privacy.pseudonyms(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"))
+        pseudonyms_of(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"))
     assert "short" not in str(caught.value)
 
 
 def test_no_key_no_pseudonyms(tmp_path):
-    assert privacy.pseudonyms(settings_for(tmp_path)) is None
+    assert pseudonyms_of(settings_for(tmp_path)) is None
 
 
 def test_an_id_to_erase_is_read_as_the_log_reads_it(tmp_path):
     """What white space is no part of an id in the log is none here, and no other."""
     file = save(tmp_path, ["a", "a\u00a0", "\va", "a\t"])
-    privacy.erase(settings_for(tmp_path), ["a\u00a0"])
+    erase(settings_for(tmp_path), ["a\u00a0"])
     assert pd.read_parquet(file)["customer_id"].tolist() == ["a", "\va", "a\t"]
-    privacy.erase(settings_for(tmp_path), ["\r\na \t"])
+    erase(settings_for(tmp_path), ["\r\na \t"])
     assert pd.read_parquet(file)["customer_id"].tolist() == ["\va"]
 
 
@@ -91,7 +104,7 @@ def test_erasure_removes_the_person_everywhere_and_nobody_else(tmp_path):
     other = save(tmp_path, ["1", "5"], "2024-03-31")
     untouched = other.read_bytes()
     schema = pq.read_schema(files[0])
-    found = privacy.erase(settings_for(tmp_path), ["2", "not there"])
+    found = erase(settings_for(tmp_path), ["2", "not there"])
     assert [(item.file, item.rows) for item in found.removed] == [(files[0], 2), (files[1], 1)]
     assert pd.read_parquet(files[0])["customer_id"].tolist() == ["1", "3"]
     assert pd.read_parquet(files[0])["clv"].tolist() == [0, 2]
@@ -99,13 +112,13 @@ def test_erasure_removes_the_person_everywhere_and_nobody_else(tmp_path):
     assert pq.read_schema(files[0]) == schema
     assert other.read_bytes() == untouched
     assert not [file for file in tmp_path.rglob("*") if "erasing" in file.name]
-    assert privacy.erase(settings_for(tmp_path), ["2"]) == Erased((), {})
+    assert erase(settings_for(tmp_path), ["2"]) == Erased((), {})
 
 
 def test_an_id_given_as_a_text_is_one_customer(tmp_path):
     """Not the customers whom its characters name."""
     file = save(tmp_path, ["1", "2", "12"])
-    privacy.erase(settings_for(tmp_path), "12")
+    erase(settings_for(tmp_path), "12")
     assert pd.read_parquet(file)["customer_id"].tolist() == ["1", "2"]
 
 
@@ -118,7 +131,7 @@ def test_erasure_looks_through_folders_that_spark_wrote(tmp_path):
         pd.DataFrame({"customer_id": ids, "clv": 1.0}).to_parquet(part, index=False)
         (folder / f".{part.name}.crc").write_bytes(b"crc")
     (folder / "_SUCCESS").touch()
-    found = privacy.erase(settings_for(tmp_path), ["2"])
+    found = erase(settings_for(tmp_path), ["2"])
     assert [(item.file, item.rows) for item in found.removed] == [(parts[0], 1)]
     assert sorted(pd.read_parquet(folder)["customer_id"]) == ["1", "3"]
     kept = {path.name for path in folder.iterdir()}
@@ -129,7 +142,7 @@ def test_erasure_finds_the_person_under_the_pseudonym(tmp_path, monkeypatch):
     monkeypatch.setenv("CLV_KEY", KEY)
     names = Pseudonyms(KEY.encode()).of_all(["1", "2"])
     file = save(tmp_path, names)
-    found = privacy.erase(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"), ["2"])
+    found = erase(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"), ["2"])
     assert [item.rows for item in found.removed] == [1]
     assert pd.read_parquet(file)["customer_id"].tolist() == names[:1]
 
@@ -138,7 +151,7 @@ def test_tables_without_customers_are_left_alone(tmp_path):
     file = tmp_path / "models" / "shop" / "v1" / "cohorts.parquet"
     file.parent.mkdir(parents=True)
     pd.DataFrame({"cohort": ["2"], "revenue": [1.0]}).to_parquet(file)
-    assert privacy.erase(settings_for(tmp_path), ["2"]) == Erased((), {})
+    assert erase(settings_for(tmp_path), ["2"]) == Erased((), {})
 
 
 def damaged(file: Path, name: str) -> Path:
@@ -160,7 +173,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_erasure(tmp_path):
     empty = good[0].with_name("other.parquet")
     empty.touch()
     before = {file: file.read_bytes() for file in (*halves, empty)}
-    found = privacy.erase(settings_for(tmp_path), ["2"])
+    found = erase(settings_for(tmp_path), ["2"])
     assert [(item.file, item.rows) for item in found.removed] == [(good[0], 1), (good[1], 1)]
     assert [pd.read_parquet(file)["customer_id"].tolist() for file in good] == [["1", "3"], ["4"]]
     assert set(map(Path.resolve, found.unread)) == {file.resolve() for file in halves}
@@ -171,7 +184,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_erasure(tmp_path):
 
 def test_an_empty_file_holds_nobody(tmp_path):
     save(tmp_path, ["1", "2"]).with_name(".scores.parquet").touch()
-    found = privacy.erase(settings_for(tmp_path), ["1"])
+    found = erase(settings_for(tmp_path), ["1"])
     assert [erasure.rows for erasure in found.removed] == [1]
     assert found.error is None
 
@@ -208,10 +221,10 @@ def test_what_a_stopped_erasure_left_is_searched_too(tmp_path):
     """Half of it goes with the next erasure of the file, a whole one is a file like any other."""
     file = save(tmp_path, ["1", "2"])
     left = damaged(file, f".{file.name}.erasing")
-    assert privacy.erase(settings_for(tmp_path), ["2"]).unread == {}
+    assert erase(settings_for(tmp_path), ["2"]).unread == {}
     assert not left.exists()
     left.write_bytes(save(tmp_path, ["2", "3"], "2024-02-29").read_bytes())
-    found = privacy.erase(settings_for(tmp_path), ["2"])
+    found = erase(settings_for(tmp_path), ["2"])
     assert {item.file.name for item in found.removed} == {left.name, file.name}
     assert pd.read_parquet(left)["customer_id"].tolist() == ["3"]
 
@@ -224,7 +237,7 @@ def test_a_link_is_searched_where_it_leads_inside_and_named_where_it_does_not(tm
     (file.parents[1] / "old").symlink_to(outside.parent)
     (file.parent / "old.parquet").symlink_to(outside)
     (file.parent / "gone.parquet").symlink_to(tmp_path / "nowhere")
-    found = privacy.erase(settings_for(tmp_path), ["2"])
+    found = erase(settings_for(tmp_path), ["2"])
     assert [item.file for item in found.removed] == [file]
     assert set(found.unread) == {file.parents[1] / "old", file.parent / "old.parquet"}
     assert all("is a link to" in reason for reason in found.unread.values())
@@ -239,7 +252,7 @@ def test_an_id_that_is_no_text_is_refused(tmp_path, monkeypatch, keyed):
     before = file.read_bytes()
     settings = settings_for(tmp_path, **({"pseudonym_key_env": "CLV_KEY"} if keyed else {}))
     with pytest.raises(ConfigError, match=r"'caf\\udce9' holds bytes that are no UTF-8 text"):
-        privacy.erase(settings, ["1", b"caf\xe9".decode(errors="surrogateescape")])
+        erase(settings, ["1", b"caf\xe9".decode(errors="surrogateescape")])
     assert file.read_bytes() == before
 
 
@@ -261,13 +274,13 @@ def test_the_installed_command_refuses_an_id_that_is_no_text(tmp_path):
 
 def test_a_key_may_be_any_bytes(tmp_path, monkeypatch):
     monkeypatch.setenv("CLV_KEY", os.fsdecode(b"\xff" * 16))
-    made = privacy.pseudonyms(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"))
+    made = pseudonyms_of(settings_for(tmp_path, pseudonym_key_env="CLV_KEY"))
     assert made == Pseudonyms(b"\xff" * 16)
 
 
 def test_where_nothing_is_saved_nobody_is_called_gone(tmp_path):
     with pytest.raises(DataError, match=r"nothing was searched.*where the outputs were written"):
-        privacy.erase(settings_for(tmp_path), ["2"])
+        erase(settings_for(tmp_path), ["2"])
     save(tmp_path, ["1"])
     with pytest.raises(DataError, match="an empty customer id"):
-        privacy.erase(settings_for(tmp_path), ["1", " "])
+        erase(settings_for(tmp_path), ["1", " "])

@@ -26,8 +26,8 @@ def data():
     config = load(Path(__file__).parents[3] / "configs" / "online_retail.toml")
     source = config.source.model_copy(update={"path": LOG, "kind": kind_of_file(LOG)})
     config = config.model_copy(update={"source": source})
-    with transactions.load(config) as loaded:
-        checks.validate(loaded.purchases, config, loaded.as_of)
+    with transactions.load(config.log) as loaded:
+        checks.validate(loaded.purchases, config.calendar.earliest, loaded.as_of)
         yield loaded
 
 

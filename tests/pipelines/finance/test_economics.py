@@ -115,7 +115,7 @@ def shop_with_margin(tmp_path: Path, share: float) -> Config:
 
 def test_a_margin_in_the_log_overrules_the_assumed_one(tmp_path: Path) -> None:
     config = shop_with_margin(tmp_path, 0.6)
-    with transactions.load(config) as data:
+    with transactions.load(config.log) as data:
         found = margins.margin(data.purchases, config.economics.margin, config.columns.margin)
         assert found.rate == pytest.approx(0.6)
         assert found.is_observed
@@ -125,7 +125,7 @@ def test_a_margin_in_the_log_overrules_the_assumed_one(tmp_path: Path) -> None:
 def test_a_margin_above_the_revenue_is_refused(tmp_path: Path) -> None:
     config = shop_with_margin(tmp_path, 1.4)
     with (
-        transactions.load(config) as data,
+        transactions.load(config.log) as data,
         pytest.raises(DataError, match="the column 'earned' sums to"),
     ):
         margins.margin(data.purchases, config.economics.margin, config.columns.margin)

@@ -24,7 +24,7 @@ from pipelines.data.features import scoring_table
 from pipelines.data.margins import Margin
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.customers import CustomerMonths
-from pipelines.sources.engines.batches import stream
+from pipelines.sources.engines.base import stream
 from pipelines.training import fit as train
 from pipelines.training.fit import Fitted
 

@@ -18,7 +18,7 @@ from pipelines.forecasting import customers as forecast
 from pipelines.forecasting import deliver
 from pipelines.forecasting.carriers import Carriers
 from pipelines.jobs import stages
-from pipelines.sources.engines import batches
+from pipelines.sources.engines import base
 from pipelines.training import fit as train
 
 AS_OF = TRAINED_AS_OF
@@ -58,8 +58,8 @@ def test_equal_runs_write_equal_files(write, tmp_path):
 
 @pytest.mark.parametrize("rows", [7, 250, 699])
 def test_the_size_of_batches_changes_nothing(written, write, tmp_path, monkeypatch, rows):
-    stream, sums, carried = batches.stream, forecast.history_sums, Carriers.of
-    monkeypatch.setattr(batches, "stream", lambda table, _: stream(table, rows))
+    stream, sums, carried = base.stream, forecast.history_sums, Carriers.of
+    monkeypatch.setattr(base, "stream", lambda table, _: stream(table, rows))
     monkeypatch.setattr(
         forecast, "history_sums", lambda *given, **more: sums(*given, rows=rows, **more)
     )

@@ -18,7 +18,7 @@ from pipelines.data.features import scoring_table
 from pipelines.data.margins import Margin
 from pipelines.data.privacy import Pseudonyms
 from pipelines.forecasting.scorer import CUSTOMER_SCHEMA, Scorer
-from pipelines.sources.engines import batches
+from pipelines.sources.engines.base import stream
 from pipelines.training import fit as train
 
 AS_OF = TRAINED_AS_OF
@@ -40,7 +40,7 @@ def scorer(data, config, table):
 
 @pytest.fixture(scope="module")
 def batch(table):
-    (whole,) = batches.stream(table)
+    (whole,) = stream(table)
     return whole
 
 

@@ -152,7 +152,7 @@ def reported(table: pd.DataFrame, until: pd.Timestamp) -> Groups:
     day = (until + pd.offsets.MonthEnd(0)).date()
     lacking = set(SCHEMAS["cohort_months"].required) - set(held)
     return ReportInputs(
-        CONFIG, day, cells=cells, cohort_months=held.assign(**dict.fromkeys(lacking, 0.0))
+        CONFIG.terms, day, cells=cells, cohort_months=held.assign(**dict.fromkeys(lacking, 0.0))
     ).groups
 
 

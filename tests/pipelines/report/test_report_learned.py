@@ -79,10 +79,10 @@ def test_the_test_of_totals_says_that_covariates_were_known():
     driven = driven.model_copy(
         update={"covariates": driven.covariates.model_copy(update={"columns": ("spend",)})}
     )
-    said = text(page(config=driven), "budget")
+    said = text(page(terms=driven.terms), "budget")
     assert "given the values that later came true, which nobody knew then." in said
     effects = example_inputs().effects.assign(quantity="customers", used=True)
-    said = text(page(config=driven, effects=effects), "budget")
+    said = text(page(terms=driven.terms, effects=effects), "budget")
     assert "and new customers moved with them" in said
     assert "and what the planned covariates go with" in said
 

@@ -108,7 +108,7 @@ def test_texts_from_the_data_are_escaped(page):
 
 
 def test_sections_without_data_say_why_on_the_page():
-    summary = summarize(ReportInputs(config=config(), as_of=AS_OF))
+    summary = summarize(ReportInputs(terms=config().terms, as_of=AS_OF))
     page = render.html(summary, {})
     reasons = [part["missing"] for part in summary["sections"] if part["missing"]]
     assert len(reasons) >= 8

@@ -83,7 +83,7 @@ def test_an_empty_table_is_explained(field, identity):
 
 
 def test_nothing_but_a_configuration_still_makes_a_report():
-    summary = summarize(ReportInputs(config=config(), as_of=AS_OF))
+    summary = summarize(ReportInputs(terms=config().terms, as_of=AS_OF))
     json.dumps(summary, allow_nan=False)
     assert not summary["charts"]
     assert section(summary, "assumptions")["tables"] == ["assumptions"]

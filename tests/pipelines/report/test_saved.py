@@ -72,7 +72,7 @@ def without(place: tuple[Any, ...], *instead: Any) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("inputs", [example_inputs(), ReportInputs(config(), AS_OF)])
+@pytest.mark.parametrize("inputs", [example_inputs(), ReportInputs(config().terms, AS_OF)])
 def test_what_was_summarised_is_read_as_it_is(tmp_path, inputs):
     content = content_of(inputs)
     assert read_report(write(tmp_path, content), NAME) == content["report"]

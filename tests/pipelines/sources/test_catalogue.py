@@ -13,8 +13,7 @@ import pytest
 from clvmodels.core.errors import ConfigError
 from pipelines.config.load import Config, Consent
 from pipelines.data import customer_days as transactions
-from pipelines.sources import read as sources
-from pipelines.sources.engines import batches
+from pipelines.sources.connect import connect
 
 ROWS = pd.DataFrame({"customer": ["007"], "day": ["2022-01-05"], "value": [10.5]})
 OTHER = "customer,day,value\nsecret,2022-01-01,99\n"
@@ -36,7 +35,7 @@ def settings_of(file: Path, table: str, **sections) -> Config:
 
 
 def customers(settings: Config) -> list[str]:
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         return sorted(data.summary.customer_id.execute())
 
 
@@ -103,10 +102,10 @@ def test_a_view_that_reads_other_files_is_refused(tmp_path, query):
 )
 def test_the_engine_of_a_file_reaches_nothing_else(tmp_path, statement):
     settings = settings_of(shop(tmp_path), "log")
-    with sources.connect(settings) as connection:
+    with connect(settings.log) as engine:
         with pytest.raises(duckdb.Error, match=r"disabled|locked"):
-            connection.raw_sql(statement.format(folder=tmp_path))
-        assert sources.read(connection, settings).count().execute() == 1
+            engine.connection.raw_sql(statement.format(folder=tmp_path))
+        assert engine.read(settings.source, settings.columns).count().execute() == 1
     assert not list(tmp_path.glob("new*"))
 
 
@@ -141,13 +140,13 @@ def test_scores_and_spilled_data_are_within_reach(odd_folder):
     scores = Path("reports", settings.name, "scores.parquet")
     scores.parent.mkdir(parents=True)
     schema = pa.schema([("customer", pa.string())])
-    with sources.connect(settings) as connection:
-        log = sources.read(connection, settings)
-        batches.write(connection, log.select("customer"), schema, scores)
-        with batches.opened(connection, scores) as written:
+    with connect(settings.log) as engine:
+        log = engine.read(settings.source, settings.columns)
+        engine.write(log.select("customer"), schema, scores)
+        with engine.opened(scores) as written:
             assert written.count().execute() == 1
         query = "SELECT md5(range::VARCHAR) FROM range(4000000)"
-        connection.raw_sql(f"CREATE TEMP TABLE more AS {query}")
+        engine.connection.raw_sql(f"CREATE TEMP TABLE more AS {query}")
         assert sum(part.stat().st_size for part in Path("spill").rglob("*.tmp")) > 1_000_000
 
 

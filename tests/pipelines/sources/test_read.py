@@ -18,8 +18,9 @@ from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config import load as config
 from pipelines.data import customer_days as transactions
 from pipelines.data import features, preview
-from pipelines.sources import read as sources
-from pipelines.sources.engines import batches
+from pipelines.sources.connect import connect
+from pipelines.sources.engines.duckdb import LEAST_PARTS
+from pipelines.sources.failures import describe
 
 ROWS = [("007", "2022-01-05", 10.5), ("007", "2022-02-05", 5.0), ("08", "2022-01-09", 2.0)]
 DAYS = {("007", "2022-01-05", 10.5), ("007", "2022-02-05", 5.0), ("08", "2022-01-09", 2.0)}
@@ -31,7 +32,7 @@ def text(delimiter=",", rows=ROWS, header=("customer", "day", "value")) -> str:
 
 
 def days_of(settings) -> set[tuple[str, str, float]]:
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         frame = data.purchases.execute()
     dates = [f"{pd.Timestamp(day):%Y-%m-%d}" for day in frame["date"]]
     return set(zip(frame["customer_id"], dates, frame["amount"], strict=True))
@@ -77,7 +78,7 @@ def test_a_line_of_broken_bytes_is_set_aside_whatever_column_holds_them(
     governance = settings.governance.model_copy(update={"duplicates": duplicates})
     columns = settings.columns.model_copy(update={"channel": "channel"})
     settings = settings.model_copy(update={"governance": governance, "columns": columns})
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         assert data.account.set_aside == {"unreadable": 1, "no_id": 1}
         assert data.account.read == 8
         assert data.account.examples["unreadable"][0].startswith("line 6 ")
@@ -115,7 +116,7 @@ def test_parquet_by_hive_partition_gives_its_columns(tmp_path):
         {"kind": "parquet", "path": str(tmp_path), "hive_partitioning": True},
         columns={"country": "country"},
     )
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         table = features.summary(data.purchases, data.as_of).execute()
     found = dict(zip(table["customer_id"], table["country"], strict=True))
     assert found == {"007UK": "UK", "08UK": "UK", "007FR": "FR", "08FR": "FR"}
@@ -175,11 +176,11 @@ def test_the_connection_uri_is_never_shown(monkeypatch):
     secret = "postgres://clv:hunter2@127.0.0.1:1/none"
     monkeypatch.setenv("CLV_SECRET_URI", secret)
     settings = logs.config({"kind": "postgres", "uri_env": "CLV_SECRET_URI", "table": "log"})
-    with pytest.raises(ConfigError) as caught, sources.connect(settings):
+    with pytest.raises(ConfigError) as caught, connect(settings.log):
         pass
     assert "hunter2" not in str(caught.value)
     assert "CLV_SECRET_URI" in str(caught.value)
-    assert "hunter2" not in sources.describe(settings.source)
+    assert "hunter2" not in describe(settings.source)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_an_at_sign_in_the_query_is_no_fault_of_the_user_name(monkeypatch, uri):
     monkeypatch.setenv("CLV_SECRET_URI", uri)
     monkeypatch.setattr(ibis, "connect", lambda given: ibis.duckdb.connect())
     settings = logs.config({"kind": "postgres", "uri_env": "CLV_SECRET_URI", "table": "log"})
-    with sources.connect(settings) as connection:
+    with connect(settings.log) as connection:
         assert connection.name == "duckdb"
 
 
@@ -207,7 +208,7 @@ def test_an_at_sign_in_the_query_is_no_fault_of_the_user_name(monkeypatch, uri):
 def test_a_password_that_breaks_the_uri_is_never_shown(monkeypatch, secret, kind):
     monkeypatch.setenv("CLV_SECRET_URI", f"postgres://clv:{secret}@127.0.0.1:1/none")
     settings = logs.config({"kind": kind, "uri_env": "CLV_SECRET_URI", "table": "log"})
-    with pytest.raises(ConfigError) as caught, sources.connect(settings):
+    with pytest.raises(ConfigError) as caught, connect(settings.log):
         pass
     assert "S3cr" not in str(caught.value)
     assert "etPW" not in str(caught.value)
@@ -234,7 +235,8 @@ def test_secrets_among_the_options_of_spark_are_refused(key):
 def test_an_engine_out_of_memory_says_what_to_raise_whatever_it_was_asked():
     def work():
         settings = logs.config({"kind": "csv", "path": "log.csv", "memory_limit": "50MB"})
-        with sources.connect(settings) as connection:
+        with connect(settings.log) as engine:
+            connection = engine.connection
             connection.settings["max_temp_directory_size"] = "0KB"
             connection.raw_sql("CREATE TABLE t AS SELECT md5(i::VARCHAR) FROM range(9000000) r(i)")
 
@@ -245,13 +247,15 @@ def test_an_engine_out_of_memory_says_what_to_raise_whatever_it_was_asked():
 def test_memory_threads_and_spill_folder_are_the_engines(tmp_path):
     source = {"kind": "csv", "path": "log.csv", "memory_limit": "256MB", "threads": 1}
     settings = logs.config(source | {"temp_directory": str(tmp_path)})
-    with sources.connect(settings) as connection:
+    with connect(settings.log) as engine:
+        connection = engine.connection
         assert _working(connection) == 1
         assert connection.settings["memory_limit"].startswith("244")  # in MiB
         assert Path(connection.settings["temp_directory"]).parent == tmp_path
     unbounded = logs.config({"kind": "csv", "path": "log.csv"})
-    with sources.connect(unbounded) as connection:
-        assert int(connection.settings["threads"]) >= sources.LEAST_PARTS
+    with connect(unbounded.log) as engine:
+        connection = engine.connection
+        assert int(connection.settings["threads"]) >= LEAST_PARTS
         with duckdb.connect() as plain:
             cores = int(plain.execute("SELECT current_setting('threads')").fetchone()[0])
         assert _working(connection) == cores
@@ -274,11 +278,11 @@ def test_the_preview_shows_how_rows_are_read(tmp_path):
     rows = [("007", "2022-01-05", "5"), ("", "2022-01-05", "5"), ("1", "soon", "5")]
     (tmp_path / "log.csv").write_text(text(rows=[*rows, ("1", "2022-01-05", "many")]))
     settings = logs.config({"kind": "csv", "path": str(tmp_path / "log.csv")})
-    frame = preview.preview(settings, rows=20)
+    frame = preview.preview(settings.log, rows=20)
     assert frame["reason"].tolist() == ["kept", "no_id", "bad_date", "bad_amount"]
     assert frame["customer_id"].tolist()[0] == "007"
     assert frame["source: value"].tolist() == ["5", "5", "5", "many"]
-    assert len(preview.preview(settings, rows=2)) == 2
+    assert len(preview.preview(settings.log, rows=2)) == 2
 
 
 @pytest.mark.parametrize(
@@ -290,10 +294,10 @@ def test_days_that_python_cannot_hold_are_set_aside(tmp_path, day, zone):
     source = {"kind": "csv", "path": str(tmp_path / "log.csv")}
     loose = {"max_bad_row_share": 0.5}
     settings = logs.config(source, calendar={"time_zone": zone}, governance=loose)
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         assert data.account.set_aside == {"bad_date": 1}
         assert data.account.examples == {"bad_date": [f"row 2 '{day}'"]}
-    assert preview.preview(settings)["reason"].tolist() == ["kept", "bad_date"]
+    assert preview.preview(settings.log)["reason"].tolist() == ["kept", "bad_date"]
 
 
 @pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
@@ -306,10 +310,10 @@ def test_endless_and_ancient_days_of_a_database_are_set_aside(tmp_path, kind):
     calendar = {"time_zone": "Europe/Berlin", "source_time_zone": "UTC"}
     loose = {"max_bad_row_share": 0.9}
     settings = logs.config(source, calendar=calendar, governance=loose)
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         assert data.account.set_aside == {"bad_date": 4}
         assert data.as_of == dt.date(2022, 1, 5)
-    assert preview.preview(settings)["reason"].tolist() == ["kept"] + ["bad_date"] * 4
+    assert preview.preview(settings.log)["reason"].tolist() == ["kept"] + ["bad_date"] * 4
 
 
 def test_batches_are_bounded_and_complete(tmp_path):
@@ -323,10 +327,8 @@ def test_batches_are_bounded_and_complete(tmp_path):
         return pa.table({"customer_id": table["customer_id"], "score": table["frequency"]})
 
     schema = pa.schema([("customer_id", pa.string()), ("score", pa.float64())])
-    with transactions.load(settings) as data:
-        batches.write_scored(
-            data.connection, data.summary, score, schema, tmp_path / "out.parquet", rows=7
-        )
+    with transactions.load(settings.log) as data:
+        data.engine.write_scored(data.summary, score, schema, tmp_path / "out.parquet", rows=7)
         expected = data.summary.execute()
     found = pq.read_table(tmp_path / "out.parquet")
     assert found.schema == schema
@@ -339,7 +341,7 @@ def test_samples_of_customers_nest_and_are_of_their_size(tmp_path):
     frame = pd.DataFrame({"customer": [str(n) for n in range(4000)], "value": 1.0})
     frame.assign(day=dt.date(2022, 1, 1)).to_parquet(tmp_path / "log.parquet")
     settings = logs.config({"kind": "parquet", "path": str(tmp_path / "log.parquet")})
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         samples = [
             set(features.sample_customers(data.summary, share).customer_id.execute())
             for share in (0.1, 0.5, 1.0)
@@ -351,6 +353,6 @@ def test_samples_of_customers_nest_and_are_of_their_size(tmp_path):
 
 def test_the_embedded_default_needs_no_file():
     settings = config.load(Path(__file__).parents[3] / "configs" / "cdnow.toml")
-    with transactions.load(settings, dt.date(1997, 3, 31)) as data:
+    with transactions.load(settings.log, dt.date(1997, 3, 31)) as data:
         assert data.account.customers == 23_570
         assert data.account.set_aside["after_as_of"] > 0

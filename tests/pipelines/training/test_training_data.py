@@ -11,7 +11,7 @@ import pytest
 from pipelines.data import customer_days as transactions
 from pipelines.data import features
 from pipelines.data.features import Snapshot
-from pipelines.sources.dialect import held
+from pipelines.sources.engines.lookup import held
 from pipelines.training import training_data
 
 ORIGINS = [dt.date(2022, month, 15) for month in (5, 6, 8, 10)]
@@ -25,7 +25,7 @@ def purchases(tmp_path_factory):
     file = tmp_path_factory.mktemp("log") / "log.parquet"
     logs.messy_log(customers=300).to_parquet(file)
     source = {"kind": "parquet", "path": str(file)}
-    with transactions.load(logs.config(source, columns={"country": "country"})) as data:
+    with transactions.load(logs.config(source, columns={"country": "country"}).log) as data:
         yield data.purchases
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.sources.engines import batches
+from pipelines.sources.engines.duckdb import DuckDB
 
 SCHEMA = pa.schema([("name", pa.string()), ("double", pa.float64())])
 
@@ -15,14 +15,14 @@ SCHEMA = pa.schema([("name", pa.string()), ("double", pa.float64())])
 @pytest.fixture
 def engine():
     connection = ibis.duckdb.connect(threads=1)
-    yield connection
+    yield DuckDB(connection)
     connection.disconnect()
 
 
 @pytest.fixture
 def numbers(engine):
     frame = pd.DataFrame({"name": [f"n{at:05d}" for at in range(5000)], "value": range(5000)})
-    return engine.create_table("numbers", frame)
+    return engine.connection.create_table("numbers", frame)
 
 
 @pytest.mark.parametrize("rows", [2048, 4096, 100_000])
@@ -36,22 +36,22 @@ def test_the_function_sees_every_row_once_and_few_at_a_time(engine, numbers, tmp
 
     path = tmp_path / "of [all] {shops}" / "scored.parquet"
     path.parent.mkdir()
-    batches.write_scored(engine, numbers.order_by("name"), double, SCHEMA, path, rows)
+    engine.write_scored(numbers.order_by("name"), double, SCHEMA, path, rows)
     assert max(seen) <= rows
     assert sum(seen) == 5000
-    tables = engine.list_tables()
-    with batches.opened(engine, path) as table:
+    tables = engine.connection.list_tables()
+    with engine.opened(path) as table:
         assert table.schema().to_pyarrow().names == SCHEMA.names
         assert table.double.sum().execute() == 2 * sum(range(5000))
-        batches.write(engine, table.filter(table.double < 10), SCHEMA, tmp_path / "few.parquet")
-    assert engine.list_tables() == tables
+        engine.write(table.filter(table.double < 10), SCHEMA, tmp_path / "few.parquet")
+    assert engine.connection.list_tables() == tables
     assert pd.read_parquet(tmp_path / "few.parquet")["double"].tolist() == [0, 2, 4, 6, 8]
 
 
 def test_a_table_without_rows_is_written_with_its_columns(engine, numbers, tmp_path):
     nothing = numbers.filter(numbers.value < 0)
     path = tmp_path / "scored.parquet"
-    batches.write_scored(engine, nothing, lambda batch: pytest.fail("no rows"), SCHEMA, path)
+    engine.write_scored(nothing, lambda batch: pytest.fail("no rows"), SCHEMA, path)
     found = pd.read_parquet(path)
     assert found.empty
     assert list(found) == SCHEMA.names

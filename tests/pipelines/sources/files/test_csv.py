@@ -19,7 +19,7 @@ def account_of(tmp_path, lines, header=HEADER, end="\n", limit=1.0, **source):
     (tmp_path / "log.csv").write_bytes(content.encode(source.get("encoding", "utf-8")))
     source = {"kind": "csv", "path": str(tmp_path / "log.csv")} | source
     settings = logs.config(source, governance={"max_bad_row_share": limit})
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         return data.account
 
 
@@ -76,7 +76,7 @@ def test_line_ends_may_be_mixed_beside_broken_bytes(tmp_path):
     lines[3] = lines[3].replace(b"t", b"\xfc") + b"\r"
     (tmp_path / "log.csv").write_bytes(b"\n".join([HEADER.encode(), *lines]))
     settings = logs.config({"kind": "csv", "path": str(tmp_path / "log.csv")})
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         assert (data.account.kept, data.account.set_aside) == (49, {"unreadable": 1})
 
 
@@ -107,7 +107,7 @@ def test_encodings_have_several_names(tmp_path, encoding, named):
     rows = [*LINES[:3], "é,2022-01-01,5,t"]
     (tmp_path / "log.csv").write_bytes("\n".join([HEADER, *rows]).encode(encoding))
     source = {"kind": "csv", "path": str(tmp_path / "log.csv"), "encoding": named}
-    with transactions.load(logs.config(source)) as data:
+    with transactions.load(logs.config(source).log) as data:
         assert set(data.purchases.customer_id.execute()) == {"000", "001", "002", "é"}
 
 
@@ -129,7 +129,7 @@ def test_encodings_that_are_none(tmp_path, encoding):
     (tmp_path / "log.csv").write_text("\n".join([HEADER, *LINES]))
     source = {"kind": "csv", "path": str(tmp_path / "log.csv"), "encoding": encoding}
     settings = logs.config(source)
-    with pytest.raises(ConfigError, match=r"source\.encoding"), transactions.load(settings):
+    with pytest.raises(ConfigError, match=r"source\.encoding"), transactions.load(settings.log):
         pass
 
 
@@ -142,7 +142,7 @@ def test_names_that_look_like_patterns(tmp_path, path):
     where = folder if path == "." else f"{tmp_path}/2022 [[]new]/{path}"
     if path == "log[1].csv":
         where = folder / path  # a file of this name is that file
-    with transactions.load(logs.config({"kind": "csv", "path": str(where)})) as data:
+    with transactions.load(logs.config({"kind": "csv", "path": str(where)}).log) as data:
         assert data.account.read == (40 if "1" in path else 41)
 
 
@@ -160,5 +160,5 @@ def test_a_folder_is_read_without_what_is_hidden_or_being_written(tmp_path, kind
                 changed.to_csv(file, index=False)
             else:
                 changed.to_parquet(file, index=False)
-    with transactions.load(logs.config({"kind": kind, "path": str(tmp_path)})) as data:
+    with transactions.load(logs.config({"kind": kind, "path": str(tmp_path)}).log) as data:
         assert sorted(data.purchases.customer_id.execute()) == ["0", "1", "2", "3"]

@@ -13,7 +13,7 @@ import xlsxwriter
 
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.data import customer_days as transactions
-from pipelines.sources import read as sources
+from pipelines.sources.connect import connect
 
 HEADER = ("customer", "day", "value")
 DAY = dt.datetime(2022, 1, 5, 23, 30)
@@ -41,7 +41,7 @@ def settings_of(path: Path, columns: dict | None = None, **source):
 
 
 def read(settings):
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         frame = data.purchases.execute()
         account = data.account
     days = set(
@@ -188,7 +188,7 @@ def test_nothing_is_left_where_copies_are_made(tmp_path):
         {"kind": "csv", "path": str(tmp_path / "log.csv"), "encoding": "utf-16"},
     ):
         settings = logs.config(source | {"temp_directory": str(spill)})
-        with sources.connect(settings) as connection:
-            sources.read(connection, settings).execute()
+        with connect(settings.log) as engine:
+            engine.read(settings.source, settings.columns).execute()
             assert list(spill.rglob("*.parquet" if source["kind"] == "excel" else "*.csv"))
         assert list(spill.iterdir()) == []

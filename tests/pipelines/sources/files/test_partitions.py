@@ -11,7 +11,7 @@ import pytest
 from clvmodels.core.errors import DataError
 from pipelines.config.load import Config
 from pipelines.data import customer_days as transactions
-from pipelines.sources import read as sources
+from pipelines.sources.connect import connect
 
 ROWS = pd.DataFrame({"customer": ["C1", "C2"], "day": "2022-01-05", "value": [1.5, 2.5]})
 
@@ -30,8 +30,8 @@ def on(folder: Path, kind: str, *, hive: bool, columns: dict | None = None, **mo
 
 
 def rows_of(settings: Config) -> list[dict[str, object]]:
-    with sources.connect(settings) as connection:
-        table = sources.read(connection, settings)
+    with connect(settings.log) as engine:
+        table = engine.read(settings.source, settings.columns)
         return table.order_by(table.columns).to_pyarrow().to_pylist()
 
 
@@ -59,7 +59,7 @@ def test_a_folder_says_nothing_unless_it_is_asked(tmp_path, kind):
     settings = on(tmp_path, kind, hive=False)
     assert [row["customer"] for row in rows_of(settings)] == ["C1", "C2"]
     assert "country" not in rows_of(settings)[0]
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         assert data.summary.customer_id.execute().sort_values().tolist() == ["C1", "C2"]
 
 
@@ -73,7 +73,7 @@ def test_the_values_of_folders_are_text(tmp_path, kind, encoding):
     columns = {"customer_id": "store"}
     settings = on(tmp_path, kind, hive=True, columns=columns, encoding=encoding)
     assert {row["store"] for row in rows_of(settings)} == {"007", "12"}
-    with transactions.load(settings) as data:
+    with transactions.load(settings.log) as data:
         found = data.summary.customer_id.execute().sort_values().tolist()
     assert found == ["007", "12"]
 
@@ -84,5 +84,5 @@ def test_lines_that_a_quote_swallows_are_counted_beside_columns_of_folders(tmp_p
     rows = ["customer,day,value", "C1,2022-01-01,1", '"C2', "C3,2022-01-03,3", 'C4",2022-01-04,4']
     (place / "log.csv").write_text("\n".join(rows) + "\n")
     for hive in (False, True):
-        with transactions.load(on(tmp_path, "csv", hive=hive)) as data:
+        with transactions.load(on(tmp_path, "csv", hive=hive).log) as data:
             assert data.account.set_aside == {"unreadable": 1}

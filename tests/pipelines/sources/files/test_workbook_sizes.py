@@ -15,7 +15,7 @@ from clvmodels.core.errors import DataError
 from pipelines.config.load import Consent
 from pipelines.data import customer_days as transactions
 from pipelines.sources import month_files
-from pipelines.sources import read as sources
+from pipelines.sources.connect import connect
 
 LAST = 1_048_576
 STRAY = f"reaches to XFD{LAST}.*nearly all of them empty.*Ctrl"
@@ -27,8 +27,8 @@ def settings_of(path: Path, **source):
 
 def rows_of(path: Path, **source) -> list[dict[str, str | None]]:
     settings = settings_of(path, **source)
-    with sources.connect(settings) as connection:
-        return sources.read(connection, settings).to_pyarrow().to_pylist()
+    with connect(settings.log) as engine:
+        return engine.read(settings.source, settings.columns).to_pyarrow().to_pylist()
 
 
 def far(*cells: tuple[str, object]) -> list[str]:
@@ -69,7 +69,7 @@ def test_a_stray_cell_far_below_is_a_row_that_is_accounted_for(tmp_path):
     file = raw.workbook(
         tmp_path / "log.xlsx", April=far((f"C{LAST}", 7), (f"E{LAST - 1}", "total"))
     )
-    with transactions.load(settings_of(file)) as data:
+    with transactions.load(settings_of(file).log) as data:
         assert data.account.set_aside == {"no_id": 2}
         assert data.account.kept == 40
 
@@ -107,12 +107,12 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import example_logs as logs
 from clvmodels.core.errors import DataError
-from pipelines.sources import read as sources
+from pipelines.sources.connect import connect
 settings = logs.config(json.loads(sys.argv[2]))
 said = None
 try:
-    with sources.connect(settings) as connection:
-        sources.read(connection, settings).count().execute()
+    with connect(settings) as engine:
+        engine.read(settings.source, settings.columns).count().execute()
 except DataError as error:
     said = str(error)
 own = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
@@ -225,12 +225,12 @@ def test_a_consent_workbook_is_looked_at_too(tmp_path):
     sheet = list(raw.table(words))
     file = raw.workbook(tmp_path / "consent.xlsx", said=sheet)
     told = settings.model_copy(update={"consent": Consent(path=str(file))})
-    with transactions.load(told) as data:
+    with transactions.load(told.log) as data:
         assert data.summary.customer_id.execute().tolist() == ["C1"]
     stray = raw.row(LAST, raw.cell(f"XFD{LAST}", "x"))
     raw.workbook(file, said=[*sheet, stray])
     with pytest.raises(DataError, match=rf"'said' of .*consent\.xlsx .*{STRAY}"):
-        transactions.load(told).__enter__()
+        transactions.load(told.log).__enter__()
 
 
 def test_workbooks_of_months_are_looked_at_too(tmp_path):
