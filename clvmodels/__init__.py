@@ -7,13 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clvmodels.churn.classifier import ChurnClassifier
+    from clvmodels.cohorts.forecaster import CohortForecaster
+    from clvmodels.cohorts.reconcile import reconcile
+    from clvmodels.core.rfm import rfm_summary
     from clvmodels.evaluation.lifetimes import (
         LifetimesBGNBD,
         LifetimesGammaGamma,
         LifetimesMBGNBD,
         LifetimesParetoNBD,
     )
+    from clvmodels.finance.clv import (
+        UnitEconomics,
+        cumulative_ltv,
+        customer_lifetime_value,
+        historical_ltv,
+        ltv_to_cac,
+        payback_period,
+        value_tiers,
+    )
     from clvmodels.registry import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
+    from clvmodels.simulation.simulate import simulate_log
     from clvmodels.spend.gamma_gamma import GammaGamma
     from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
     from clvmodels.transactions.nbd import NBD
@@ -26,13 +39,24 @@ _HOMES = {
     "ParetoNBD": "transactions.pareto_nbd",
     "GammaGamma": "spend.gamma_gamma",
     "ChurnClassifier": "churn",
+    "CohortForecaster": "cohorts.forecaster",
     "LifetimesBGNBD": "evaluation.lifetimes",
     "LifetimesMBGNBD": "evaluation.lifetimes",
     "LifetimesParetoNBD": "evaluation.lifetimes",
     "LifetimesGammaGamma": "evaluation.lifetimes",
     "SPEND_MODELS": "registry",
     "TRANSACTION_MODELS": "registry",
+    "UnitEconomics": "finance.clv",
+    "cumulative_ltv": "finance.clv",
+    "customer_lifetime_value": "finance.clv",
+    "historical_ltv": "finance.clv",
+    "ltv_to_cac": "finance.clv",
     "model_from_dict": "registry",
+    "payback_period": "finance.clv",
+    "reconcile": "cohorts.reconcile",
+    "rfm_summary": "core.rfm",
+    "simulate_log": "simulation.simulate",
+    "value_tiers": "finance.clv",
 }
 
 __all__ = [
@@ -42,13 +66,24 @@ __all__ = [
     "SPEND_MODELS",
     "TRANSACTION_MODELS",
     "ChurnClassifier",
+    "CohortForecaster",
     "GammaGamma",
     "LifetimesBGNBD",
     "LifetimesGammaGamma",
     "LifetimesMBGNBD",
     "LifetimesParetoNBD",
     "ParetoNBD",
+    "UnitEconomics",
+    "cumulative_ltv",
+    "customer_lifetime_value",
+    "historical_ltv",
+    "ltv_to_cac",
     "model_from_dict",
+    "payback_period",
+    "reconcile",
+    "rfm_summary",
+    "simulate_log",
+    "value_tiers",
 ]
 
 

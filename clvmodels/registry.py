@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clvmodels.core.errors import ModelFileError
-from clvmodels.estimation.uncertainty import Model
+from clvmodels.estimation.parameters import Model
 from clvmodels.evaluation.lifetimes import (
     LifetimesBGNBD,
     LifetimesGammaGamma,

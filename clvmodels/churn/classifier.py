@@ -8,7 +8,6 @@ a probability of 0.8 means eight in ten (Platt scaling, with stacking).
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -21,7 +20,8 @@ from clvmodels.churn.evaluation import churn_scores as churn_scores
 from clvmodels.churn.evaluation import reliability as reliability
 from clvmodels.churn.sample import ChurnSample as ChurnSample
 from clvmodels.churn.trees import Trees, reals
-from clvmodels.core.errors import DataError, MissingColumnError, ModelFileError, NotFittedError
+from clvmodels.core.errors import DataError, MissingColumnError, ModelFileError
+from clvmodels.core.estimator import Estimator
 from clvmodels.core.schema import SCHEMA_VERSION
 from clvmodels.numerics.threads import one_blas_thread, one_openmp_thread
 
@@ -34,7 +34,7 @@ MOST_CERTAIN = 1 - 1e-6
 """Probabilities count as at most this, and as at least 1 less it, before they are weighed."""
 
 
-class ChurnClassifier:
+class ChurnClassifier(Estimator):
     """Probability of no purchase within a horizon, by calibrated gradient boosting.
 
     Parameters
@@ -184,12 +184,6 @@ class ChurnClassifier:
         )
         return table.sort_values("importance", ascending=False, ignore_index=True)
 
-    def get_params(self) -> dict[str, Any]:
-        """Return the settings given to the constructor."""
-        return {name: getattr(self, name) for name in _settings()}
-
-    # Files
-
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-safe description; it holds no customer data and runs no code."""
         return {
@@ -273,22 +267,11 @@ class ChurnClassifier:
                 column[:] = features[name].to_numpy(dtype=float, na_value=np.nan)
         return matrix
 
-    def __getattr__(self, name: str) -> object:
-        if name.endswith("_") and not name.startswith("__"):
-            raise NotFittedError(f"ChurnClassifier has no {name} yet: call fit first")
-        raise AttributeError(f"'ChurnClassifier' object has no attribute '{name}'")
-
-
-def _settings() -> dict[str, Any]:
-    """The constructor's arguments and their defaults."""
-    parameters = list(inspect.signature(ChurnClassifier.__init__).parameters.values())[1:]
-    return {parameter.name: parameter.default for parameter in parameters}
-
 
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a file, each of the type that the constructor gives it."""
     for name, value in settings.items():
-        default = _settings()[name]
+        default = ChurnClassifier.parameter_defaults()[name]
         wanted = (int, float) if isinstance(default, float) else (type(default),)
         optional = name == "model_feature" and value is None
         if not optional and type(value) not in wanted:

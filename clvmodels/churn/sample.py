@@ -49,11 +49,11 @@ class ChurnSample:
             np.concatenate(origins),
         )
 
-    def thinned(self, rows: int, seed: int) -> ChurnSample:
+    def thinned(self, rows: int, random_state: int) -> ChurnSample:
         """At most ``rows`` rows, chosen at random and kept in order."""
         if len(self.churned) <= rows:
             return self
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         chosen = np.sort(rng.choice(len(self.churned), rows, replace=False))
         origin = None if self.origin is None else self.origin[chosen]
         return ChurnSample(self.features.iloc[chosen], self.churned[chosen], origin)

@@ -17,7 +17,7 @@ Level = Literal["cohort_month", "quarter_month", "month", "total"]
 
 
 def summed(
-    made: Forecast, level: Level, spread: intervals.Spread, draws: int, seed: int
+    made: Forecast, level: Level, spread: intervals.Spread, draws: int, random_state: int
 ) -> pd.DataFrame:
     """Sum a forecast and its draws to a level.
 
@@ -28,7 +28,7 @@ def summed(
         revenue_low, revenue_high (90 % intervals).
     """
     keys, group = _grouping(made, level)
-    counts, revenue = made.draw(draws, seed)
+    counts, revenue = made.draw(draws, random_state)
     out = keys.copy()
     for name, point, drawn, unit, stretch in (
         ("purchases", made.purchases, counts, 1.0, spread.purchases),

@@ -23,12 +23,18 @@ from clvmodels.cohorts.replay import (
     replay,
 )
 from clvmodels.core.months import MONTH_NAMES
+from clvmodels.numerics.loglinear import MOST_ROUNDS
 from clvmodels.numerics.threads import one_blas_thread
 
 NORMAL_90 = 1.6448536269514722
 """Half-width of a 90 % interval of the normal distribution, in standard deviations."""
 
 NO_SEASON = "earlier origins were forecast clearly better without a season: none is used"
+
+UNSETTLED = (
+    f"the spread of effects in {{what}} had not settled after {MOST_ROUNDS} rounds: it moves the "
+    "intervals more than the forecast"
+)
 
 SHORT_LOG_MONTHS = 6
 """With fewer months than this, season and company-wide series are left out."""
@@ -246,6 +252,9 @@ def evidence(
     """
     rates, values = model.rates, model.values
     fit = rates.fit
+    unsettled = [
+        what for what, part in (("rates", fit), ("order values", values.fit)) if not part.converged
+    ]
     season = fit.block("season") if "season" in fit.slices else np.zeros(12)
     counted = np.bincount(table.months % 12, minlength=12)
     summary = pd.DataFrame([(r.candidate, r.wape, abs(r.bias), r.joint_wape) for r in replays])
@@ -278,7 +287,7 @@ def evidence(
         "chosen": chosen,
         "covariates": covariates,
         "spread": asdict(spread),
-        "notes": notes,
+        "notes": notes + [UNSETTLED.format(what=what) for what in unsettled],
     }
 
 

@@ -29,7 +29,8 @@ from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.cohorts.model.table import CohortTable, read_cohort_months
 from clvmodels.core.arguments import LARGEST, numbers, whole_number
-from clvmodels.core.errors import InvalidValueError, ModelFileError, NotFittedError
+from clvmodels.core.errors import InvalidValueError, ModelFileError
+from clvmodels.core.estimator import Estimator
 from clvmodels.core.months import month_number
 from clvmodels.estimation.saved import part_of
 from clvmodels.numerics.threads import one_blas_thread
@@ -39,7 +40,7 @@ Array = npt.NDArray[np.float64]
 _STATE_VERSION = 1
 
 
-class CohortForecaster:
+class CohortForecaster(Estimator):
     """Forecast repeat purchases and their revenue by cohort and calendar month.
 
     Rates come from :func:`clvmodels.cohorts.model.rates.fit_rates`, order values from
@@ -55,8 +56,8 @@ class CohortForecaster:
         Whether earlier origins may overrule the options.
     draws : int
         Simulated futures behind an interval.
-    seed : int
-        Of those futures; the same seed gives the same intervals.
+    random_state : int
+        Of those futures; the same one gives the same intervals.
 
     Attributes
     ----------
@@ -82,12 +83,12 @@ class CohortForecaster:
         options: RateOptions | None = None,
         select: bool = True,
         draws: int = intervals.DRAWS,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.options = options
         self.select = select
         self.draws = draws
-        self.seed = seed
+        self.random_state = random_state
 
     @one_blas_thread
     def fit(
@@ -147,7 +148,7 @@ class CohortForecaster:
         A log may change behind a day: rows arrive late, persons are erased, amounts are restated.
         Covariates that the fit does not use do not count.
         """
-        self._fitted()
+        self._require_fit()
         table = read_cohort_months(cohort_months, as_of, log_start)
         last = int(table.months[-1])
         used = self.options_
@@ -190,7 +191,9 @@ class CohortForecaster:
         draws = whole_number(self.draws, "draws", 2)
         model = self._known(customers)
         made = model.forecast(model.cells(until), period_covariates)
-        return summed(made, level, self.spread_, draws, whole_number(self.seed, "seed", 0))
+        return summed(
+            made, level, self.spread_, draws, whole_number(self.random_state, "random_state", 0)
+        )
 
     @one_blas_thread
     def forecast_new(
@@ -223,7 +226,7 @@ class CohortForecaster:
         """
         if acquisitions is None:
             acquisitions = self.expected_acquisitions(until, period_covariates=period_covariates)
-        return forecast_new_cohorts(self._fitted(), until, acquisitions, period_covariates)
+        return forecast_new_cohorts(self.model_, until, acquisitions, period_covariates)
 
     def expected_acquisitions(
         self, until: dt.date, *, period_covariates: pd.DataFrame | None = None
@@ -236,21 +239,21 @@ class CohortForecaster:
             Indexed by period; the level is that of the last year, recent months counting more.
             Zero where acquisition has stopped (:attr:`acquisition_has_stopped`).
         """
-        return expected_acquisitions(self._fitted(), until, period_covariates)
+        return expected_acquisitions(self.model_, until, period_covariates)
 
     @property
     def acquisition_has_stopped(self) -> bool:
         """Whether the last months before ``as_of`` brought hardly any new customer."""
-        return has_stopped(self._fitted())
+        return has_stopped(self.model_)
 
     def to_dict(self) -> dict[str, Any]:
         """State as JSON-safe values; cohort sizes and effects, nothing about a customer."""
         return {
             "version": _STATE_VERSION,
             "draws": self.draws,
-            "seed": self.seed,
+            "seed": self.random_state,
             "options": asdict(self.options_),
-            "model": self._fitted().to_dict(),
+            "model": self.model_.to_dict(),
             "spread": asdict(self.spread_),
             "evidence": self.evidence_,
             "learned_from": self.learned_from_,
@@ -273,7 +276,7 @@ class CohortForecaster:
                 )
             draws, seed = whole_number(state["draws"], "draws", 2), state["seed"]
             options = RateOptions(**state["options"])
-            new = cls(options, draws=draws, seed=whole_number(seed, "seed", 0))
+            new = cls(options, draws=draws, random_state=whole_number(seed, "seed", 0))
             new.options_ = options
             new.model_ = CohortModel.from_dict(state["model"])
             new.spread_ = Spread(**state["spread"])
@@ -332,13 +335,8 @@ class CohortForecaster:
             covariates=found_effects(self.model_, table, self.options_, *covariates),
         )
 
-    def _fitted(self) -> CohortModel:
-        if not hasattr(self, "model_"):
-            raise NotFittedError("this cohort forecaster has not been fitted; call fit first")
-        return self.model_
-
     def _known(self, customers: pd.Series | None) -> CohortModel:
-        model = self._fitted()
+        model = self.model_
         if customers is None:
             return model
         cohorts = month_number(customers.index)

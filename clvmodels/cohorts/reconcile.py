@@ -121,6 +121,28 @@ def reconcile(
     MissingColumnError, DataError, InvalidValueError
         If columns are missing, the cells differ, or a number is negative or missing.
     """
+    left, right = _aligned(customer_base, cohort_forecast)
+    cohorts, cohort = np.unique(left.index.get_level_values(0), return_inverse=True)
+    _, period = np.unique(left.index.get_level_values(1), return_inverse=True)
+    counts = _evidence(evidence, pd.DatetimeIndex(cohorts))
+    base, target = left.to_numpy().T, right.to_numpy().T  # purchases, revenue
+    weight = _weights(base[0], target[0], cohort, period, counts)
+    bought = _corrections(base[0], target[0], weight[cohort], period)
+    corrections = (bought, bought + _value_corrections(base, target, period))
+    out = pd.DataFrame({"cohort": left.index.get_level_values(0)})
+    out["period"] = left.index.get_level_values(1)
+    for at, quantity in enumerate(QUANTITIES):
+        factor = _factors(base[at], target[at], corrections[at], period)
+        out[f"{quantity}_base"], out[f"{quantity}_cohort"] = base[at], target[at]
+        out[f"{quantity}_factor"], out[quantity] = factor, base[at] * factor
+    weights = pd.DataFrame({"cohort": cohorts, "purchases": counts, "weight": weight})
+    return Reconciliation(out, weights)
+
+
+def _aligned(
+    customer_base: pd.DataFrame, cohort_forecast: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Check both tables, and return their quantities in the same order of cohort and period."""
     for frame, name in (
         (customer_base, "the customer base"),
         (cohort_forecast, "the cohort forecast"),
@@ -140,22 +162,7 @@ def reconcile(
             f"customer base and cohort forecast cover different cohort-months, for example "
             f"{tuple(str(key) for key in differing[0])}; forecast the same cohorts and periods"
         )
-    right = right.loc[left.index]
-    cohorts, cohort = np.unique(left.index.get_level_values(0), return_inverse=True)
-    _, period = np.unique(left.index.get_level_values(1), return_inverse=True)
-    counts = _evidence(evidence, pd.DatetimeIndex(cohorts))
-    base, target = left.to_numpy().T, right.to_numpy().T  # purchases, revenue
-    weight = _weights(base[0], target[0], cohort, period, counts)
-    bought = _corrections(base[0], target[0], weight[cohort], period)
-    corrections = (bought, bought + _value_corrections(base, target, period))
-    out = pd.DataFrame({"cohort": left.index.get_level_values(0)})
-    out["period"] = left.index.get_level_values(1)
-    for at, quantity in enumerate(QUANTITIES):
-        factor = _factors(base[at], target[at], corrections[at], period)
-        out[f"{quantity}_base"], out[f"{quantity}_cohort"] = base[at], target[at]
-        out[f"{quantity}_factor"], out[quantity] = factor, base[at] * factor
-    weights = pd.DataFrame({"cohort": cohorts, "purchases": counts, "weight": weight})
-    return Reconciliation(out, weights)
+    return left, right.loc[left.index]
 
 
 def _factors(base: Array, target: Array, corrections: Array, period: Labels) -> Array:

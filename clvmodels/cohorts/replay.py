@@ -142,7 +142,7 @@ def replay(
             forecast = intervals.group_sums(both, group, groups)
             reaches = [np.zeros(0), np.zeros(0)]
             if name == reach_of:
-                drawn = made.draw(_DRAWS, seed=0)
+                drawn = made.draw(_DRAWS, random_state=0)
                 reaches = [
                     intervals.reach(
                         actual[:, i] / unit,

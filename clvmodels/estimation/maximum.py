@@ -90,28 +90,14 @@ def estimate(
     model : str
         Name for the warning.
     """
-    box = np.full(start.size, BOX)
-
-    def climb(
-        function: LogLikelihood, size: float, weight: float, at: Array, tolerance: float
-    ) -> Optimum:
-        return maximize(
-            lambda theta: _penalised(function(theta), theta, size, weight),
-            at,
-            -box,
-            box,
-            tolerance=tolerance,
-        )
-
     if sample is not None:
-        warm = climb(*sample, penalty + PRIOR_CUSTOMERS[0] / sample[1], start, 1e-2)
-        start = warm.theta
-    best = climb(log_likelihood, customers, penalty, start, 1e-5)
+        start = _climb(*sample, penalty + PRIOR_CUSTOMERS[0] / sample[1], start, 1e-2).theta
+    best = _climb(log_likelihood, customers, penalty, start, 1e-5)
     unidentified = _unidentified(best, customers)
     if unidentified.any():
         for prior in PRIOR_CUSTOMERS:
             total = penalty + prior / customers
-            best = climb(log_likelihood, customers, total, np.clip(start, -4, 4), 1e-5)
+            best = _climb(log_likelihood, customers, total, np.clip(start, -4, 4), 1e-5)
             if not _unidentified(best, customers).any():
                 break
         penalty = total
@@ -121,6 +107,19 @@ def estimate(
         _warn(model, missing, advice or {}, prior)
     value = (best.value + 0.5 * penalty * float(best.theta @ best.theta)) * customers
     return Estimate(best.theta, value, _inverse(-best.hessian * customers), missing)
+
+
+def _climb(
+    function: LogLikelihood, customers: float, penalty: float, start: Array, tolerance: float
+) -> Optimum:
+    box = np.full(start.size, BOX)
+    return maximize(
+        lambda theta: _penalised(function(theta), theta, customers, penalty),
+        start,
+        -box,
+        box,
+        tolerance=tolerance,
+    )
 
 
 def _penalised(

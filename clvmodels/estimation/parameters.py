@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import inspect
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +16,18 @@ from clvmodels.core.schema import SCHEMA_VERSION
 from clvmodels.estimation.maximum import Estimate
 from clvmodels.estimation.saved import MODEL_VERSION, part_of, read_covariance, read_parameters
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clvmodels.core.estimator import Estimator as _Base
+else:
+    _Base = ABC  # what is fitted is an Estimator too, beside it: the classes stay a few deep
+
 Array = npt.NDArray[np.float64]
+RandomState = int | np.random.Generator | None
 
 
-class ParametricModel(ABC):
+class Model(_Base):
     """A fitted model holds parameters, never the data they came from.
 
     Estimation runs in the logarithms of the positive parameters, followed by the coefficients of
@@ -51,15 +58,17 @@ class ParametricModel(ABC):
     unidentified_: tuple[str, ...]
     _working_covariance: Array | None
 
-    def __getattr__(self, name: str) -> Any:
-        learned = getattr(type(self), name, None)
-        if isinstance(learned, property) and learned.fget is not None and "params_" in vars(self):
-            return learned.fget(self)  # raises anew what made the look-up fail
-        if name.endswith("_") and not name.startswith("_"):
-            raise NotFittedError(
-                f"{type(self).__name__} has no {name} yet: call fit, or use from_params"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    @abstractmethod
+    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
+        """Estimate the parameters."""
+
+    @abstractmethod
+    def log_likelihood(self, summary: Any, weights: npt.ArrayLike | None = None) -> float:
+        """Log-likelihood at the model's parameters, a sum over customers in the data's units."""
+
+    @abstractmethod
+    def resample(self, summary: Any, random_state: RandomState = None) -> pd.DataFrame:
+        """Draw new data from the fitted model for customers as many and as old as these."""
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
@@ -67,11 +76,6 @@ class ParametricModel(ABC):
             return f"{type(self).__name__}({settings})"
         learned = ", ".join(f"{key}={value:.4g}" for key, value in self.params_.items())
         return f"<{type(self).__name__}({settings}) fitted: {learned}>"
-
-    def get_params(self) -> dict[str, Any]:
-        """Return the settings given to the constructor."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names}
 
     # Construction without a fit
 

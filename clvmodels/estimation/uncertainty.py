@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -11,15 +10,20 @@ import numpy.typing as npt
 
 from clvmodels.core.arguments import probability, whole_number
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.estimation.parameters import ParametricModel
+from clvmodels.estimation.parameters import RandomState
 from clvmodels.numerics.special import symmetric_root
 from clvmodels.numerics.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from clvmodels.estimation.parameters import Model
+
+    _Base = Model
+else:
+    _Base = object  # a part of a model, beside it: the classes stay a few deep
+
 Array = npt.NDArray[np.float64]
-RandomState = int | np.random.Generator | None
 
 
 class Interval(NamedTuple):
@@ -39,20 +43,8 @@ class LikelihoodRatio(NamedTuple):
     p_value: float
 
 
-class Model(ParametricModel):
-    """A fitted model and how sure it is of its parameters and of what follows from them."""
-
-    @abstractmethod
-    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
-        """Estimate the parameters."""
-
-    @abstractmethod
-    def log_likelihood(self, summary: Any, weights: npt.ArrayLike | None = None) -> float:
-        """Log-likelihood at the model's parameters, a sum over customers in the data's units."""
-
-    @abstractmethod
-    def resample(self, summary: Any, random_state: RandomState = None) -> pd.DataFrame:
-        """Draw new data from the fitted model for customers as many and as old as these."""
+class Uncertainty(_Base):
+    """How sure a fitted model is of its parameters and of what follows from them."""
 
     @property
     def covariance_(self) -> Array:

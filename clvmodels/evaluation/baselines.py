@@ -163,7 +163,7 @@ def gradient_boosting(
     past: list[tuple[pd.DataFrame, pd.DataFrame, float]],
     now: pd.DataFrame,
     grid: MonthGrid,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> tuple[Array, Array]:
     """Gradient-boosted trees on counts and spend, a common machine-learning answer to CLV.
 
@@ -206,7 +206,7 @@ def gradient_boosting(
         rate = np.maximum(seen, 0.0) / days
         trees = HistGradientBoostingRegressor(
             loss="poisson", max_iter=100, learning_rate=0.1, min_samples_leaf=50,
-            early_stopping=False, random_state=seed,
+            early_stopping=False, random_state=random_state,
         )  # fmt: skip
         if rate.sum() <= 0:
             out.append(np.zeros((len(now), grid.days.size)))

@@ -19,9 +19,11 @@ import numpy.typing as npt
 
 from clvmodels.core.arguments import read_horizons
 from clvmodels.core.errors import ConvergenceWarning, DataError, InvalidValueError, warn_caller
+from clvmodels.core.estimator import Estimator
 from clvmodels.core.tables import read_histories, read_spends
+from clvmodels.estimation.parameters import Model
 from clvmodels.estimation.saved import read_covariance
-from clvmodels.estimation.uncertainty import Model
+from clvmodels.estimation.uncertainty import Uncertainty
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.spend.gamma_gamma import GammaGamma
 from clvmodels.transactions.base import TransactionModel
@@ -44,7 +46,7 @@ ATTEMPTS: tuple[tuple[float, dict[str, float]], ...] = (
 """Penalizer and settings tried in turn where lifetimes does not converge."""
 
 
-class _LifetimesModel(Model):
+class _LifetimesModel(Uncertainty, Model, Estimator):
     """What the engine's models share: a fitter, and how its results are read."""
 
     _fitter_name: str

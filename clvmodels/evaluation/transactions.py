@@ -17,7 +17,7 @@ import pandas as pd
 from clvmodels.core.arguments import numbers, whole_number
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories, read_histories
-from clvmodels.estimation.uncertainty import Model
+from clvmodels.estimation.parameters import Model
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.base import TransactionModel
 

@@ -152,21 +152,36 @@ def tier_limits(customers: int) -> list[int]:
     return [int(np.ceil(share * customers)) for _, share in TIERS]
 
 
-def historical_ltv(arpu: float, gross_margin: float, churn: float) -> float:
-    """LTV = ARPU x gross margin / churn, the steady-state formula.
+def historical_ltv(
+    arpu: float, gross_margin: float, churn: float | None = None, *, lifetime: float | None = None
+) -> float:
+    """LTV = ARPU x gross margin / churn, or ARPU x gross margin x lifetime: the steady state.
 
-    ``arpu`` is revenue per customer and period, ``churn`` the share of customers lost a period.
+    Parameters
+    ----------
+    arpu : float
+        Revenue per customer and period, in currency.
+    gross_margin : float
+        Share of revenue.
+    churn : float
+        Share of customers lost a period, above 0.
+    lifetime : float
+        Periods that a customer stays, in the place of churn.
+
+    Raises
+    ------
+    InvalidValueError
+        If churn is no share, a lifetime is negative, or not exactly one of both is given.
     """
+    if (churn is None) == (lifetime is None):
+        raise InvalidValueError("historical_ltv needs either churn or lifetime")
+    if churn is None:
+        if number(lifetime, "a lifetime") < 0:
+            raise InvalidValueError(f"a lifetime cannot be negative; found {lifetime}")
+        return float(arpu * gross_margin * number(lifetime, "a lifetime"))
     if not 0 < number(churn, "churn") <= 1:
         raise InvalidValueError(f"churn must lie in (0, 1] per period; found {churn}")
-    return arpu * gross_margin / churn
-
-
-def lifetime_ltv(arpu: float, gross_margin: float, lifetime_periods: float) -> float:
-    """LTV = ARPU x gross margin x lifetime in periods."""
-    if number(lifetime_periods, "a lifetime") < 0:
-        raise InvalidValueError(f"a lifetime cannot be negative; found {lifetime_periods}")
-    return arpu * gross_margin * lifetime_periods
+    return float(arpu * gross_margin / churn)
 
 
 def ltv_to_cac(ltv: float, acquisition_cost: float) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq, nnls
 
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.numerics.threads import one_blas_thread
@@ -23,9 +24,12 @@ MOST_SD = 1.5
 
 _MAX_LOG_STEP = 2.0
 _MOST_KAPPA = 4.0
-_ROUNDS = 60
+MOST_ROUNDS = 60
+"""Rounds of coefficients, then variances; a fit that takes more says so."""
 _ROUND_TOLERANCE = 1e-3
 _TINY = 1e-9
+_ONE_MEAN = 1e-6
+"""Relative spread of the means below which a variance function cannot be told from a factor."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ class LogLinearFit:
         Variance function phi mu + kappa mu^2.
     degrees_of_freedom : float
         Effective number of coefficients.
+    converged : bool
+        Whether variances had settled within :data:`MOST_ROUNDS`.
     """
 
     coefficients: Array
@@ -96,6 +102,7 @@ class LogLinearFit:
     phi: float
     kappa: float
     degrees_of_freedom: float
+    converged: bool
 
     def block(self, name: str) -> Array:
         """Coefficients of one block."""
@@ -146,15 +153,14 @@ def fit_loglinear(
     design, slices, mean, fixed_precision = _stack(blocks)
     shrunk = [block for block in blocks if isinstance(block, Shrunk)]
     variance = {block.name: block.sd**2 for block in shrunk}
-    learn_phi, dispersion, kappa = phi is None, 1.0 if phi is None else phi, 0.0
+    dispersion, kappa = 1.0 if phi is None else phi, 0.0
     # Half a purchase keeps a table without any purchase finite.
     level = float(np.log((response.sum() + 0.5) / np.exp(offset).sum()))
-    mean[slices[blocks[0].name]] += level
-    fixed_precision[slices[blocks[0].name]] = np.maximum(
-        fixed_precision[slices[blocks[0].name]], 1e-2
-    )
-    coefficients = mean.copy()
-    for round_ in range(_ROUNDS):
+    intercept = slices[blocks[0].name]
+    mean[intercept] += level
+    fixed_precision[intercept] = np.maximum(fixed_precision[intercept], 1e-2)
+    coefficients, converged = mean.copy(), False
+    for round_ in range(MOST_ROUNDS):
         precision = fixed_precision.copy()
         for name, value in variance.items():
             precision[slices[name]] = 1.0 / max(value, _TINY)
@@ -162,33 +168,35 @@ def fit_loglinear(
             response, offset, design, coefficients, mean, precision, dispersion, kappa,
             steps=25 if round_ == 0 else 2,
         )  # fmt: skip
-        covariance = np.linalg.inv(information + np.diag(precision))
+        covariance = np.asarray(np.linalg.inv(information + np.diag(precision)), np.float64)
         degrees = float(np.sum(covariance * information))
         before = np.array([*variance.values(), dispersion, kappa])
-        for block in shrunk:
-            b = coefficients[slices[block.name]]
-            spread = float(b @ b + np.diag(covariance)[slices[block.name]].sum())
-            prior = block.evidence * block.sd**2
-            learned = (spread + prior) / (b.size + block.evidence)
-            variance[block.name] = min(learned, MOST_SD**2)
+        variance = {b.name: _variance(b, coefficients, covariance, slices) for b in shrunk}
         spare = max(response.size - degrees, 0.2 * response.size)
         squares = (response - mu) ** 2 * response.size / spare
-        if learn_phi:
+        if phi is None:
             dispersion, kappa = _variance_function(squares, mu, dispersion, kappa)
         else:
             kappa = _extra_variance(squares, mu, dispersion)
         after = np.array([*variance.values(), dispersion, kappa])
         if np.all(np.abs(after - before) <= _ROUND_TOLERANCE * (np.abs(before) + 1e-6)):
+            converged = True
             break
+    sds = {name: float(np.sqrt(value)) for name, value in variance.items()}
+    covariance = 0.5 * (covariance + covariance.T)
     return LogLinearFit(
-        coefficients,
-        0.5 * (covariance + covariance.T),
-        slices,
-        {name: float(np.sqrt(value)) for name, value in variance.items()},
-        dispersion,
-        kappa,
-        degrees,
+        coefficients, covariance, slices, sds, dispersion, kappa, degrees, converged
     )
+
+
+def _variance(
+    block: Shrunk, coefficients: Array, covariance: Array, slices: dict[str, slice]
+) -> float:
+    """Variance of a block's effects, given the coefficients and their covariance."""
+    b = coefficients[slices[block.name]]
+    spread = float(b @ b + np.diag(covariance)[slices[block.name]].sum())
+    learned = (spread + block.evidence * block.sd**2) / (b.size + block.evidence)
+    return min(learned, MOST_SD**2)
 
 
 def _stack(blocks: Sequence[Block]) -> tuple[Array, dict[str, slice], Array, Array]:
@@ -238,35 +246,33 @@ def _score(
 
 
 def _extra_variance(squares: Array, mu: Array, phi: float) -> float:
-    """Kappa at which squared residuals have their expected mean, by bisection; 0 at least."""
+    """Kappa at which squared residuals have their expected mean, 0 at least."""
     poisson = phi * mu
     square = mu * mu
 
     def excess(kappa: float) -> float:
         return float(np.sum(squares / (poisson + kappa * square))) - mu.size
 
-    low, high = 0.0, _MOST_KAPPA
-    if excess(low) <= 0:
+    if excess(0.0) <= 0:
         return 0.0
-    for _ in range(24):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-    return 0.5 * (low + high)
+    if excess(_MOST_KAPPA) >= 0:
+        return _MOST_KAPPA
+    return float(brentq(excess, 0.0, _MOST_KAPPA, xtol=1e-9))
 
 
 def _variance_function(squares: Array, mu: Array, phi: float, kappa: float) -> tuple[float, float]:
     """Weighted least squares of the squared residuals on mu and mu^2, neither negative."""
+    columns = np.column_stack([mu, mu**2])
     for _ in range(3):
-        expected = phi * mu + kappa * mu**2
+        expected = columns @ (phi, kappa)
         weight = np.minimum(1.0, 9.0 * expected / np.maximum(squares, _TINY)) / expected**2
-        aa, ab, bb = (float(weight @ mu**power) for power in (2, 3, 4))
-        a, b = float(weight @ (squares * mu)), float(weight @ (squares * mu**2))
-        determinant = aa * bb - ab * ab
-        if determinant > 1e-12 * aa * bb:
-            phi, kappa = (a * bb - b * ab) / determinant, (b * aa - a * ab) / determinant
-        if determinant <= 1e-12 * aa * bb or kappa < 0:
-            phi, kappa = a / aa, 0.0
+        scaled = columns * np.sqrt(weight)[:, None]
+        wanted = squares * np.sqrt(weight)
+        if np.ptp(mu) <= _ONE_MEAN * np.max(mu):  # the two columns are one: no kappa to tell
+            phi, kappa = float(scaled[:, 0] @ wanted / (scaled[:, 0] @ scaled[:, 0])), 0.0
+        else:
+            phi, kappa = (float(found) for found in nnls(scaled, wanted)[0])
         if phi <= 0:
-            phi, kappa = 0.05 * a / aa, max(b / bb, 0.0)
+            phi = 0.05 * float(scaled[:, 0] @ wanted / (scaled[:, 0] @ scaled[:, 0]))
         phi = max(phi, _TINY)
     return phi, kappa

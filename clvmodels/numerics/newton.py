@@ -93,11 +93,7 @@ def maximize(
         ratio = (new_value - value) / gain if np.isfinite(new_value) else -1.0
         if negligible and abs(ratio) * gain < 1e-11 * (1.0 + abs(value)):
             ratio = 1.0  # the values hold only rounding errors here; the derivatives still serve
-        length = float(np.linalg.norm(step))
-        if ratio < 0.25:
-            radius = 0.3 * min(length, radius)
-        elif ratio > 0.7 and length > 0.9 * radius:
-            radius = min(3.0 * radius, 50.0)
+        radius = _trusted(radius, ratio, float(np.linalg.norm(step)))
         if ratio > 1e-4:
             theta, value = theta + step, new_value
             gradient, hessian = new_gradient, new_hessian
@@ -107,6 +103,15 @@ def maximize(
     return Optimum(
         theta, value, gradient, hessian, converged and not at_bound.any(), at_bound, iterations
     )
+
+
+def _trusted(radius: float, ratio: float, length: float) -> float:
+    """Radius of the trust region after a step, by the share of the promised gain that came."""
+    if ratio < 0.25:
+        return 0.3 * min(length, radius)
+    if ratio > 0.7 and length > 0.9 * radius:
+        return min(3.0 * radius, 50.0)
+    return radius
 
 
 def _held(theta: Array, gradient: Array, lower: Array, upper: Array) -> npt.NDArray[np.bool_]:

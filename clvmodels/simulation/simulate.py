@@ -121,22 +121,27 @@ def simulate_log(
     position = _ordered_uniforms(drawn, repeats, rng)
     position *= np.repeat(closes - opens, repeats)
     position += np.repeat(opens, repeats)
-
-    customer = np.repeat(np.arange(n_customers), repeats + 1)
-    is_first = np.empty(customer.size, dtype=bool)
-    is_first[:1] = True
-    np.not_equal(customer[1:], customer[:-1], out=is_first[1:])
-    day = np.empty(customer.size)
-    day[is_first] = joined
     # Rounding on the way through the clock must not put a purchase before the first one.
-    day[~is_first] = np.clip(
+    later = np.clip(
         np.interp(position, clock, knots), np.repeat(joined, repeats), np.nextafter(days, 0)
     )
+    customer, day = _merged(joined, later, repeats)
     spend = spend or GammaGammaSpend(6.25, 3.74, 15.44)
     mean_spend, amount = spend.draw(repeats + 1, rng)
     return SimulatedLog(
         start, float(days), customer, day, amount, joined, traits, mean_spend, first_number
     )
+
+
+def _merged(joined: Floats, later: Floats, repeats: Integers) -> tuple[Integers, Floats]:
+    """Customer and day of every purchase, each customer's first one before the repeats."""
+    customer = np.repeat(np.arange(joined.size), repeats + 1)
+    is_first = np.empty(customer.size, dtype=bool)
+    is_first[:1] = True
+    np.not_equal(customer[1:], customer[:-1], out=is_first[1:])
+    day = np.empty(customer.size)
+    day[is_first], day[~is_first] = joined, later
+    return customer, day
 
 
 def _ordered_uniforms(drawn: Integers, kept: Integers, rng: np.random.Generator) -> Floats:

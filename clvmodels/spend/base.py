@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.estimation.uncertainty import Model
+from clvmodels.core.estimator import Estimator
+from clvmodels.estimation.parameters import Model
+from clvmodels.estimation.uncertainty import Uncertainty
 
 Array = npt.NDArray[np.float64]
 
 
-class SpendModel(Model):
+class SpendModel(Uncertainty, Model, Estimator):
     """A model of the value of purchases."""
 
     @abstractmethod

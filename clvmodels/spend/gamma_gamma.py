@@ -12,7 +12,7 @@ from clvmodels.core.errors import InvalidValueError, warn_caller
 from clvmodels.core.tables import Spends, read_counts, read_spends
 from clvmodels.estimation.likelihood import dot
 from clvmodels.estimation.maximum import check_penalty, estimate, systematic_sample
-from clvmodels.estimation.uncertainty import RandomState
+from clvmodels.estimation.parameters import RandomState
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.spend.base import SpendModel
 from clvmodels.spend.likelihood import log_likelihood, moment_start

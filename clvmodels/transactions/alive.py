@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,19 @@ from clvmodels.core.arguments import number, numbers, read_horizon
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import MAX_FREQUENCY, Histories, read_histories
 from clvmodels.estimation.covariates import CovariateEffects, Scaling
-from clvmodels.estimation.uncertainty import Model
 from clvmodels.numerics.special import unique_rows
+
+if TYPE_CHECKING:
+    from clvmodels.estimation.parameters import Model as _Base
+else:
+    _Base = ABC  # a part of TransactionModel: the classes stay a few deep
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Parameters = Mapping[str, Any]
 
 
-class AliveModel(Model):
+class AliveModel(_Base):
     """The mathematics that a transaction model gives, from which every forecast follows.
 
     In all of it p holds the natural parameters, numbers or arrays by customer; x, recency and T

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.errors import ConvergenceWarning, warn_caller
+from clvmodels.core.estimator import Estimator
 from clvmodels.core.tables import Histories, compress, read_exposures, read_histories
 from clvmodels.estimation.covariates import Design, Scaling
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, dot
@@ -20,10 +21,12 @@ from clvmodels.estimation.maximum import (
     estimate,
     systematic_sample,
 )
-from clvmodels.estimation.uncertainty import RandomState
+from clvmodels.estimation.parameters import Model, RandomState
+from clvmodels.estimation.uncertainty import Uncertainty
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.alive import Counts, Parameters
+from clvmodels.transactions.alive import AliveModel, Counts, Parameters
 from clvmodels.transactions.covariate_model import CovariateModel
+from clvmodels.transactions.forecasts import Forecasts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +38,7 @@ SAMPLE_CUSTOMERS = 20_000
 _CHUNK = 32_768
 
 
-class TransactionModel(CovariateModel):
+class TransactionModel(CovariateModel, Forecasts, AliveModel, Uncertainty, Model, Estimator):
     """A model of when customers buy and when they leave.
 
     Parameters

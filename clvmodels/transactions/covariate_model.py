@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import column_names
-from clvmodels.core.errors import NotFittedError
 from clvmodels.estimation.covariates import CovariateEffects, Effect, Scaling
 from clvmodels.estimation.saved import MODEL_VERSION, part_of, read_scaling
-from clvmodels.transactions.forecasts import Forecasts
+
+if TYPE_CHECKING:
+    from clvmodels.transactions.alive import AliveModel as _Base
+else:
+    _Base = object
 
 Array = npt.NDArray[np.float64]
 
 
-class CovariateModel(Forecasts):
+class CovariateModel(_Base):
     """A transaction model whose parameters may depend on covariates of the customer."""
 
     purchase_effects: ClassVar[tuple[Effect, ...]]
@@ -88,6 +91,5 @@ class CovariateModel(Forecasts):
         return np.array([scale.get(column, 1.0) for _, column in self._effects.coefficients])
 
     def _learned_scaling(self) -> Scaling:
-        if "params_" not in vars(self):
-            raise NotFittedError(f"{type(self).__name__} has no covariates yet: call fit")
+        self._require_fit()
         return self._scaling

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,22 @@ from clvmodels.core.arguments import (
 )
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import read_histories
-from clvmodels.estimation.uncertainty import Interval, RandomState, positive_interval
+from clvmodels.estimation.parameters import RandomState
+from clvmodels.estimation.uncertainty import Interval, positive_interval
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.alive import AliveModel, Array, Counts
+from clvmodels.transactions.alive import Array, Counts
+
+if TYPE_CHECKING:
+    from clvmodels.estimation.uncertainty import Uncertainty
+    from clvmodels.transactions.alive import AliveModel
+
+    class _Base(AliveModel, Uncertainty):
+        """What it stands beside in TransactionModel."""
+else:
+    _Base = object
 
 
-class Forecasts(AliveModel):
+class Forecasts(_Base):
     """What can be asked of a transaction model about the future."""
 
     def probability_alive(self, summary: Any) -> Array:

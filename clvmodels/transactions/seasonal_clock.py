@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.core.arguments import numbers, read_horizons
-from clvmodels.core.errors import DataError, MissingColumnError, NotFittedError
+from clvmodels.core.errors import DataError, MissingColumnError
+from clvmodels.core.estimator import Estimator
 from clvmodels.core.months import month_number
 from clvmodels.core.tables import read_histories
 from clvmodels.numerics.threads import one_blas_thread
@@ -32,7 +33,7 @@ of mean 1 and standard deviation 0.3 on s."""
 _COLUMNS = ("frequency", "recency", "T", "first_purchase")
 
 
-class SeasonalClock:
+class SeasonalClock(Estimator):
     """A purchase rate by month of year around BG/NBD or MBG/NBD.
 
     Parameters
@@ -121,15 +122,13 @@ class SeasonalClock:
     def operational(self, summary: pd.DataFrame) -> pd.DataFrame:
         """The summary with recency and T on the clock."""
         days = _DaysByMonth.of(summary)
-        return summary.assign(
-            recency=days.to_recency(self._season()), T=days.to_end(self._season())
-        )
+        return summary.assign(recency=days.to_recency(self.season_), T=days.to_end(self.season_))
 
     def horizons(self, as_of: dt.date, edges: npt.ArrayLike) -> Array:
         """Operational length of the next ``edges`` days after ``as_of``, shape (k,)."""
         ends = read_horizons(edges, "edges")[0].astype(int)
         future = pd.date_range(as_of + dt.timedelta(days=1), periods=int(ends.max(initial=0)))
-        clock = np.concatenate([[0.0], np.cumsum(self._season()[future.month - 1])])
+        clock = np.concatenate([[0.0], np.cumsum(self.season_[future.month - 1])])
         return np.asarray(clock[ends])
 
     @one_blas_thread
@@ -143,17 +142,12 @@ class SeasonalClock:
     def to_dict(self) -> dict[str, Any]:
         """State as JSON-safe values."""
         return {
-            "season": self._season().tolist(),
+            "season": self.season_.tolist(),
             "model": type(self.model_).__name__,
             "parameters": self.model_.to_dict(),
             "log_likelihood": self.log_likelihood_,
             "plain_log_likelihood": self.plain_log_likelihood_,
         }
-
-    def _season(self) -> Array:
-        if not hasattr(self, "season_"):
-            raise NotFittedError("this seasonal clock has not been fitted; call fit first")
-        return self.season_
 
     def _expected_at_one(self, summary: pd.DataFrame, weight: Array, days: _DaysByMonth) -> Array:
         """Expected purchases by month of year if its s were 1 and all else as fitted.

@@ -20,6 +20,7 @@ from ibis import _
 from ibis.expr.types import Table, Value
 
 from clvmodels.core.errors import DataError
+from clvmodels.core.rfm import DIGITS
 from pipelines.config.load import Log, Source
 from pipelines.data import account as quality
 from pipelines.data import consent, lines
@@ -32,9 +33,6 @@ from pipelines.sources.connect import connect
 from pipelines.sources.dialect import of_largest
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe, reading
-
-AMOUNT_DIGITS = 8
-"""Sums of a day are rounded to this many decimals: the order of summation leaves no trace."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +169,14 @@ def _customer_days(
     staged = lines.stage(raw, log, as_of, horizon)
     several = staged.count() > 1  # one line has no order to sum in, and most days have one
     aggregates: dict[str, Any] = {
-        "amount": ibis.ifelse(several, _.amount.sum().round(AMOUNT_DIGITS), _.amount.sum()),
+        "amount": ibis.ifelse(several, _.amount.sum().round(DIGITS), _.amount.sum()),
         "refunded": (_.amount < 0).any(),
         "rows": _.count().cast("int32"),
     }
     if "copies" in staged.columns:
         aggregates["copies"] = _.copies.sum()
     if "margin" in staged.columns:
-        aggregates["margin"] = _.margin.sum().round(AMOUNT_DIGITS)
+        aggregates["margin"] = _.margin.sum().round(DIGITS)
     for name in lines.DIMENSIONS:
         if name in staged.columns:
             aggregates[name] = of_largest(staged[name], staged.amount)

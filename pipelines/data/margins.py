@@ -16,9 +16,9 @@ from ibis import _
 from ibis.expr.types import Table
 
 from clvmodels.core.errors import DataError
+from clvmodels.core.rfm import DIGITS
 from clvmodels.finance.clv import UnitEconomics
 from pipelines.config.load import Economics
-from pipelines.data.features.rfm import VALUE_DIGITS
 
 
 class MarginSource(StrEnum):
@@ -95,8 +95,8 @@ def margin(purchases: Table, configured: float, column: str | None) -> Margin:
     recorded = purchases.drop_null("margin")
     facts = recorded.agg(
         # rounded: the order of summation leaves no trace in the rate
-        margin=_.margin.sum().round(VALUE_DIGITS),
-        amount=_.amount.sum().round(VALUE_DIGITS),
+        margin=_.margin.sum().round(DIGITS),
+        amount=_.amount.sum().round(DIGITS),
         first=_.date.min(),
         last=_.date.max(),
         recorded=_.count(),

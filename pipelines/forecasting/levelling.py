@@ -247,7 +247,9 @@ def forecaster_at(fitted: Fitted, history: CohortHistory) -> CohortForecaster | 
     }
     if saved.has_learned_from(history.months, history.as_of, **today):
         return saved
-    anew = CohortForecaster(saved.options_, select=False, draws=saved.draws, seed=saved.seed)
+    anew = CohortForecaster(
+        saved.options_, select=False, draws=saved.draws, random_state=saved.random_state
+    )
     return anew.fit(history.months, history.as_of, **today)
 
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.rfm import DIGITS
 from clvmodels.core.schema import CUSTOMER_FORECAST
 from clvmodels.finance.clv import UnitEconomics
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.data.features.drivers import Drivers
-from pipelines.data.features.rfm import VALUE_DIGITS
 from pipelines.data.lines import DIMENSIONS
 from pipelines.data.privacy import Pseudonyms
 from pipelines.forecasting import customers as forecast
@@ -117,7 +117,7 @@ class Scorer:
         # Equal histories are worth the same in whatever batch they were: their tie goes by id. The
         # ends go with it, or an interval drawn out to the mean would end short of it.
         worth = ["clv", "clv_low", "clv_high"]
-        scored[worth] = scored[worth].round(VALUE_DIGITS)
+        scored[worth] = scored[worth].round(DIGITS)
         if self.names is not None:
             scored["customer_id"] = self.names.of_all(scored["customer_id"])
         for name in (*self.sums, *self.dimensions):

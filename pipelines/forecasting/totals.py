@@ -7,9 +7,9 @@ from ibis import _
 from ibis.expr.types import Table
 
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.rfm import DIGITS
 from clvmodels.core.schema import COHORT_FORECAST, SEGMENTS, TOTALS
 from clvmodels.finance.clv import TIER_NAMES, UnitEconomics, discount_factors, net_margin
-from pipelines.data.features.rfm import VALUE_DIGITS
 from pipelines.data.lines import DIMENSIONS
 from pipelines.forecasting.levelling import CohortLevel
 
@@ -29,8 +29,8 @@ def tier_table(ranked: Table) -> pd.DataFrame:
     """
     table = ranked.group_by("tier").agg(
         customers=_.count(),
-        clv=_.clv.sum().round(VALUE_DIGITS),
-        expected_revenue=_.expected_revenue.sum().round(VALUE_DIGITS),
+        clv=_.clv.sum().round(DIGITS),
+        expected_revenue=_.expected_revenue.sum().round(DIGITS),
     )
     grouped = table.execute().set_index("tier")
     grouped["share_of_clv"] = grouped["clv"] / grouped["clv"].sum()
@@ -53,13 +53,13 @@ def segment_table(scored: Table, margin: float) -> pd.DataFrame:
         if name in scored.columns:
             by_value = scored.group_by(value=scored[name].fill_null("(none)")).agg(
                 customers=_.count(),
-                ltv_revenue=_.spend_total.sum().round(VALUE_DIGITS),
+                ltv_revenue=_.spend_total.sum().round(DIGITS),
                 ltv_margin=(
                     _.margin_total.sum() if recorded else _.spend_total.sum() * margin
-                ).round(VALUE_DIGITS),
-                expected_revenue=_.expected_revenue.sum().round(VALUE_DIGITS),
-                clv=_.clv.sum().round(VALUE_DIGITS),
-                churn=_.churn_probability.sum().round(VALUE_DIGITS),
+                ).round(DIGITS),
+                expected_revenue=_.expected_revenue.sum().round(DIGITS),
+                clv=_.clv.sum().round(DIGITS),
+                churn=_.churn_probability.sum().round(DIGITS),
             )
             parts.append(by_value.execute().sort_values("value").assign(dimension=name))
     if not parts:

@@ -142,7 +142,7 @@ def require_same_horizon(fitted: Fitted, horizon_days: int) -> None:
 
 def fit_cohorts(data: TrainingData, seed: int) -> CohortForecaster:
     """Fit the cohort forecast: age, season, period and cohort effects, and covariates."""
-    return CohortForecaster(seed=seed).fit(
+    return CohortForecaster(random_state=seed).fit(
         data.cohort_months,
         data.as_of,
         log_start=data.first_date,

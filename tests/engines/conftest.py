@@ -45,7 +45,10 @@ def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     config = logs.config({"kind": "spark", "table": "none", "spark_options": options})
-    with spark.connect(config):  # later connections find this session and leave it running
+    zone = config.calendar.local_zone_of_source
+    with spark.connect(
+        config.source, zone, config.name
+    ):  # later connections find this session and leave it running
         yield SparkSession.getActiveSession()
 
 

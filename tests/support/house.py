@@ -162,10 +162,7 @@ def faults() -> list[str]:
         _, circle = floors(package)
         if circle:
             found.append(f"imports go in a circle: {', '.join(circle)}")
-    found += [
-        f"{name} takes the whole Config"
-        for name in config_parameters()
-    ]
+    found += [f"{name} takes the whole Config" for name in config_parameters()]
     found += [
         f"{name} lines: at most {MOST_LINES}"
         for name in long_functions()

@@ -264,9 +264,9 @@ class Forecast:
         return self.purchases * self.value
 
     @one_blas_thread
-    def draw(self, draws: int, seed: int) -> tuple[Array, Array]:
+    def draw(self, draws: int, random_state: int) -> tuple[Array, Array]:
         """Joint draws of purchases and revenue, each of shape (n, draws)."""
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(random_state)
         rates, values = self.model.rates.fit, self.model.values
         deviation = intervals.draw_log_means(rates, self.design, self.cells.period, draws, rng)
         deviation += self._unseen(UNSEEN_RATES, self.model.rates.space, rates, draws, rng)

@@ -37,6 +37,7 @@ def fit_to_dict(fit: LogLinearFit) -> dict[str, Any]:
         "phi": fit.phi,
         "kappa": fit.kappa,
         "degrees_of_freedom": fit.degrees_of_freedom,
+        "converged": fit.converged,
     }
 
 
@@ -77,7 +78,14 @@ def fit_from_dict(state: Mapping[str, Any], widths: Mapping[str, int]) -> LogLin
         above_0(state["phi"], "phi"),
         at_least_0(state["kappa"], "kappa"),
         number(state["degrees_of_freedom"], "degrees_of_freedom"),
+        _flag(state.get("converged", True), "converged"),  # not told by earlier releases
     )
+
+
+def _flag(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidValueError(f"{name} must be true or false; found {shown(value)}")
+    return value
 
 
 def space_to_dict(space: EffectSpace) -> dict[str, Any]:

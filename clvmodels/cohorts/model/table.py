@@ -120,34 +120,13 @@ def read_cohort_months(
         )
     order = np.flatnonzero(known)[np.lexsort((cohort[known], period[known]))]
     table, cohort, period = table.iloc[order], cohort[order], period[order]
-    columns = {
-        name: numbers(table[name], f"cohort months: {name}")
-        for name in COHORT_MONTHS.required
-        if name not in ("cohort", "period")
-    }
-    for name, values in columns.items():
-        if not np.all(np.abs(values) <= LARGEST) or (values.min() < 0 and "revenue" not in name):
-            raise InvalidValueError(
-                f"cohort months: {name} must be finite and not negative, {LARGEST:g} at most; "
-                f"found values from {values.min():g} to {values.max():g}"
-            )
+    columns = _numbers(table)
     if np.any(period < cohort):
         raise InvalidValueError("cohort months: a period comes before its cohort's first purchase")
     if np.unique(cohort * 100_000 + period).size != cohort.size:
         raise InvalidValueError("cohort months: a cohort-month appears twice; sum the rows first")
     months = np.arange(period.min(), last + 1)
-    whole = _month_days(months, as_of, None)[period - months[0]]
-    beyond = columns["customer_days"] > columns["customers"] * whole * (1 + 1e-9)
-    if beyond.any():
-        raise InvalidValueError(
-            f"cohort months: {int(beyond.sum())} rows have more customer_days than their customers "
-            f"can have had up to {as_of}; count them up to that day"
-        )
-    begin = month_dates(months)[0].date()
-    if log_start is not None and log_start > month_end(begin):
-        raise InvalidValueError(
-            f"cohort months: they begin in {begin:%Y-%m}, before log_start, {log_start}"
-        )
+    _require_days(columns, period, months, as_of, log_start)
     exposed = columns["customer_days"] > 0
 
     def by_month(name: str) -> Array:
@@ -171,6 +150,44 @@ def read_cohort_months(
         customers,
         as_of,
     )
+
+
+def _numbers(table: pd.DataFrame) -> dict[str, Array]:
+    """Columns of numbers, each within its range."""
+    columns = {
+        name: numbers(table[name], f"cohort months: {name}")
+        for name in COHORT_MONTHS.required
+        if name not in COHORT_MONTHS.key
+    }
+    for name, values in columns.items():
+        if not np.all(np.abs(values) <= LARGEST) or (values.min() < 0 and "revenue" not in name):
+            raise InvalidValueError(
+                f"cohort months: {name} must be finite and not negative, {LARGEST:g} at most; "
+                f"found values from {values.min():g} to {values.max():g}"
+            )
+    return columns
+
+
+def _require_days(
+    columns: dict[str, Array],
+    period: Months,
+    months: Months,
+    as_of: dt.date,
+    log_start: dt.date | None,
+) -> None:
+    """Check that customers have no more days than their months hold, and none before the log."""
+    whole = _month_days(months, as_of, None)[period - months[0]]
+    beyond = columns["customer_days"] > columns["customers"] * whole * (1 + 1e-9)
+    if beyond.any():
+        raise InvalidValueError(
+            f"cohort months: {int(beyond.sum())} rows have more customer_days than their customers "
+            f"can have had up to {as_of}; count them up to that day"
+        )
+    begin = month_dates(months)[0].date()
+    if log_start is not None and log_start > month_end(begin):
+        raise InvalidValueError(
+            f"cohort months: they begin in {begin:%Y-%m}, before log_start, {log_start}"
+        )
 
 
 def future_cells(cohorts: Months, customers: Array, as_of: dt.date, until: dt.date) -> Cells:

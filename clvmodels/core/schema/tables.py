@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-
 from clvmodels.core.errors import MissingColumnError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 Kind = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
@@ -85,6 +84,8 @@ class TableSchema:
 
     def empty(self) -> pd.DataFrame:
         """No rows, the required columns with their types."""
+        import pandas as pd  # models are imported without it
+
         return pd.DataFrame(
             {
                 column.name: pd.Series(dtype=PANDAS[column.kind])

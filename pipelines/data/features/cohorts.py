@@ -12,8 +12,8 @@ from ibis import _
 from ibis.expr.types import DateColumn, Table
 
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.rfm import DIGITS
 from pipelines.data.features.outcomes import between, first_purchases, repeat_revenue
-from pipelines.data.features.rfm import VALUE_DIGITS
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.sources.dialect import month_start, quarter_start
 
@@ -100,17 +100,17 @@ def cohort_months(snapshot: Snapshot, cohort: Cohort = "month") -> pd.DataFrame:
     margins = {}
     if "margin" in rows.columns:
         margins = {
-            "margin": rows.margin.sum(where=~of_first).round(VALUE_DIGITS),
-            "first_margin": rows.margin.sum(where=of_first).round(VALUE_DIGITS),
+            "margin": rows.margin.sum(where=~of_first).round(DIGITS),
+            "first_margin": rows.margin.sum(where=of_first).round(DIGITS),
         }
     cells = (
         rows.group_by("cohort", period=month_start(rows.date))
         .agg(
             **margins,
             purchases=rows.purchase.sum(where=~is_first),
-            revenue=rows.amount.sum(where=~of_first).round(VALUE_DIGITS),
+            revenue=rows.amount.sum(where=~of_first).round(DIGITS),
             first_purchases=rows.purchase.sum(where=is_first),
-            first_revenue=rows.amount.sum(where=of_first).round(VALUE_DIGITS),
+            first_revenue=rows.amount.sum(where=of_first).round(DIGITS),
         )
         .execute()
     )

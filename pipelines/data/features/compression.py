@@ -10,7 +10,8 @@ from ibis.expr.types import StringValue, Table
 
 from clvmodels.core.arguments import column_names
 from clvmodels.core.errors import InvalidValueError
-from pipelines.data.features.rfm import VALUE_DIGITS, SpendFrom, spend_evidence
+from clvmodels.core.rfm import DIGITS
+from pipelines.data.features.rfm import SpendFrom, spend_evidence
 from pipelines.sources.dialect import md5
 
 SPEND_CUSTOMERS = 1_000_000
@@ -65,7 +66,7 @@ def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFra
         return _sorted_frame(evidence, ["frequency", "monetary_value"])
     parts = evidence.mutate(part=(evidence.monetary_value.ln() * PARTS_OF_VALUE).floor())
     grouped = parts.group_by("frequency", "part").agg(
-        monetary_value=_.monetary_value.mean().round(VALUE_DIGITS),
+        monetary_value=_.monetary_value.mean().round(DIGITS),
         weight=_.count().cast("float64"),
     )
     keys = ["frequency", "monetary_value"]

@@ -16,7 +16,8 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import Table
 
-from pipelines.data.features.rfm import VALUE_DIGITS, SpendFrom, spend_evidence
+from clvmodels.core.rfm import DIGITS
+from pipelines.data.features.rfm import SpendFrom, spend_evidence
 
 LEAST_PURCHASES = 30
 """Who has bought so often has an own mean value that bounds what is expected of them."""
@@ -54,7 +55,7 @@ def histories(summary: Table) -> pd.DataFrame:
         .agg(
             weight=_.count().cast("float64"),
             # rounded: the order of summation leaves no trace
-            **{column: _[column].mean().round(VALUE_DIGITS) for column in values},
+            **{column: _[column].mean().round(DIGITS) for column in values},
         )
         .execute()
     )

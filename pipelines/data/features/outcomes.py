@@ -8,7 +8,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import NumericValue, Table
 
-from pipelines.data.features.rfm import VALUE_DIGITS
+from clvmodels.core.rfm import DIGITS
 from pipelines.sources.dialect import month_start
 
 
@@ -36,7 +36,7 @@ def customer_totals(purchases: Table, origin: dt.date, until: dt.date) -> Table:
     """
     months = customer_months(purchases, origin, until)
     return months.group_by("customer_id").agg(
-        purchases=_.purchases.sum(), revenue=_.revenue.sum().round(VALUE_DIGITS)
+        purchases=_.purchases.sum(), revenue=_.revenue.sum().round(DIGITS)
     )
 
 
@@ -67,4 +67,4 @@ def repeat_revenue(later: Table) -> NumericValue:
     A first purchase that is sent back after an origin takes back what was known there.
     """
     ours = later.amount.sum(where=~later.refund_of_first)
-    return ours.fill_null(0.0).round(VALUE_DIGITS)
+    return ours.fill_null(0.0).round(DIGITS)

@@ -10,12 +10,10 @@ import ibis
 from ibis import _
 from ibis.expr.types import DateValue, FloatingValue, Table, Value
 
+from clvmodels.core.rfm import DIGITS
 from pipelines.data.lines import DIMENSIONS
 from pipelines.sources.dialect import constant, month_start
 from pipelines.sources.engines.lookup import engine_of
-
-VALUE_DIGITS = 8
-"""Mean values are rounded to this many decimals: the order of summation leaves no trace."""
 
 People = Literal["individual", "aggregate", "all"]
 SpendFrom = Literal["all", "repeat"]
@@ -100,13 +98,13 @@ def measures(facts: Table, as_of: dt.date) -> Table:
         recency=days_between(facts.first_purchase, facts.last_purchase),
         T=days_between(facts.first_purchase, ibis.literal(as_of)),
         monetary_value=ibis.ifelse(
-            frequency > 0, (repeat_value / frequency.nullif(0)).round(VALUE_DIGITS), 0.0
+            frequency > 0, (repeat_value / frequency.nullif(0)).round(DIGITS), 0.0
         ),
         first_purchase=facts.first_purchase,
         first_value=facts.first_amount,
         cohort=month_start(facts.first_purchase),
         **(
-            {"margin_total": facts.margin_total.fill_null(0.0).round(VALUE_DIGITS)}
+            {"margin_total": facts.margin_total.fill_null(0.0).round(DIGITS)}
             if "margin_total" in facts.columns
             else {}
         ),
@@ -192,7 +190,7 @@ def spend_evidence(table: Any, spend_from: SpendFrom) -> tuple[Any, Any]:
         return table["frequency"], table["monetary_value"]
     count = table["frequency"] + 1
     total = table["monetary_value"] * table["frequency"] + table["first_value"]
-    return count, (total / count).round(VALUE_DIGITS)
+    return count, (total / count).round(DIGITS)
 
 
 def dimensions(table: Table) -> list[str]:

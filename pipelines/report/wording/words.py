@@ -170,11 +170,6 @@ def model_label(name: str) -> str:
     return MODELS.get(name, (name, ""))[0]
 
 
-def model_line(name: str) -> str:
-    """One line that explains a model."""
-    return MODELS.get(name, ("", ""))[1]
-
-
 def model_name(kind: str) -> str:
     """Class name of a model as the literature writes it."""
     bare = kind.removeprefix("Lifetimes")

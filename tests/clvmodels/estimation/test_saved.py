@@ -258,9 +258,17 @@ def test_a_state_without_a_part_is_refused(state):
         for key in held:
             if path[-2:] == ("model", "values") and key == "period_covariates":
                 continue
+            if path[-1] == "fit" and key == "converged":
+                continue
             less = {name: part for name, part in held.items() if name != key}
             with pytest.raises(ModelFileError, match="damaged"):
                 CohortForecaster.from_dict(replaced(state, path, less))
+
+
+def test_a_fit_of_an_earlier_release_counts_as_converged(fitted):
+    old = json.loads(json.dumps(fitted.to_dict()))
+    del old["model"]["rates"]["fit"]["converged"]
+    assert CohortForecaster.from_dict(old).model_.rates.fit.converged
 
 
 def test_a_state_of_an_earlier_release_without_covariates_of_values_is_read(fitted):

@@ -57,8 +57,8 @@ def test_historical_formulas_reproduce_the_published_examples() -> None:
         if "churn" in example:
             found = value.historical_ltv(example["arpu"], example["gross_margin"], example["churn"])
         else:
-            found = value.lifetime_ltv(
-                example["arpu"], example["gross_margin"], example["lifetime_periods"]
+            found = value.historical_ltv(
+                example["arpu"], example["gross_margin"], lifetime=example["lifetime_periods"]
             )
         assert found == pytest.approx(example["ltv"])
 
@@ -68,6 +68,12 @@ def test_payback_interpolates_inside_the_month_that_repays() -> None:
     assert value.payback_period([10.0, 10.0], 25.0) == float("inf")
     assert value.payback_period([10.0], 0.0) == 0.0
     assert value.ltv_to_cac(300.0, 100.0) == 3.0
+
+
+@pytest.mark.parametrize("periods", [{}, {"churn": 0.1, "lifetime": 10.0}, {"lifetime": -1.0}])
+def test_a_steady_state_has_churn_or_a_lifetime(periods: dict[str, float]) -> None:
+    with pytest.raises(InvalidValueError, match="lifetime"):
+        value.historical_ltv(10.0, 0.5, **periods)
 
 
 @pytest.mark.parametrize("churn", [0.0, -0.1, 1.5])

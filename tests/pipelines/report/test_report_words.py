@@ -94,10 +94,9 @@ def test_intervals_that_failed_are_told(months, said):
     assert verdicts.too_narrow({"cohort-month": 0.83, "calendar month": math.nan}) is None
 
 
-def test_every_model_of_the_backtest_has_a_label_and_a_line():
+def test_every_model_of_the_backtest_has_a_label():
     for name in FORECASTS:
         assert words.model_label(name) != name or name == "lifetimes"
-        assert words.model_line(name).endswith(".")
 
 
 @pytest.mark.parametrize(
