@@ -23,7 +23,7 @@ from clvmodels.cohorts.replay import (
     replay,
 )
 from clvmodels.core.months import MONTH_NAMES
-from clvmodels.numerics.loglinear import MOST_ROUNDS
+from clvmodels.numerics.loglinear import MOST_ROUNDS, LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
 
 NORMAL_90 = 1.6448536269514722
@@ -252,9 +252,6 @@ def evidence(
     """
     rates, values = model.rates, model.values
     fit = rates.fit
-    unsettled = [
-        what for what, part in (("rates", fit), ("order values", values.fit)) if not part.converged
-    ]
     season = fit.block("season") if "season" in fit.slices else np.zeros(12)
     counted = np.bincount(table.months % 12, minlength=12)
     summary = pd.DataFrame([(r.candidate, r.wape, abs(r.bias), r.joint_wape) for r in replays])
@@ -287,8 +284,12 @@ def evidence(
         "chosen": chosen,
         "covariates": covariates,
         "spread": asdict(spread),
-        "notes": notes + [UNSETTLED.format(what=what) for what in unsettled],
+        "notes": notes + _unsettled({"rates": fit, "order values": values.fit}),
     }
+
+
+def _unsettled(fits: dict[str, LogLinearFit]) -> list[str]:
+    return [UNSETTLED.format(what=what) for what, fit in fits.items() if not fit.converged]
 
 
 def _mean(errors: pd.Series) -> float | None:

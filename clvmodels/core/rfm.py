@@ -30,17 +30,17 @@ def rfm_summary(
 ) -> pd.DataFrame:
     """Sum a log of transactions to one row a customer.
 
-    All of a customer's transactions on one calendar day are one purchase, unless they net to
-    nothing or less and hold a refund. A refund reduces the value of the purchases before it; one
-    before the second purchase can only be of the first, whose value is in no mean; one before any
-    purchase is left out. These are the rules of the pipelines, which do the same in the database.
+    A customer's transactions on one calendar day are one purchase, unless they hold a refund and
+    net to nothing or less. A refund reduces the value of the purchases before it; one before the
+    second purchase is of the first, whose value is in no mean; one before any is left out. The
+    pipelines do the same in the database.
 
     Parameters
     ----------
     log : DataFrame
         pandas, polars or pyarrow, one row a transaction; amounts below 0 are refunds.
     customer_id, timestamp, amount : str
-        Names of its columns. A time that knows its zone counts by that zone's calendar.
+        Its columns. A time that knows its zone counts by that zone's calendar.
     as_of : date, optional
         Last day known, inclusive; later rows are not read. By default the last day of the log.
 
@@ -53,28 +53,23 @@ def rfm_summary(
     Raises
     ------
     MissingColumnError, InvalidValueError, DataError
-        If a column is missing, a value is missing or cannot be read (the message names the first
-        rows), or no purchase is left.
+        If a column or value is missing or cannot be read, or no purchase is left.
 
     Notes
     -----
-    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), section
-    "Data": the first purchase is left out of frequency and of the mean value.
+    The first purchase is in neither frequency nor mean value (Fader, Hardie and Lee 2005).
 
     Examples
     --------
     >>> import datetime as dt
     >>> import pandas as pd
     >>> log = pd.DataFrame({
-    ...     "customer_id": ["a", "a", "b"],
-    ...     "timestamp": ["2024-01-01", "2024-01-11", "2024-01-06"],
-    ...     "amount": [10.0, 30.0, 5.0],
+    ...     "customer_id": ["a", "a"], "timestamp": ["2024-01-01", "2024-01-11"], "amount": [1, 2],
     ... })
     >>> summary = rfm_summary(log, as_of=dt.date(2024, 1, 31))
     >>> summary[["customer_id", "frequency", "recency", "T"]]
       customer_id  frequency  recency     T
     0           a          1     10.0  30.0
-    1           b          0      0.0  25.0
     """
     lines = _lines(log, {"customer_id": customer_id, "timestamp": timestamp, "amount": amount})
     until = lines["day"].max() if as_of is None else pd.Timestamp(read_day(as_of, "as_of"))

@@ -135,29 +135,22 @@ def fit_loglinear(
 
     Notes
     -----
-    Given the variances, coefficients follow by Fisher scoring (Breslow & Clayton 1993, section
-    2). A block's variance is then (b'b + tr V + nu s0^2) / (k + nu): the EM step of Laird & Ware
-    (1982, equation 3.3) under a scaled inverse chi-square prior, MOST_SD squared at most. phi and
-    kappa follow by moments (Breslow 1984), large residuals held down so that one order does not
-    decide them.
+    Fisher scoring (Breslow & Clayton 1993, section 2), variances by EM (Laird & Ware 1982,
+    equation 3.3), phi and kappa by moments (Breslow 1984).
 
     Raises
     ------
     InvalidValueError
         If a response is negative or nothing is finite.
     """
-    if not (np.all(np.isfinite(response)) and np.all(np.isfinite(offset)) and response.size):
-        raise InvalidValueError("a log-linear fit needs at least one row, all of them finite")
-    if np.any(response < 0):
-        raise InvalidValueError("a log-linear fit needs responses that are not negative")
+    _require_rows(response, offset)
     design, slices, mean, fixed_precision = _stack(blocks)
     shrunk = [block for block in blocks if isinstance(block, Shrunk)]
     variance = {block.name: block.sd**2 for block in shrunk}
     dispersion, kappa = 1.0 if phi is None else phi, 0.0
-    # Half a purchase keeps a table without any purchase finite.
-    level = float(np.log((response.sum() + 0.5) / np.exp(offset).sum()))
     intercept = slices[blocks[0].name]
-    mean[intercept] += level
+    # Half a purchase keeps a table without any purchase finite.
+    mean[intercept] += float(np.log((response.sum() + 0.5) / np.exp(offset).sum()))
     fixed_precision[intercept] = np.maximum(fixed_precision[intercept], 1e-2)
     coefficients, converged = mean.copy(), False
     for round_ in range(MOST_ROUNDS):
@@ -172,27 +165,32 @@ def fit_loglinear(
         degrees = float(np.sum(covariance * information))
         before = np.array([*variance.values(), dispersion, kappa])
         variance = {b.name: _variance(b, coefficients, covariance, slices) for b in shrunk}
-        spare = max(response.size - degrees, 0.2 * response.size)
-        squares = (response - mu) ** 2 * response.size / spare
-        if phi is None:
-            dispersion, kappa = _variance_function(squares, mu, dispersion, kappa)
-        else:
-            kappa = _extra_variance(squares, mu, dispersion)
+        squares = (response - mu) ** 2 / max(1.0 - degrees / response.size, 0.2)
+        dispersion, kappa = _dispersion(squares, mu, dispersion, kappa, learn_phi=phi is None)
         after = np.array([*variance.values(), dispersion, kappa])
         if np.all(np.abs(after - before) <= _ROUND_TOLERANCE * (np.abs(before) + 1e-6)):
             converged = True
             break
     sds = {name: float(np.sqrt(value)) for name, value in variance.items()}
-    covariance = 0.5 * (covariance + covariance.T)
-    return LogLinearFit(
-        coefficients, covariance, slices, sds, dispersion, kappa, degrees, converged
-    )
+    even = 0.5 * (covariance + covariance.T)
+    return LogLinearFit(coefficients, even, slices, sds, dispersion, kappa, degrees, converged)
+
+
+def _require_rows(response: Array, offset: Array) -> None:
+    if not (np.all(np.isfinite(response)) and np.all(np.isfinite(offset)) and response.size):
+        raise InvalidValueError("a log-linear fit needs at least one row, all of them finite")
+    if np.any(response < 0):
+        raise InvalidValueError("a log-linear fit needs responses that are not negative")
 
 
 def _variance(
     block: Shrunk, coefficients: Array, covariance: Array, slices: dict[str, slice]
 ) -> float:
-    """Variance of a block's effects, given the coefficients and their covariance."""
+    """Variance of a block's effects, given the coefficients and their covariance.
+
+    (b'b + tr V + nu s0^2) / (k + nu): the EM step under a scaled inverse chi-square prior,
+    MOST_SD squared at most.
+    """
     b = coefficients[slices[block.name]]
     spread = float(b @ b + np.diag(covariance)[slices[block.name]].sum())
     learned = (spread + block.evidence * block.sd**2) / (b.size + block.evidence)
@@ -245,6 +243,14 @@ def _score(
     return coefficients, mu, information
 
 
+def _dispersion(
+    squares: Array, mu: Array, phi: float, kappa: float, *, learn_phi: bool
+) -> tuple[float, float]:
+    if learn_phi:
+        return _variance_function(squares, mu, phi, kappa)
+    return phi, _extra_variance(squares, mu, phi)
+
+
 def _extra_variance(squares: Array, mu: Array, phi: float) -> float:
     """Kappa at which squared residuals have their expected mean, 0 at least."""
     poisson = phi * mu
@@ -261,7 +267,10 @@ def _extra_variance(squares: Array, mu: Array, phi: float) -> float:
 
 
 def _variance_function(squares: Array, mu: Array, phi: float, kappa: float) -> tuple[float, float]:
-    """Weighted least squares of the squared residuals on mu and mu^2, neither negative."""
+    """Weighted least squares of the squared residuals on mu and mu^2, neither negative.
+
+    Large residuals are held down, so that one order does not decide them.
+    """
     columns = np.column_stack([mu, mu**2])
     for _ in range(3):
         expected = columns @ (phi, kappa)

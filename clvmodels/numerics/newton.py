@@ -68,9 +68,7 @@ def maximize(
         Most evaluations of the objective.
     """
     theta = np.clip(start, lower, upper)
-    value, gradient, hessian = objective(theta)
-    if not np.isfinite(value):
-        raise FloatingPointError(f"the objective is {value} at the starting point {theta}")
+    value, gradient, hessian = _finite(objective, theta)
     radius, iterations, converged, idle = 2.0, 1, False, 0
     while True:
         free = ~_held(theta, gradient, lower, upper)
@@ -103,6 +101,13 @@ def maximize(
     return Optimum(
         theta, value, gradient, hessian, converged and not at_bound.any(), at_bound, iterations
     )
+
+
+def _finite(objective: Objective, theta: Array) -> tuple[float, Array, Array]:
+    value, gradient, hessian = objective(theta)
+    if not np.isfinite(value):
+        raise FloatingPointError(f"the objective is {value} at the starting point {theta}")
+    return value, gradient, hessian
 
 
 def _trusted(radius: float, ratio: float, length: float) -> float:

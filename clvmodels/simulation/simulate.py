@@ -33,6 +33,7 @@ from clvmodels.simulation.processes import (
     NBDProcess,
     ParetoNBDProcess,
     Process,
+    Traits,
 )
 
 __all__ = [
@@ -69,36 +70,26 @@ def simulate_log(
     Parameters
     ----------
     process : Process
-        How they buy and leave: :class:`BGNBDProcess`, :class:`MBGNBDProcess`,
-        :class:`ParetoNBDProcess` or :class:`NBDProcess`.
+        How they buy and leave, such as :class:`BGNBDProcess`.
     n_customers : int
-        Number of customers.
     spend : GammaGammaSpend, optional
         Value of a purchase; by default p = 6.25, q = 3.74, v = 15.44.
     start : datetime.date
-        First day.
     days : float
         Length of the window.
     acquisition : float or array-like, optional
-        When customers make their first purchase: uniformly over the first so many days (0 for
-        all at the start; the whole window by default), or weights of the days from ``start`` on.
+        Of first purchases: uniform over so many days (0: all at the start; by default the whole
+        window), or weights of the days from ``start`` on.
     season : sequence of 12 floats, optional
-        Factors on the purchase rate, January to December. They are used as given, so the mean
-        rate keeps its meaning only where they average 1.
+        Factors on the purchase rate, January to December, used as given.
     trend : float
-        Growth of the purchase rate a year, continuously compounded: 0.1 multiplies it by
-        exp(0.1) within a year.
+        Growth of the purchase rate a year, compounded (0.1: times exp(0.1)).
     cohort_effects : sequence of floats, optional
-        Factors on the purchase rate of the customers acquired in the first, second, …
-        calendar month; the last holds for every later month.
+        Factors on the purchase rate of who comes in the first, second, … month; the last holds on.
     random_state : int, SeedSequence, Generator or None
         Seed; equal seeds give equal logs.
     first_number : int
-        Number of the first customer, so that logs made in parts have distinct ids.
-
-    Returns
-    -------
-    SimulatedLog
+        Of the first customer, so that logs made in parts have distinct ids.
 
     Raises
     ------
@@ -111,9 +102,27 @@ def simulate_log(
     rng = np.random.default_rng(random_state)
     joined = _first_purchases(acquisition, n_customers, days, rng)
     traits = process.draw(n_customers, rng)
-    knots, clock = _clock(start, days, season, trend)
-
+    clock = _clock(start, days, season, trend)
     rate = traits.rate * _cohort_factor(cohort_effects, start, joined)
+    later, repeats = _repeats(rate, traits, joined, days, clock, rng)
+    customer, day = _merged(joined, later, repeats)
+    spend = spend or GammaGammaSpend(6.25, 3.74, 15.44)
+    mean_spend, amount = spend.draw(repeats + 1, rng)
+    return SimulatedLog(
+        start, float(days), customer, day, amount, joined, traits, mean_spend, first_number
+    )
+
+
+def _repeats(
+    rate: Floats,
+    traits: Traits,
+    joined: Floats,
+    days: float,
+    seasons: tuple[Floats, Floats],
+    rng: np.random.Generator,
+) -> tuple[Floats, Integers]:
+    """Days of the repeat purchases, customer by customer, and how many each makes."""
+    knots, clock = seasons
     opens = np.interp(joined, knots, clock)
     closes = np.interp(np.minimum(joined + traits.lifetime, days), knots, clock)
     drawn = rng.poisson(rate * (closes - opens))
@@ -122,15 +131,8 @@ def simulate_log(
     position *= np.repeat(closes - opens, repeats)
     position += np.repeat(opens, repeats)
     # Rounding on the way through the clock must not put a purchase before the first one.
-    later = np.clip(
-        np.interp(position, clock, knots), np.repeat(joined, repeats), np.nextafter(days, 0)
-    )
-    customer, day = _merged(joined, later, repeats)
-    spend = spend or GammaGammaSpend(6.25, 3.74, 15.44)
-    mean_spend, amount = spend.draw(repeats + 1, rng)
-    return SimulatedLog(
-        start, float(days), customer, day, amount, joined, traits, mean_spend, first_number
-    )
+    first, end = np.repeat(joined, repeats), np.nextafter(days, 0)
+    return np.clip(np.interp(position, clock, knots), first, end), repeats
 
 
 def _merged(joined: Floats, later: Floats, repeats: Integers) -> tuple[Integers, Floats]:

@@ -111,13 +111,18 @@ def gather(
             margin=margin,
             profiled_only=terms.governance.totals_only_for_some,
         ),
-        learned=Learned(
-            fitted.level,
-            season=fitted.cohorts is not None and fitted.cohorts.options_.season,
-            until=fitted.as_of,
-            churn_days=None if fitted.churn is None else fitted.churn.horizon_days,
-        ),
+        learned=_learned(fitted),
         margin=margin,
+    )
+
+
+def _learned(fitted: Fitted) -> Learned:
+    """What the forecast rests on, for the words."""
+    return Learned(
+        fitted.level,
+        season=fitted.cohorts is not None and fitted.cohorts.options_.season,
+        until=fitted.as_of,
+        churn_days=None if fitted.churn is None else fitted.churn.horizon_days,
     )
 
 

@@ -184,7 +184,6 @@ def by_month(inputs: ReportInputs) -> Section:
     if cells.empty:
         section.missing = f"{NOT_TOLD} It concerns every past date tested."
         return section
-    shown = [m for m in (PRODUCT, *BASELINES) if m in set(cells["model"])]
     section.text = [
         "Each panel starts at one origin. Forecast and actual cover the same people: the "
         "customers known at that origin, without those acquired later."
@@ -193,43 +192,7 @@ def by_month(inputs: ReportInputs) -> Section:
     if left_out:
         section.text.append(f"{NOT_TOLD} It concerns {left_out} of {tested} past dates.")
     for quantity in QUANTITIES:
-        name = words.QUANTITIES[quantity]
-        unit = inputs.currency if quantity == "revenue" else "purchases"
-        wide = accuracy.by_month(cells, quantity)
-        columns = [
-            Column(m, words.model_label(m), "currency" if quantity == "revenue" else "number")
-            for m in ordered_models(cells["model"].unique())
-        ]
-        section.tables[f"months_{quantity}"] = table(
-            wide,
-            [
-                Column("origin", "Origin", "date"),
-                Column("period", "Month", "month"),
-                Column("actual", "Actual", columns[0].kind),
-                *columns,
-            ],
-            title=f"{name} by month, forecast and actual",
-            sheet=f"Months, {quantity}",
-        )
-        panels = [
-            {
-                "origin": origin,
-                "period": list(part["period"]),
-                "cut": _cut(cells, origin, part["period"]),
-                "actual": part["actual"].to_numpy(),
-                "forecasts": {words.model_label(m): part[m].to_numpy() for m in shown},
-            }
-            for origin, part in wide.groupby("origin")
-        ]
-        section.charts[f"forecast_by_month_{quantity}"] = plain(
-            {
-                "title": f"{name} by month: forecast and actual",
-                "alt": f"One line chart per origin of monthly {quantity}, forecast and actual; "
-                "the numbers are in the table that follows.",
-                "unit": unit,
-                "panels": panels,
-            }
-        )
+        _add_months(section, cells, quantity, inputs.currency)
     tested = section.charts["forecast_by_month_revenue"]["panels"]
     chosen = plain(accuracy.most_like(cells, inputs.terms.economics.horizon_months))
     alike = next(panel for panel in tested if panel["origin"] == chosen)
@@ -244,6 +207,48 @@ def by_month(inputs: ReportInputs) -> Section:
     section.workbook_only = tuple(section.tables)
     section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in QUANTITIES}
     return section
+
+
+def _add_months(section: Section, cells: pd.DataFrame, quantity: str, code: str) -> None:
+    """A table of one quantity by origin and month, and a panel for each origin."""
+    shown = [m for m in (PRODUCT, *BASELINES) if m in set(cells["model"])]
+    name = words.QUANTITIES[quantity]
+    unit = code if quantity == "revenue" else "purchases"
+    wide = accuracy.by_month(cells, quantity)
+    columns = [
+        Column(m, words.model_label(m), "currency" if quantity == "revenue" else "number")
+        for m in ordered_models(cells["model"].unique())
+    ]
+    section.tables[f"months_{quantity}"] = table(
+        wide,
+        [
+            Column("origin", "Origin", "date"),
+            Column("period", "Month", "month"),
+            Column("actual", "Actual", columns[0].kind),
+            *columns,
+        ],
+        title=f"{name} by month, forecast and actual",
+        sheet=f"Months, {quantity}",
+    )
+    panels = [
+        {
+            "origin": origin,
+            "period": list(part["period"]),
+            "cut": _cut(cells, origin, part["period"]),
+            "actual": part["actual"].to_numpy(),
+            "forecasts": {words.model_label(m): part[m].to_numpy() for m in shown},
+        }
+        for origin, part in wide.groupby("origin")
+    ]
+    section.charts[f"forecast_by_month_{quantity}"] = plain(
+        {
+            "title": f"{name} by month: forecast and actual",
+            "alt": f"One line chart per origin of monthly {quantity}, forecast and actual; "
+            "the numbers are in the table that follows.",
+            "unit": unit,
+            "panels": panels,
+        }
+    )
 
 
 def _cut(cells: pd.DataFrame, origin: Any, periods: pd.Series[Any]) -> list[bool]:

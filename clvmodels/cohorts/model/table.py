@@ -109,17 +109,8 @@ def read_cohort_months(
     as_of = day(as_of, "as_of")
     if log_start is not None:
         log_start = day(log_start, "log_start")
-    if table[["cohort", "period"]].isna().any(axis=None):
-        raise InvalidValueError("cohort months: every row needs a cohort and a period")
-    cohort, period = month_number(table["cohort"]), month_number(table["period"])
     last = as_of.year * 12 + as_of.month - 1
-    known = period <= last
-    if not known.any():
-        raise DataError(
-            f"expected cohort-months up to {as_of}; found {len(table)} rows, none of them so early"
-        )
-    order = np.flatnonzero(known)[np.lexsort((cohort[known], period[known]))]
-    table, cohort, period = table.iloc[order], cohort[order], period[order]
+    table, cohort, period = _up_to(table, last, as_of)
     columns = _numbers(table)
     if np.any(period < cohort):
         raise InvalidValueError("cohort months: a period comes before its cohort's first purchase")
@@ -150,6 +141,20 @@ def read_cohort_months(
         customers,
         as_of,
     )
+
+
+def _up_to(table: pd.DataFrame, last: int, as_of: dt.date) -> tuple[pd.DataFrame, Months, Months]:
+    """Rows up to a month, in the order of period and cohort, with these as numbers."""
+    if table[["cohort", "period"]].isna().any(axis=None):
+        raise InvalidValueError("cohort months: every row needs a cohort and a period")
+    cohort, period = month_number(table["cohort"]), month_number(table["period"])
+    early = period <= last
+    if not early.any():
+        raise DataError(
+            f"expected cohort-months up to {as_of}; found {len(table)} rows, none of them so early"
+        )
+    order = np.flatnonzero(early)[np.lexsort((cohort[early], period[early]))]
+    return table.iloc[order], cohort[order], period[order]
 
 
 def _numbers(table: pd.DataFrame) -> dict[str, Array]:

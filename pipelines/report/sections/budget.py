@@ -265,29 +265,11 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
             "average; repeating the average of the last three months would have been off by "
             f"{words.percent(plainest)}.{_given_then(inputs)}"
         )
-    hidden = len(told) - tested
-    if hidden:
-        section.text.append(
-            f"The company's sales after {hidden} past date{'s' if hidden > 1 else ''} are not "
-            f"shown: they hold a part of months of first purchase that are put together, and the "
-            f"rest would tell on fewer than {LEAST_CUSTOMERS} customers."
-        )
+    section.text += _hidden(len(told) - tested)
     code = inputs.currency
     section.tables["company_totals"] = table(
         scored,
-        [
-            Column("origin", "Origin", "date"),
-            Column("months", "Months", "integer"),
-            Column("actual", money("Actual revenue", code), "currency"),
-            Column("forecast", money("Forecast", code), "currency"),
-            Column("error", "Error of the total", "percent"),
-            Column("wape", "Error by month (WAPE)", "percent"),
-            Column("plainest", "Average of last months (WAPE)", "percent"),
-            Column("customers", "New customers, actual", "integer"),
-            Column("customers_forecast", "New customers, forecast", "integer"),
-            Column("new", money("Their revenue, actual", code), "currency"),
-            Column("new_forecast", money("Their revenue, forecast", code), "currency"),
-        ],
+        _total_columns(code),
         title="The company's total from past origins",
         sheet="Company, past totals",
         note="All purchases after each origin: of customers known then, and of those who came "
@@ -298,23 +280,53 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
     past[actual] = past[actual].mask(untold)
     section.tables["company_months"] = table(
         past,
-        [
-            Column("origin", "Origin", "date"),
-            Column("period", "Month", "month"),
-            Column("actual_revenue", money("Actual revenue", code), "currency"),
-            Column("revenue", money("Forecast", code), "currency"),
-            Column("known_revenue", money("Forecast of known customers", code), "currency"),
-            Column("new_revenue", money("Forecast of new customers", code), "currency"),
-            Column("actual_purchases", "Purchases, actual", "integer"),
-            Column("purchases", "Purchases, forecast", "integer"),
-            Column("actual_new_customers", "New customers, actual", "integer"),
-            Column("new_customers", "New customers, forecast", "integer"),
-        ],
+        _month_columns(code),
         title="The company by month from past origins",
         sheet="Company, past months",
         note=_untold(plain(list(past.loc[untold, "period"].unique()))) if untold.any() else "",
     )
     section.workbook_only = (*section.workbook_only, "company_months")
+
+
+def _hidden(dates: int) -> list[str]:
+    if not dates:
+        return []
+    return [
+        f"The company's sales after {dates} past date{'s' if dates > 1 else ''} are not "
+        f"shown: they hold a part of months of first purchase that are put together, and the "
+        f"rest would tell on fewer than {LEAST_CUSTOMERS} customers."
+    ]
+
+
+def _total_columns(code: str) -> list[Column]:
+    return [
+        Column("origin", "Origin", "date"),
+        Column("months", "Months", "integer"),
+        Column("actual", money("Actual revenue", code), "currency"),
+        Column("forecast", money("Forecast", code), "currency"),
+        Column("error", "Error of the total", "percent"),
+        Column("wape", "Error by month (WAPE)", "percent"),
+        Column("plainest", "Average of last months (WAPE)", "percent"),
+        Column("customers", "New customers, actual", "integer"),
+        Column("customers_forecast", "New customers, forecast", "integer"),
+        Column("new", money("Their revenue, actual", code), "currency"),
+        Column("new_forecast", money("Their revenue, forecast", code), "currency"),
+    ]
+
+
+def _month_columns(code: str) -> list[Column]:
+    return [
+        Column("origin", "Origin", "date"),
+        Column("period", "Month", "month"),
+        Column("actual_revenue", money("Actual revenue", code), "currency"),
+        Column("revenue", money("Forecast", code), "currency"),
+        Column("known_revenue", money("Forecast of known customers", code), "currency"),
+        Column("new_revenue", money("Forecast of new customers", code), "currency"),
+        Column("actual_purchases", "Purchases, actual", "integer"),
+        Column("purchases", "Purchases, forecast", "integer"),
+        Column("actual_new_customers", "New customers, actual", "integer"),
+        Column("new_customers", "New customers, forecast", "integer"),
+    ]
 
 
 def _untold(months: list[str]) -> str:

@@ -59,16 +59,7 @@ def tracking(inputs: ReportInputs) -> Section:
         section.text.append(NOT_TOLD)
         return section
     code = inputs.currency
-    shown = [
-        Column("period", "Month", "month"),
-        DAYS,
-        Column("purchases", "Purchases, forecast", "integer"),
-        Column("actual_purchases", "Purchases, actual", "integer"),
-        Column("purchases_error", "Error", "percent"),
-        Column("revenue", money("Revenue, forecast", code), "currency"),
-        Column("actual_revenue", money("Revenue, actual", code), "currency"),
-        Column("revenue_error", "Error", "percent"),
-    ]
+    shown = _tracked_columns(code)
     section.tables["tracking_months"] = table(
         inputs.with_days(months, inputs.tracked_from),
         shown,
@@ -93,6 +84,19 @@ def tracking(inputs: ReportInputs) -> Section:
     )
     section.workbook_only = ("tracking_cells",)
     return section
+
+
+def _tracked_columns(code: str) -> list[Column]:
+    return [
+        Column("period", "Month", "month"),
+        DAYS,
+        Column("purchases", "Purchases, forecast", "integer"),
+        Column("actual_purchases", "Purchases, actual", "integer"),
+        Column("purchases_error", "Error", "percent"),
+        Column("revenue", money("Revenue, forecast", code), "currency"),
+        Column("actual_revenue", money("Revenue, actual", code), "currency"),
+        Column("revenue_error", "Error", "percent"),
+    ]
 
 
 def _held(made: pd.DataFrame, quantity: str) -> str:

@@ -13,6 +13,21 @@ from pipelines.report.section import CHURN_METRICS, Section, ordered_models
 from pipelines.report.tables import Column, plain, table
 from pipelines.report.wording import words
 
+SCORE_COLUMNS = [
+    Column("origin", "Origin", "date"),
+    Column("label", "Model"),
+    *(Column(m, words.METRICS[m], "score") for m in CHURN_METRICS),
+]
+
+
+CURVE_COLUMNS = [
+    Column("origin", "Origin", "date"),
+    Column("label", "Model"),
+    Column("predicted", "Predicted", "percent"),
+    Column("observed", "Observed", "percent"),
+    Column("customers", "Customers", "integer"),
+]
+
 
 def churn(inputs: ReportInputs) -> Section:
     """Churn probabilities against what happened, and what they rest on."""
@@ -52,24 +67,14 @@ def churn(inputs: ReportInputs) -> Section:
         section.text += _closer(wide)
         section.tables["churn_scores"] = table(
             wide,
-            [
-                Column("origin", "Origin", "date"),
-                Column("label", "Model"),
-                *(Column(m, words.METRICS[m], "score") for m in CHURN_METRICS),
-            ],
+            SCORE_COLUMNS,
             title="Churn scores",
             sheet="Churn scores",
         )
     curve = curve.assign(label=[words.model_label(m) for m in curve["model"]])
     section.tables["churn_reliability"] = table(
         curve,
-        [
-            Column("origin", "Origin", "date"),
-            Column("label", "Model"),
-            Column("predicted", "Predicted", "percent"),
-            Column("observed", "Observed", "percent"),
-            Column("customers", "Customers", "integer"),
-        ],
+        CURVE_COLUMNS,
         title="Predicted and observed churn",
         sheet="Churn reliability",
     )

@@ -49,9 +49,31 @@ def cohort_value(inputs: ReportInputs) -> Section:
         "LTV as cumulative revenue per acquired customer, the first purchase included, before "
         "any cost. Solid: observed; dashed: forecast."
     ]
-    rows = []
-    lines = []
     last = cohorts.groupby("cohort")["cohort_to"].first() if unit == "month" else pd.Series()
+    rows, lines = _by_cohort(ages, size, last)
+    section.tables["cohort_value"] = _worth(
+        pd.DataFrame(rows), unit, inputs.currency, "margin" in cohorts, with_others
+    )
+    first = rows[0]
+    section.charts["cumulative_ltv"] = plain(
+        {
+            "title": f"Cumulative LTV (revenue) per customer by {unit} of first purchase",
+            "alt": f"Lines of cumulative revenue per customer by age. The oldest cohort reaches "
+            f"{words.amount(first['ltv'], inputs.currency)} at "
+            f"{words.counted(first['age'], 'month')}.",
+            "unit": inputs.currency,
+            "group": unit,
+            "lines": lines,
+        }
+    )
+    return section
+
+
+def _by_cohort(
+    ages: pd.DataFrame, size: pd.Series, last: pd.Series
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What each cohort has brought and will, as a row of the table and a line of the chart."""
+    rows, lines = [], []
     for cohort, part in ages.groupby("cohort"):
         known = part[~part["forecast"]]
         rows.append(
@@ -75,42 +97,32 @@ def cohort_value(inputs: ReportInputs) -> Section:
                 "forecast": list(part["forecast"]),
             }
         )
-    earned = Column("ltv_margin", money("LTV so far, gross margin", inputs.currency), "currency")
+    return rows, lines
+
+
+def _worth(shown: pd.DataFrame, unit: str, code: str, has_margin: bool, with_others: str) -> Table:
+    earned = Column("ltv_margin", money("LTV so far, gross margin", code), "currency")
     kind: Kind = "month" if unit == "month" else "quarter"
-    shown = pd.DataFrame(rows)
     if unit == "year":
         kind = "text"
         shown["cohort"] = shown["cohort"].dt.strftime("%Y")
-    section.tables["cohort_value"] = table(
+    return table(
         shown,
         [
             Column("cohort", "Cohort", kind),
             Column("cohort_to", "To cohort", kind),
             Column("customers", "Customers", "integer"),
             Column("age", "Age seen (months)", "integer"),
-            Column("ltv", money("LTV so far, revenue", inputs.currency), "currency"),
-            *([earned] if "margin" in cohorts else []),
+            Column("ltv", money("LTV so far, revenue", code), "currency"),
+            *([earned] if has_margin else []),
             Column("horizon_age", "Age forecast (months)", "integer"),
-            Column("ltv_horizon", money("LTV forecast, revenue", inputs.currency), "currency"),
+            Column("ltv_horizon", money("LTV forecast, revenue", code), "currency"),
         ],
         title="Cumulative LTV per customer by cohort",
         sheet="Cohort LTV",
         note=f"Cohort: {unit} of first purchase; ages that all its months have reached."
         + with_others,
     )
-    first = rows[0]
-    section.charts["cumulative_ltv"] = plain(
-        {
-            "title": f"Cumulative LTV (revenue) per customer by {unit} of first purchase",
-            "alt": f"Lines of cumulative revenue per customer by age. The oldest cohort reaches "
-            f"{words.amount(first['ltv'], inputs.currency)} at "
-            f"{words.counted(first['age'], 'month')}.",
-            "unit": inputs.currency,
-            "group": unit,
-            "lines": lines,
-        }
-    )
-    return section
 
 
 def _history(inputs: ReportInputs) -> Table:

@@ -29,6 +29,29 @@ MEANS_NOT_TOLD = (
 )
 
 
+MODEL_COLUMNS = [
+    Column("label", "Model"),
+    Column("wape", "Error (WAPE) per cohort-month", "percent"),
+    Column("bias", "Bias in total", "percent"),
+    Column("wape_month", "Error (WAPE) per month", "percent"),
+    Column("coverage_90", "Actuals in the 90 % interval", "percent"),
+    Column("origins", "Origins", "integer"),
+    Column("cells", "Cohort-months", "integer"),
+    Column("change", "This forecast's error against it", "percent"),
+]
+
+
+METRIC_COLUMNS = [
+    Column("origin", "Origin", "date"),
+    Column("horizon_days", "Horizon (days)", "integer"),
+    Column("level", "Level"),
+    Column("quantity", "Quantity"),
+    Column("model", "Model"),
+    Column("metric", "Metric"),
+    Column("value", "Value", "ratio"),
+]
+
+
 def errors_by_model(inputs: ReportInputs) -> Section:
     """Errors of every model over the same past, and of this forecast origin by origin."""
     section = Section("accuracy", "How wrong past forecasts were, model by model")
@@ -50,16 +73,7 @@ def errors_by_model(inputs: ReportInputs) -> Section:
         name = words.QUANTITIES[quantity]
         section.tables[f"errors_{quantity}"] = table(
             rows,
-            [
-                Column("label", "Model"),
-                Column("wape", "Error (WAPE) per cohort-month", "percent"),
-                Column("bias", "Bias in total", "percent"),
-                Column("wape_month", "Error (WAPE) per month", "percent"),
-                Column("coverage_90", "Actuals in the 90 % interval", "percent"),
-                Column("origins", "Origins", "integer"),
-                Column("cells", "Cohort-months", "integer"),
-                Column("change", "This forecast's error against it", "percent"),
-            ],
+            MODEL_COLUMNS,
             title=f"{name}: errors by model",
             sheet=f"Errors, {quantity}",
         )
@@ -82,15 +96,7 @@ def errors_by_model(inputs: ReportInputs) -> Section:
         )
         section.tables["metrics"] = table(
             inputs.told_metrics,
-            [
-                Column("origin", "Origin", "date"),
-                Column("horizon_days", "Horizon (days)", "integer"),
-                Column("level", "Level"),
-                Column("quantity", "Quantity"),
-                Column("model", "Model"),
-                Column("metric", "Metric"),
-                Column("value", "Value", "ratio"),
-            ],
+            METRIC_COLUMNS,
             title="Every metric",
             sheet="Metrics",
             note="As in backtest.json.",
@@ -198,27 +204,18 @@ def heat_map(inputs: ReportInputs) -> Section:
     left = f"Left out: {len(few):,} of cohorts of fewer than {LEAST_CUSTOMERS} customers."
     section.tables["cells"] = table(
         cells,
-        [
-            Column("origin", "Origin", "date"),
-            Column("cohort", "Cohort", "quarter"),
-            Column("cohort_to", "To cohort", "quarter"),
-            Column("period", "Month", "month"),
-            Column("customers", "Customers", "integer"),
-            Column("revenue", money("Revenue forecast", inputs.currency), "currency"),
-            Column("revenue_low", "Revenue, low", "currency"),
-            Column("revenue_high", "Revenue, high", "currency"),
-            Column("actual_revenue", money("Revenue actual", inputs.currency), "currency"),
-            Column("error", "Revenue error", "percent"),
-            Column("purchases", "Purchases forecast", "number"),
-            Column("purchases_low", "Purchases, low", "number"),
-            Column("purchases_high", "Purchases, high", "number"),
-            Column("actual_purchases", "Purchases actual", "number"),
-        ],
+        _cell_columns(inputs.currency),
         title="Every cohort-month of this forecast",
         sheet="Cohort-months",
         note=((left if len(few) else "") + together(cells, intervals=True)).strip(),
     )
     section.workbook_only = ("cells",)
+    section.charts["error_heatmap"] = _error_chart(cells)
+    return section
+
+
+def _error_chart(cells: pd.DataFrame) -> dict[str, Any]:
+    """Relative errors, a row for each origin and cohort, a column for each month."""
     row = ["origin", "cohort", "cohort_to"]
     cells = cells.assign(cohort_to=cells["cohort_to"].fillna(cells["cohort"]))
     wide = cells.pivot_table(index=row, columns="period", values="error")
@@ -230,7 +227,7 @@ def heat_map(inputs: ReportInputs) -> Section:
         index=row, columns="period", values="actual_revenue", aggfunc="count"
     ).reindex(index=wide.index, columns=wide.columns)
     inside = np.abs(cells["error"].dropna())
-    section.charts["error_heatmap"] = plain(
+    return plain(
         {
             "title": "Error of the revenue forecast by cohort and month",
             "alt": f"Heat map of {len(cells)} cohort-months; half of the errors are below "
@@ -245,7 +242,36 @@ def heat_map(inputs: ReportInputs) -> Section:
             "asked": asked.notna().to_numpy(),
         }
     )
-    return section
+
+
+def _cell_columns(code: str) -> list[Column]:
+    return [
+        Column("origin", "Origin", "date"),
+        Column("cohort", "Cohort", "quarter"),
+        Column("cohort_to", "To cohort", "quarter"),
+        Column("period", "Month", "month"),
+        Column("customers", "Customers", "integer"),
+        Column("revenue", money("Revenue forecast", code), "currency"),
+        Column("revenue_low", "Revenue, low", "currency"),
+        Column("revenue_high", "Revenue, high", "currency"),
+        Column("actual_revenue", money("Revenue actual", code), "currency"),
+        Column("error", "Revenue error", "percent"),
+        Column("purchases", "Purchases forecast", "number"),
+        Column("purchases_low", "Purchases, low", "number"),
+        Column("purchases_high", "Purchases, high", "number"),
+        Column("actual_purchases", "Purchases actual", "number"),
+    ]
+
+
+TENTH_COLUMNS = [
+    Column("origin", "Origin", "date"),
+    Column("label", "Model"),
+    Column("quantity", "Quantity"),
+    Column("decile", "Tenth (10 = best)", "integer"),
+    Column("customers", "Customers", "integer"),
+    Column("forecast_mean", "Forecast per customer", "ratio"),
+    Column("actual_mean", "Actual per customer", "ratio"),
+]
 
 
 def calibration(inputs: ReportInputs) -> Section:
@@ -277,20 +303,18 @@ def calibration(inputs: ReportInputs) -> Section:
     named = deciles.assign(label=[words.model_label(m) for m in deciles["model"]])
     section.tables["deciles"] = table(
         named,
-        [
-            Column("origin", "Origin", "date"),
-            Column("label", "Model"),
-            Column("quantity", "Quantity"),
-            Column("decile", "Tenth (10 = best)", "integer"),
-            Column("customers", "Customers", "integer"),
-            Column("forecast_mean", "Forecast per customer", "ratio"),
-            Column("actual_mean", "Actual per customer", "ratio"),
-        ],
+        TENTH_COLUMNS,
         title="Forecast and actual by tenth",
         sheet="Calibration",
         note=f"{MEANS_NOT_TOLD} It concerns {left_out} of {tested} past dates." if left_out else "",
     )
     section.workbook_only = ("deciles",)
+    section.charts["calibration_deciles"] = _tenths_chart(deciles, inputs)
+    return section
+
+
+def _tenths_chart(deciles: pd.DataFrame, inputs: ReportInputs) -> dict[str, Any]:
+    """Paired bars of this forecast, at the origin that looks ahead as far as today's."""
     model = ordered_models(deciles["model"].unique())[0]
     latest = deciles[deciles["model"] == model]
     alike = inputs.origin_like_today()
@@ -310,7 +334,7 @@ def calibration(inputs: ReportInputs) -> Section:
             }
         )
     top = panels[0]
-    section.charts["calibration_deciles"] = plain(
+    return plain(
         {
             "title": f"Calibration by tenth of customers, origin {words.day(alike.date())}",
             "alt": f"Paired bars by tenth of customers. In the best tenth, {top['unit']}: forecast "
@@ -318,4 +342,3 @@ def calibration(inputs: ReportInputs) -> Section:
             "panels": panels,
         }
     )
-    return section

@@ -1,1 +1,1 @@
-"""What Spark does in its own way."""
+"""Engines as objects behind one interface: DuckDB, PostgreSQL and other databases, Spark."""

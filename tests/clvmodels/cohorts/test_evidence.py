@@ -12,6 +12,7 @@ from cohort_tables import simulated_table
 from clvmodels.cohorts.evidence import affordable
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.cohorts.model.rates import RateOptions
+from clvmodels.numerics import loglinear
 
 
 def note(first: int, months: int) -> list[str]:
@@ -54,3 +55,12 @@ def test_a_season_that_is_dropped_is_not_told_as_if_it_were_used():
     fitted = CohortForecaster(draws=10).fit(table, dt.date(2021, 11, 30))
     assert fitted.evidence_["chosen"] == "no season"
     assert "one sight" not in " ".join(fitted.evidence_["notes"])
+
+
+def test_a_fit_that_has_not_settled_is_told(monkeypatch):
+    table = simulated_table(season=np.zeros(12), seed=0)
+    settled = CohortForecaster(select=False, draws=10).fit(table, dt.date(2021, 11, 30))
+    assert "not settled" not in " ".join(settled.evidence_["notes"])
+    monkeypatch.setattr(loglinear, "MOST_ROUNDS", 2)
+    hasty = CohortForecaster(select=False, draws=10).fit(table, dt.date(2021, 11, 30))
+    assert "the spread of effects in rates had not settled" in " ".join(hasty.evidence_["notes"])

@@ -5,6 +5,7 @@ import pytest
 from scipy import optimize
 
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.numerics import loglinear
 from clvmodels.numerics.loglinear import Fixed, Shrunk, fit_loglinear
 
 
@@ -105,3 +106,19 @@ def test_nothing_bought_stays_finite():
 def test_impossible_responses_are_refused(bad):
     with pytest.raises(InvalidValueError, match="log-linear"):
         fit_loglinear(np.array(bad), np.zeros(2), [ones(2)])
+
+
+def test_a_fit_that_stops_at_its_round_limit_says_so(monkeypatch):
+    rng = np.random.default_rng(5)
+    group, design = groups(20, 10)
+    y = rng.poisson(np.exp(2 + rng.normal(0, 0.5, 20))[group]).astype(float)
+    blocks = [ones(200), Shrunk("group", design, 0.3, 4.0)]
+    assert fit_loglinear(y, np.zeros(200), blocks, phi=1.0).converged
+    monkeypatch.setattr(loglinear, "MOST_ROUNDS", 2)
+    assert not fit_loglinear(y, np.zeros(200), blocks, phi=1.0).converged
+
+
+def test_more_variance_than_the_most_is_cut_there():
+    y = np.array([0.0] * 99 + [1e6])
+    fit = fit_loglinear(y, np.zeros(100), [ones(100)], phi=1.0)
+    assert fit.kappa <= 4.0
