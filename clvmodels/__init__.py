@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
     from clvmodels.transactions.nbd import NBD
     from clvmodels.transactions.pareto_nbd import ParetoNBD
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
     "BGNBD": "transactions.beta_geometric",

@@ -7,6 +7,7 @@ failed a check; 2: wrong usage or configuration.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +15,11 @@ from typing import Annotated
 import typer
 
 from clvmodels.core.errors import ClvError, ConfigError
-from pipelines import files
+from pipelines import files, logs
 from pipelines.config import load as configuration
 from pipelines.console import Outcome, Progress, complain, say
+
+logger = logging.getLogger(__package__)
 
 app = typer.Typer(
     help="Customer lifetime value: from a transaction log to forecasts and a backtest.",
@@ -39,6 +42,40 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
+def _verbose(count: int) -> int:
+    if count:
+        logs.to_stderr(logging.INFO if count == 1 else logging.DEBUG)
+    return count
+
+
+def _log_file(path: Path | None) -> Path | None:
+    if path is not None:
+        logs.to_file(path)
+    return path
+
+
+VerboseOption = Annotated[
+    int,
+    typer.Option(
+        "--verbose",
+        "-v",
+        count=True,
+        callback=_verbose,
+        is_eager=True,
+        help="Say on stderr what is done; -vv: everything.",
+    ),
+]
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        callback=_log_file,
+        is_eager=True,
+        help="Append every record of the run to a file.",
+    ),
+]
+
+
 @app.command()
 def train(
     config: ConfigOption,
@@ -48,6 +85,8 @@ def train(
     ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Fit the models, backtest them, forecast, and save models and report."""
     from pipelines.jobs import train as training
@@ -64,6 +103,8 @@ def backtest(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Forecast from past origins, compare with what happened, and write the report."""
     from pipelines.jobs import train as training
@@ -80,6 +121,8 @@ def forecast(
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Score every customer with the model in use; write customers.parquet, cohorts.parquet."""
     from pipelines.jobs import forecast as forecasting
@@ -96,6 +139,8 @@ def refresh(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """The monthly run: check the data, score, compare the last forecast with actuals, report."""
     from pipelines.jobs import refresh as refreshing
@@ -111,6 +156,8 @@ def report(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Write the page, workbook and figures again from the saved backtest.json."""
     from pipelines.jobs import report as reporting
@@ -127,6 +174,8 @@ def check(
     ] = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Read the source, account for every row, and fail if a limit is broken."""
     from pipelines.jobs import housekeeping
@@ -146,6 +195,8 @@ def erase(
         list[str], typer.Option(metavar="ID", help="Customer to remove; may be repeated.")
     ],
     as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Remove a person from every saved output, and say from where."""
     from pipelines.jobs import housekeeping
@@ -154,7 +205,12 @@ def erase(
 
 
 @models.command("list")
-def list_models(config: ConfigOption, as_json: JsonOption = False) -> None:
+def list_models(
+    config: ConfigOption,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
+) -> None:
     """List the saved versions; the one in use is marked."""
     from pipelines.jobs import housekeeping
 
@@ -165,6 +221,8 @@ def list_models(config: ConfigOption, as_json: JsonOption = False) -> None:
 def show_model(
     config: ConfigOption,
     version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Verify a version and print its card."""
     from pipelines.jobs.folders import models_folder
@@ -176,7 +234,12 @@ def show_model(
 
 
 @models.command("promote")
-def promote_model(config: ConfigOption, version: str) -> None:
+def promote_model(
+    config: ConfigOption,
+    version: str,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
+) -> None:
     """Verify a version and put it into use."""
     from pipelines.jobs.folders import models_folder
     from pipelines.registry import store as registry
@@ -186,7 +249,13 @@ def promote_model(config: ConfigOption, version: str) -> None:
 
 
 @models.command("accept")
-def accept_model(config: ConfigOption, version: str, as_json: JsonOption = False) -> None:
+def accept_model(
+    config: ConfigOption,
+    version: str,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
+) -> None:
     """Record a version that has no record, as it is now: an earlier release saved it, or you did.
 
     Versions are recorded when they are saved, and refused where they are not what was recorded.
@@ -204,6 +273,8 @@ def migrate_model(
     version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
 ) -> None:
     """Save a version of an earlier release anew, its churn classifier as numbers.
 
@@ -244,15 +315,24 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
 def main() -> None:
     """Run the command line; every expected error is one message on stderr and an exit code."""
     try:
-        app()
-    except ClvError as error:
-        message, code = str(error), error.exit_code
-    except OSError as error:  # a full disk, a folder without permission
-        message, code = str(error), 1
+        try:
+            app()
+        except BaseException as error:
+            _record(error)
+            raise
+        finally:
+            logs.stop()
+    except (ClvError, OSError) as error:  # the latter: a full disk, a folder without permission
+        complain(str(error))
+        sys.exit(error.exit_code if isinstance(error, ClvError) else 1)
+
+
+def _record(error: BaseException) -> None:
+    """How the command ended, for the log."""
+    if isinstance(error, SystemExit):  # how Typer ends a command that went well, too
+        logger.info("exit code %s", error.code or 0)
     else:
-        return
-    complain(message)
-    sys.exit(code)
+        logger.error("failed", exc_info=error)
 
 
 if __name__ == "__main__":

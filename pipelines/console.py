@@ -6,6 +6,7 @@ markup, emoji or commands to the terminal.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
@@ -19,6 +20,8 @@ from rich.text import Text
 
 from clvmodels.core.errors import ClvError
 from pipelines.redaction import redacted
+
+logger = logging.getLogger(__package__)
 
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
@@ -71,11 +74,14 @@ class Progress:
 
         What is yielded says how far it has come, beside the title.
         """
+        start, shown = time.perf_counter(), visible(title)
+        logger.debug("begins: %s", shown)
         if self.quiet:
             yield lambda so_far: None
+            logger.info("%s: %.1f s", shown, time.perf_counter() - start)
             return
-        start, shown = time.perf_counter(), visible(title)
         with err.status(Text(shown)) as status:
             yield lambda so_far: status.update(Text(f"{shown}: {visible(so_far)}"))
         seconds = f"{time.perf_counter() - start:6.1f} s"
+        logger.info("%s: %s", shown, seconds.strip())
         err.print(Text.assemble((seconds, "dim"), f"  {shown}"))

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import importlib.util
 import json
+import logging
 import math
 import os
 import shutil
@@ -26,6 +27,8 @@ fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl
 
 ATTEMPTS = 100
 """How often a name is tried that other processes take at the same moment."""
+
+logger = logging.getLogger(__package__)
 
 
 @contextlib.contextmanager
@@ -47,6 +50,7 @@ def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
             if keep and target.exists():
                 _take_over(target, beside)
             _exchange(beside, target)
+    logger.info("written: %s", target)
 
 
 @contextlib.contextmanager

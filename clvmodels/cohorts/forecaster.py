@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from dataclasses import asdict, replace
 from typing import Any, Self
 
@@ -36,6 +37,8 @@ from clvmodels.estimation.saved import part_of
 from clvmodels.numerics.threads import one_blas_thread
 
 Array = npt.NDArray[np.float64]
+
+logger = logging.getLogger(__package__)
 
 _STATE_VERSION = 1
 
@@ -323,6 +326,7 @@ class CohortForecaster(Estimator):
         dropped = options.season and not self.options_.season
         notes = ([NO_SEASON] if dropped else sights) + notes
         self.spread_ = rolling.spread_of(measured)
+        logger.info("cohort forecast: %s, of %d replays", chosen, len(replays))
         if not replays:
             notes.append("too few months to replay earlier origins: intervals rest on the prior")
         self.evidence_ = evidence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -24,6 +25,8 @@ else:
     _Base = ABC  # what is fitted is an Estimator too, beside it: the classes stay a few deep
 
 Array = npt.NDArray[np.float64]
+logger = logging.getLogger(__package__)
+
 RandomState = int | np.random.Generator | None
 
 
@@ -109,6 +112,7 @@ class Model(_Base):
         log_likelihood: float,
         customers: float,
     ) -> None:
+        logger.debug("%s: log-likelihood %.4f", type(self).__name__, log_likelihood)
         natural = self._natural(estimate.theta + shift)
         self.params_ = dict(zip(names, natural.tolist(), strict=True))
         self.log_likelihood_ = log_likelihood

@@ -6,7 +6,9 @@ folder of the file that names them.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -59,6 +61,8 @@ __all__ = [
     "parse",
 ]
 
+
+logger = logging.getLogger(__package__)
 
 NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
 """Keys that name an environment variable; what is given them by mistake may be the secret."""
@@ -202,6 +206,8 @@ def load(path: str | Path) -> Config:
         raise ConfigError(f"no configuration file {file}; name one with --config") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration file {file}: {error}") from None
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    logger.info("configuration %s, sha256 %s...", file, digest)
     try:
         raw = from_toml(text)
     except ValueError as error:  # tomllib's own are ValueErrors, and it lets others through

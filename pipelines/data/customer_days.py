@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ from pipelines.sources.connect import connect
 from pipelines.sources.dialect import of_largest
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe, reading
+
+logger = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
             customers=int(customer_facts.count().execute()),
             examples=account.examples | examples(engine, raw, log, as_of, account.set_aside),
         )
+        _record(account)
         if enforce:
             account.enforce(log.governance)
         if account.first_date is None or account.last_date is None or account.purchases == 0:
@@ -136,6 +140,21 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
             as_of=as_of or account.last_date,
             engine=engine,
         )
+
+
+def _record(account: DataQualityAccount) -> None:
+    """Counts alone: examples of rows are the console's."""
+    aside = ", ".join(f"{count} {reason}" for reason, count in account.set_aside.items())
+    logger.info(
+        "rows read %d, kept %d (set aside: %s); customers %d, purchases %d, %s to %s",
+        account.read,
+        account.kept,
+        aside or "none",
+        account.customers,
+        account.purchases,
+        account.first_date,
+        account.last_date,
+    )
 
 
 def _days(engine: Engine, raw: Table, log: Log, as_of: dt.date | None) -> Table:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import importlib.metadata
+import logging
 import platform
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -43,6 +44,8 @@ __all__ = [
     "CARD", "CHURN", "MANIFEST", "PARAMETERS", "SavedModel", "require_loadable", "verify",
     "versions",
 ]  # fmt: skip
+
+logger = logging.getLogger(__package__)
 
 PACKAGES = (
     "clvmodels", "duckdb", "ibis-framework", "joblib", "lifetimes", "numpy", "pandas",
@@ -189,6 +192,7 @@ def _use(home: Path, saved: SavedModel) -> None:
             verify(home, str(before["version"]))
             records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
     records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
+    logger.info("in use: version %s in %s", saved.version, home)
 
 
 def champion_or_none(home: Path) -> str | None:

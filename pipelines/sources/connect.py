@@ -6,6 +6,7 @@ connection URIs, which may hold passwords, come from the environment only.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -14,6 +15,8 @@ from pipelines.sources.engines import duckdb, spark, uri
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.engines.duckdb import DuckDB
 from pipelines.sources.failures import lacks_memory, too_large
+
+logger = logging.getLogger(__package__)
 
 
 @contextmanager
@@ -38,6 +41,7 @@ def connect(log: Log) -> Iterator[Engine]:
     else:
         opened = uri.connect(log.source, zone, log.reports)
     with opened as engine:
+        logger.info("source of kind %s, engine %s", log.source.kind, engine.name)
         try:
             yield engine
         except Exception as error:

@@ -7,6 +7,7 @@ No database is needed here, so that many origins can be estimated in parallel;
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import warnings
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -33,6 +34,8 @@ Engine = Literal["own", "lifetimes"]
 
 PREFIX: dict[Engine, str] = {"own": "", "lifetimes": "lifetimes_"}
 """Of a model's name in the registry, by the engine that fits it."""
+
+logger = logging.getLogger(__package__)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,10 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
         )
     except DataError as error:
         notes.append(f"No churn classifier: {error}")
+    for fit in (transactions, spend):
+        logger.info("%s fitted: log-likelihood %.4f", type(fit).__name__, fit.log_likelihood_)
+    for note in notes:
+        logger.info("noted: %s", note)
     return Fitted(
         data.as_of,
         transactions,
