@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clvmodels.churn.classifier import ChurnClassifier
+    from clvmodels.contracts.shifted_beta_geometric import ShiftedBetaGeometric
+    from clvmodels.contracts.table import renewals_table
     from clvmodels.evaluation.lifetimes import (
         LifetimesBGNBD,
         LifetimesGammaGamma,
@@ -16,10 +18,17 @@ if TYPE_CHECKING:
     from clvmodels.registry import SPEND_MODELS, TRANSACTION_MODELS, model_from_dict
     from clvmodels.spend.gamma_gamma import GammaGamma
     from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
+    from clvmodels.transactions.discrete.beta_binomial import BGBB
     from clvmodels.transactions.nbd import NBD
     from clvmodels.transactions.pareto_nbd import ParetoNBD
+    from clvmodels.transactions.regular.erlang import BGCNBD, MBGCNBD
 
 _HOMES = {
+    "BGBB": "transactions.discrete.beta_binomial",
+    "ShiftedBetaGeometric": "contracts.shifted_beta_geometric",
+    "renewals_table": "contracts.table",
+    "BGCNBD": "transactions.regular.erlang",
+    "MBGCNBD": "transactions.regular.erlang",
     "BGNBD": "transactions.beta_geometric",
     "MBGNBD": "transactions.beta_geometric",
     "NBD": "transactions.nbd",
@@ -36,7 +45,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "BGBB",
+    "BGCNBD",
     "BGNBD",
+    "MBGCNBD",
     "MBGNBD",
     "NBD",
     "SPEND_MODELS",
@@ -48,7 +60,9 @@ __all__ = [
     "LifetimesMBGNBD",
     "LifetimesParetoNBD",
     "ParetoNBD",
+    "ShiftedBetaGeometric",
     "model_from_dict",
+    "renewals_table",
 ]
 
 

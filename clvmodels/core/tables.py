@@ -79,6 +79,25 @@ class Spends:
         return Spends(self.frequency[index], self.monetary_value[index], weight)
 
 
+@dataclass(frozen=True)
+class Renewals:
+    """Contracts as arrays of one length, checked.
+
+    Attributes
+    ----------
+    renewals, churned, weight : ndarray of float, shape (n,)
+        Renewals made, whether the contract ended at the next one (1 or 0), and how many
+        customers a row stands for.
+    covariates : dict of str to ndarray
+        Static covariates by column name, each of shape (n,).
+    """
+
+    renewals: Array
+    churned: Array
+    weight: Array
+    covariates: dict[str, Array]
+
+
 def read_histories(
     summary: Any, weights: npt.ArrayLike | None = None, covariates: Sequence[str] = ()
 ) -> Histories:
@@ -276,10 +295,14 @@ def _numbers(series: nw.Series[Any], name: str) -> Array:
 
 
 def _check_frequency(frequency: Array) -> None:
+    _check_whole("frequency", frequency)
+
+
+def _check_whole(name: str, values: Array) -> None:
     _reject(
-        (frequency < 0) | (frequency > MAX_FREQUENCY) | (frequency != np.floor(frequency)),
-        f"frequency must be a whole number from 0 to {MAX_FREQUENCY}",
-        frequency=frequency,
+        (values < 0) | (values > MAX_FREQUENCY) | (values != np.floor(values)),
+        f"{name} must be a whole number from 0 to {MAX_FREQUENCY}",
+        **{name: values},
     )
 
 
@@ -301,3 +324,53 @@ def _reject(bad: npt.NDArray[np.bool_], rule: str, **columns: Array) -> None:
         for row in rows[:3]
     )
     raise InvalidValueError(f"{rule}; found {rows.size} of {bad.size} rows otherwise ({examples})")
+
+
+def read_renewals(
+    table: Any,
+    weights: npt.ArrayLike | None = None,
+    covariates: Sequence[str] = (),
+    *,
+    fit: bool = False,
+) -> Renewals:
+    """Read renewals and churned [, weight, covariates] of contracts and check them.
+
+    Parameters
+    ----------
+    table, weights, covariates
+        As in :func:`read_histories`.
+    fit : bool
+        Whether the rows are to be fitted; in a forecast, ``churned`` may be left out where
+        nobody has.
+
+    Raises
+    ------
+    MissingColumnError, DataError, InvalidValueError
+        As in :func:`read_histories`; renewals must be whole numbers, churned 0 or 1.
+    """
+    covariates = column_names(covariates, "covariates")
+    names = ("renewals", "churned") if fit or _has_column(table, "churned") else ("renewals",)
+    columns = _read(table, (*names, *covariates), weights)
+    renewals = columns["renewals"]
+    churned = columns.get("churned", np.zeros_like(renewals))
+    _check_whole("renewals", renewals)
+    _reject((churned != 0) & (churned != 1), "churned must be 0 or 1", churned=churned)
+    extra = {name: columns[name] for name in covariates}
+    return Renewals(renewals, churned, columns["weight"], extra)
+
+
+def read_opportunities(table: Any, covariates: Sequence[str] = ()) -> Renewals:
+    """Read opportunities [, weight, covariates] of contracts still to be drawn, as renewals."""
+    covariates = column_names(covariates, "covariates")
+    columns = _read(table, ("opportunities", *covariates), None)
+    _check_whole("opportunities", columns["opportunities"])
+    extra = {name: columns[name] for name in covariates}
+    zero = np.zeros_like(columns["weight"])
+    return Renewals(columns["opportunities"], zero, columns["weight"], extra)
+
+
+def _has_column(table: Any, name: str) -> bool:
+    try:
+        return name in nw.from_native(table, eager_only=True).columns
+    except TypeError:
+        return False

@@ -1,8 +1,9 @@
 """Customers with known parameters: an exact, vectorised transaction log to test against.
 
-Each customer buys by a Poisson process of their own rate and leaves by the dropout rule of one
-of the buy-till-you-die models; the value of each purchase follows the Gamma-Gamma model. Season,
-trend and cohort effects change the rate over calendar time.
+Each customer buys by a Poisson process of their own rate (or at every k-th of its events, or as a
+contract says) and leaves by the dropout rule of one of the buy-till-you-die models; the value of
+each purchase follows the Gamma-Gamma model. Season, trend and cohort effects change the rate over
+calendar time.
 
 Notes
 -----
@@ -25,19 +26,26 @@ from clvmodels.core.arguments import number, numbers, whole_number
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.simulation.log import SimulatedLog
 from clvmodels.simulation.processes import (
+    BGCNBDProcess,
     BGNBDProcess,
+    ContractProcess,
     Floats,
     GammaGammaSpend,
     Integers,
+    MBGCNBDProcess,
     MBGNBDProcess,
     NBDProcess,
     ParetoNBDProcess,
     Process,
+    Traits,
 )
 
 __all__ = [
+    "BGCNBDProcess",
     "BGNBDProcess",
+    "ContractProcess",
     "GammaGammaSpend",
+    "MBGCNBDProcess",
     "MBGNBDProcess",
     "NBDProcess",
     "ParetoNBDProcess",
@@ -70,7 +78,9 @@ def simulate_log(
     ----------
     process : Process
         How they buy and leave: :class:`BGNBDProcess`, :class:`MBGNBDProcess`,
-        :class:`ParetoNBDProcess` or :class:`NBDProcess`.
+        :class:`ParetoNBDProcess`, :class:`NBDProcess`, for regular buyers
+        :class:`BGCNBDProcess` or :class:`MBGCNBDProcess`, or :class:`ContractProcess`, which
+        season, trend and cohort effects leave alone.
     n_customers : int
         Number of customers.
     spend : GammaGammaSpend, optional
@@ -113,14 +123,11 @@ def simulate_log(
     traits = process.draw(n_customers, rng)
     knots, clock = _clock(start, days, season, trend)
 
-    rate = traits.rate * _cohort_factor(cohort_effects, start, joined)
-    opens = np.interp(joined, knots, clock)
-    closes = np.interp(np.minimum(joined + traits.lifetime, days), knots, clock)
-    drawn = rng.poisson(rate * (closes - opens))
-    repeats = np.minimum(drawn, traits.most_repeats).astype(np.int64)
-    position = _ordered_uniforms(drawn, repeats, rng)
-    position *= np.repeat(closes - opens, repeats)
-    position += np.repeat(opens, repeats)
+    if traits.period is None:
+        factor = _cohort_factor(cohort_effects, start, joined)
+        repeats, repeat_day = _by_chance(traits, factor, joined, days, (knots, clock), rng)
+    else:
+        repeats, repeat_day = _by_contract(traits.period, traits.lifetime, joined, days)
 
     customer = np.repeat(np.arange(n_customers), repeats + 1)
     is_first = np.empty(customer.size, dtype=bool)
@@ -129,9 +136,7 @@ def simulate_log(
     day = np.empty(customer.size)
     day[is_first] = joined
     # Rounding on the way through the clock must not put a purchase before the first one.
-    day[~is_first] = np.clip(
-        np.interp(position, clock, knots), np.repeat(joined, repeats), np.nextafter(days, 0)
-    )
+    day[~is_first] = np.clip(repeat_day, np.repeat(joined, repeats), np.nextafter(days, 0))
     spend = spend or GammaGammaSpend(6.25, 3.74, 15.44)
     mean_spend, amount = spend.draw(repeats + 1, rng)
     return SimulatedLog(
@@ -139,15 +144,49 @@ def simulate_log(
     )
 
 
-def _ordered_uniforms(drawn: Integers, kept: Integers, rng: np.random.Generator) -> Floats:
-    """Smallest ``kept`` of ``drawn`` uniforms, in ascending order, for each customer in turn."""
+def _by_chance(
+    traits: Traits,
+    factor: Any,
+    joined: Floats,
+    days: float,
+    clock: tuple[Floats, Floats],
+    rng: np.random.Generator,
+) -> tuple[Integers, Floats]:
+    """How often each customer buys again, and all the days of it, customer by customer."""
+    knots, passed = clock
+    rate = traits.stages * traits.rate * factor
+    opens = np.interp(joined, knots, passed)
+    closes = np.interp(np.minimum(joined + traits.lifetime, days), knots, passed)
+    drawn = rng.poisson(rate * (closes - opens))
+    repeats = np.minimum(drawn // traits.stages, traits.most_repeats).astype(np.int64)
+    position = _ordered_uniforms(drawn, repeats, traits.stages, rng)
+    position *= np.repeat(closes - opens, repeats)
+    position += np.repeat(opens, repeats)
+    return repeats, np.interp(position, passed, knots)
+
+
+def _by_contract(
+    period: float, lifetime: Floats, joined: Floats, days: float
+) -> tuple[Integers, Floats]:
+    """As :func:`_by_chance`, a period apart."""
+    periods = np.minimum(lifetime, days - joined) / period
+    repeats = np.maximum(np.ceil(periods * (1 - 1e-12)) - 1, 0).astype(np.int64)
+    number = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats) + 1
+    return repeats, np.repeat(joined, repeats) + period * number
+
+
+def _ordered_uniforms(
+    drawn: Integers, kept: Integers, every: int, rng: np.random.Generator
+) -> Floats:
+    """Each ``every``-th of ``drawn`` uniforms in ascending order, ``kept`` by customer in turn."""
     gaps = drawn + 1
     ends = np.cumsum(gaps)
     sums = np.cumsum(rng.standard_exponential(int(ends[-1])))
     before = np.concatenate(([0.0], sums[ends[:-1] - 1]))
     total = sums[ends - 1] - before
     offset = np.repeat(np.cumsum(kept) - kept, kept)
-    index = np.repeat(ends - gaps, kept) + np.arange(offset.size) - offset
+    place = every * (np.arange(offset.size) - offset + 1) - 1
+    index = np.repeat(ends - gaps, kept) + place
     ordered: Floats = (sums[index] - np.repeat(before, kept)) / np.repeat(total, kept)
     return ordered
 
