@@ -3,13 +3,14 @@ PYTHON  ?= python3
 CONFIG  ?= configs/cdnow.toml
 AS_OF   ?=
 ARGS    ?=
+PYTHONS ?= python3.11 python3.12 python3.13
 VENV    := .venv
 BIN     := $(VENV)/bin
 CLV     := $(BIN)/clv
 OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train backtest forecast refresh report check test test-slow test-engines test-browser lint house format bench clean
+.PHONY: help install train backtest forecast refresh report check test test-slow test-engines test-browser test-pythons test-blas test-kills test-load nightly lint house format bench clean
 
 help: ## show this help
 	@echo "usage: make TARGET [CONFIG=configs/cdnow.toml] [AS_OF=YYYY-MM-DD] [ARGS=...]"
@@ -59,7 +60,7 @@ check: $(VENV)/.run ## read the source and account for every row
 	@$(CLV) check $(OPTIONS)
 
 test: $(VENV)/.dev ## tests that need nothing but this environment
-	@$(BIN)/python -m pytest -n auto -m "not engines and not browser and not slow" --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m "not engines and not browser and not slow and not nightly" --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -78,6 +79,25 @@ test-slow: $(VENV)/.dev ## the minutes-long ones: coverage of intervals, full co
 
 test-browser: $(VENV)/.dev ## open the report in headless Chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+# Each Python in an environment of its own; a model that is trained and tested there counts.
+test-pythons: ## make train and make test under each of PYTHONS=
+	@for python in $(PYTHONS); do \
+	  echo "== $$python" && \
+	  $(MAKE) --no-print-directory train test PYTHON=$$python VENV=.venv-$${python##*/} ARGS= || exit 1; \
+	done
+
+test-blas: $(VENV)/.dev ## the quick tests with other BLAS kernels, threads and instructions
+	@$(BIN)/python tests/support/variants.py $(ARGS)
+
+test-kills: $(VENV)/.dev ## trainings that are killed at twelve moments
+	@$(BIN)/python -m pytest -m nightly tests/nightly/test_kills.py $(ARGS)
+
+test-load: $(VENV)/.dev ## a million customers: all are scored, and memory stays bounded
+	@$(BIN)/python -m pytest -m nightly tests/nightly/test_load.py $(ARGS)
+
+nightly: ## what takes hours: all of the above that .ci/run leaves out
+	@.ci/nightly
 
 bench: $(VENV)/.dev ## time this project against lifetimes in one run
 	@$(BIN)/python -m benchmarks $(ARGS)

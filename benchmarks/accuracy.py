@@ -11,15 +11,12 @@ import datetime as dt
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import ibis
 import numpy as np
 import pandas as pd
-from ibis.expr.types import Table
 
 from clvmodels import BGNBD
 from clvmodels.cohorts.forecaster import CohortForecaster
@@ -32,11 +29,14 @@ from clvmodels.core.months import month_dates, month_end, month_grid
 from clvmodels.simulation.simulate import ParetoNBDProcess, simulate_log
 from clvmodels.transactions.seasonal_clock import SeasonalClock
 from pipelines.backtesting import run as backtest
+from pipelines.backtesting.origins import choose_origins
 from pipelines.config import load as config
 from pipelines.config.load import Config
 from pipelines.console import Progress
 from pipelines.data import customer_days as transactions
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
+from pipelines.data.features import Snapshot
+from pipelines.jobs import stages
 from pipelines.sources.dialect import md5
 
 KEYS = ["cohort", "period"]
@@ -160,18 +160,20 @@ def score(made: pd.DataFrame, at: Origin) -> dict[str, float]:
     return out
 
 
-def observe(purchases: Table, as_of: dt.date, until: dt.date) -> Origin:
-    """Read one origin from the engine."""
-    summary = features.summary(purchases, as_of, people="all").order_by("customer_id").to_pandas()
-    after = features.customer_totals(purchases, as_of, until).to_pandas()
+def observe(log: Snapshot, as_of: dt.date) -> Origin:
+    """Read one origin from the engine, and what followed to the log's own day."""
+    with log.earlier(as_of) as then:
+        summary = then.summary.order_by("customer_id").to_pandas()
+        cohort_months = features.cohort_months(then)
+    after = features.customer_totals(log.purchases, as_of, log.as_of).to_pandas()
     bought = after.set_index("customer_id")["purchases"].reindex(summary["customer_id"])
     return Origin(
         as_of,
-        until,
-        features.cohort_months(purchases, as_of),
+        log.as_of,
+        cohort_months,
         summary,
         bought.fillna(0.0).to_numpy(dtype=float),
-        features.cohort_actuals(purchases, as_of, until, cohort="quarter"),
+        features.cohort_actuals(log.purchases, as_of, log.as_of, cohort="quarter"),
     )
 
 
@@ -194,20 +196,17 @@ def markdown(table: pd.DataFrame, title: str) -> None:
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
-@contextmanager
-def opened(
-    settings: Config, as_of: dt.date | None = None
-) -> Iterator[tuple[Table, dt.date, dt.date]]:
-    """Purchases up to ``as_of``, first and last day of a business."""
-    with transactions.load(settings, as_of) as data:
-        known = data.purchases.filter(data.purchases.date <= ibis.literal(data.as_of))
-        yield known, data.first_date, data.as_of
-
-
 def models(settings: Config, as_of: dt.date | None) -> None:
     """Every model of the backtest at every origin: WAPE of cohort-months, and mean |bias|."""
-    with opened(settings, as_of) as (purchases, first, last):
-        result = backtest.run(purchases, first, last, settings, Progress(quiet=True))
+    with transactions.load(settings, as_of) as data:
+        result = backtest.run(
+            data.snapshot,
+            data.as_of,
+            settings=settings.backtest,
+            training=settings.train,
+            drivers_at=stages.drivers_at(settings),
+            progress=Progress(quiet=True),
+        )
     table = result.metrics[result.metrics["level"] == "cohort_month"]
     for quantity in ("purchases", "revenue"):
         rows = table[table["quantity"] == quantity]
@@ -223,16 +222,17 @@ def models(settings: Config, as_of: dt.date | None) -> None:
 
 def parts(settings: Config, as_of: dt.date | None) -> None:
     """What each part is worth, on all customers and on random halves of them."""
-    with opened(settings, as_of) as (purchases, first, last):
-        chosen = backtest.choose_origins(first, last, settings)
-        everyone = [observe(purchases, origin, last) for origin in chosen]
+    with transactions.load(settings, as_of) as data:
+        log = data.snapshot
+        chosen = choose_origins(log.first_date, log.as_of, settings.backtest)
+        everyone = [observe(log, origin) for origin in chosen]
         markdown(compare(VARIANTS, everyone), f"{settings.name}: parts, mean of origins, %")
         ranked = reconciled_customers(everyone)
         markdown(ranked, f"{settings.name}: purchases by customer, scaled to the cohorts, %")
         for half in (0, 1):
-            low = md5(purchases.customer_id) < "8"
-            some = purchases.filter(low if half == 0 else ~low)
-            origins = [observe(some, origin, last) for origin in chosen]
+            low = md5(log.purchases.customer_id) < "8"
+            some = replace(log, purchases=log.purchases.filter(low if half == 0 else ~low))
+            origins = [observe(some, origin) for origin in chosen]
             subset = {name: VARIANTS[name] for name in _ROBUST}
             markdown(compare(subset, origins), f"{settings.name}: half {half + 1} of customers, %")
 
@@ -267,9 +267,9 @@ def simulated(seed: int) -> None:
             settings = config.parse(
                 {"name": "simulated", "source": {"kind": "parquet", "path": str(file)}}
             )
-            with opened(settings) as (purchases, _, last):
+            with transactions.load(settings) as data:
                 ends = [month_end(dt.date(2020 + m // 12, m % 12 + 1, 1)) for m in (9, 13, 17, 21)]
-                origins = [observe(purchases, origin, last) for origin in ends]
+                origins = [observe(data.snapshot, origin) for origin in ends]
             subset = {n: VARIANTS[n] for n in (*_ROBUST, "BG/NBD customers on a seasonal clock")}
             markdown(compare(subset, origins), f"simulated, {name}: mean of origins, %")
 

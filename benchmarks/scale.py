@@ -18,10 +18,10 @@ from benchmarks.steps import common as steps
 from benchmarks.worker import peak_megabytes
 from pipelines.config.load import Config
 from pipelines.data import customer_days as transactions
-from pipelines.forecasting import customers as forecast
-from pipelines.forecasting import deliver
+from pipelines.data.features import CohortHistory
+from pipelines.data.margins import Margin
+from pipelines.jobs import stages
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 
 @contextmanager
@@ -38,14 +38,14 @@ def run(config: Config, folder: Path) -> None:
     with ExitStack() as stack:
         with timed("read, check and summarise"):
             data = stack.enter_context(transactions.load(config, AS_OF))
-        given = (data.purchases, data.first_date)
         with timed("extract"):
-            known = training_data.extract(*given, data.as_of, config, data.summary)
+            learned_from = stages.read_training(data.snapshot, config)
         with timed("fit"):
-            fitted = train.estimate(known, config)
+            fitted = train.estimate(learned_from, config.train)
         with timed("score and write"):
-            grid = forecast.default_grid(data.as_of, config)
-            deliver.write(fitted, *given, grid, folder, config, data.summary)
+            history = CohortHistory.of(data.snapshot)
+            margin = Margin(config.economics.margin)
+            stages.delivered(fitted, data.snapshot, history, folder, config, margin)
 
 
 def main() -> None:

@@ -50,9 +50,9 @@ def train(
     quiet: QuietOption = False,
 ) -> None:
     """Fit the models, backtest them, forecast, and save models and report."""
-    from pipelines.jobs import models as workflow
+    from pipelines.jobs import train as training
 
-    outcome = workflow.train_job(
+    outcome = training.train_job(
         configuration.load(config), _date(as_of), Progress(quiet), promote=not challenger
     )
     _tell(outcome, as_json)
@@ -66,9 +66,9 @@ def backtest(
     quiet: QuietOption = False,
 ) -> None:
     """Forecast from past origins, compare with what happened, and write the report."""
-    from pipelines.jobs import models as workflow
+    from pipelines.jobs import train as training
 
-    _tell(workflow.backtest_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
+    _tell(training.backtest_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
 
 
 @app.command()
@@ -82,9 +82,9 @@ def forecast(
     quiet: QuietOption = False,
 ) -> None:
     """Score every customer with the model in use; write customers.parquet, cohorts.parquet."""
-    from pipelines.jobs import models as workflow
+    from pipelines.jobs import forecast as forecasting
 
-    outcome = workflow.forecast_job(
+    outcome = forecasting.forecast_job(
         configuration.load(config), _date(as_of), Progress(quiet), version
     )
     _tell(outcome, as_json)
@@ -113,9 +113,9 @@ def report(
     quiet: QuietOption = False,
 ) -> None:
     """Write the page, workbook and figures again from the saved backtest.json."""
-    from pipelines.jobs import models as workflow
+    from pipelines.jobs import report as reporting
 
-    _tell(workflow.report_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
+    _tell(reporting.report_job(configuration.load(config), _date(as_of), Progress(quiet)), as_json)
 
 
 @app.command()
@@ -167,19 +167,21 @@ def show_model(
     version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None,
 ) -> None:
     """Verify a version and print its card."""
+    from pipelines.jobs.folders import models_folder
     from pipelines.registry import store as registry
 
-    settings = configuration.load(config)
-    saved = registry.verify(settings, version or registry.champion(settings))
+    home = models_folder(configuration.load(config))
+    saved = registry.verify(home, version or registry.champion(home))
     say(saved.card)
 
 
 @models.command("promote")
 def promote_model(config: ConfigOption, version: str) -> None:
     """Verify a version and put it into use."""
+    from pipelines.jobs.folders import models_folder
     from pipelines.registry import store as registry
 
-    saved = registry.make_champion(configuration.load(config), version)
+    saved = registry.make_champion(models_folder(configuration.load(config)), version)
     say(f"in use: {saved.folder}")
 
 

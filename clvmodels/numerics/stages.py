@@ -22,7 +22,7 @@ from clvmodels.numerics.special import negative_binomial_pmf
 Array = npt.NDArray[np.float64]
 
 _MOST_STAGES = 1500
-_ELEMENTS = 1_000_000
+_ELEMENTS = 200_000
 _EXACT_TERMS = 96
 _TAIL_RULE = np.polynomial.legendre.leggauss(24)
 
@@ -79,7 +79,8 @@ def purchases_in_stages(
     k = len(weights)
     total = np.zeros(s.size)
     # Stages until more are negligible: past the mean, at the geometric rate z / (1 + z).
-    stages = (s + k) * z + 9 * np.sqrt((s + k) * z * (1 + z)) + 40 * (1 + z) + k
+    tail = 38 / np.log1p(1 / np.maximum(z, 1e-300))
+    stages = (s + k) * z + 9 * np.sqrt((s + k) * z * (1 + z)) + tail + k
     short = (stages < _MOST_STAGES) & (s * np.log1p(z) < 600)
     index = np.flatnonzero(short & (z > 1e-100))
     order = index[np.argsort(stages[index])]
@@ -164,8 +165,11 @@ def _summed(k: int, more: Array, s: Array, a: Array, b: Array, z: Array, stages:
     q = z / (1 + z)
     pmf = np.empty((top + 1, s.size))
     pmf[0] = np.exp(-s * np.log1p(z))
+    ratio = s * q
     for m in range(top):
-        np.multiply(pmf[m], (s + m) * (q / (m + 1)), out=pmf[m + 1])
+        np.multiply(pmf[m], ratio, out=pmf[m + 1])
+        pmf[m + 1] /= m + 1
+        ratio += q
     n = np.arange(1, top // k + 1)[:, None]
     # j stages passed: I_q(kn - j, s + j) from that of j - 1 by a positive term
     step = pmf[k::k] * (k * n / (s * q)) if k > 1 else pmf[k::k]

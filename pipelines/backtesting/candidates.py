@@ -8,8 +8,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,15 +17,32 @@ import pandas as pd
 from clvmodels.core.errors import ConvergenceWarning
 from clvmodels.core.months import MonthGrid
 from clvmodels.evaluation import baselines
-from pipelines.config.load import Config
+from pipelines.config.load import Train
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import cohort_level
 from pipelines.training import fit as train
 from pipelines.training.fit import Fitted
-from pipelines.training.snapshot import TrainingData
+from pipelines.training.training_data import TrainingData
 
 BOOSTED_ORIGINS = 1
 """Latest origins of the churn model that the gradient-boosting baseline learns from too."""
+
+
+class Compared(StrEnum):
+    """Models of a backtest that are not baselines of the cohort table, as backtest.json names them.
+
+    The latter are named by :data:`clvmodels.evaluation.baselines.TABLE_BASELINES`.
+    """
+
+    CLV = "clv"
+    """What the product would have forecast."""
+    CUSTOMERS = "customers"
+    COHORT = "cohort"
+    BGNBD = "bgnbd"
+    LIFETIMES = "lifetimes"
+    GRADIENT_BOOSTING = "gradient_boosting"
+    CHURN = "churn"
+    """The churn classifier, which forecasts no purchases."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +94,13 @@ class Candidate:
     months: pd.DataFrame | None = None
 
 
-Make = Callable[[Known, Fitted, Config], Candidate | None]
-"""What was known, the models fitted on it, the configuration; None: nothing to forecast from."""
+Make = Callable[[Known, Fitted, Train], Candidate | None]
+"""What was known, the models fitted on it, what is fitted; None: nothing to forecast from."""
 
 
-def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
+def clv(known: Known, fitted: Fitted, settings: Train) -> Candidate:
     """What the product would have forecast: customers, reconciled with the cohort forecast."""
-    level = cohort_level(
-        fitted,
-        known.histories,
-        known.grid,
-        known.training.cohort_months,
-        known.training.first_date,
-    )
+    level = cohort_level(fitted, known.histories, known.training.history, known.grid)
     cells = _by_quarter(level.cells)
     alone = None
     if not known.customers.empty:
@@ -103,45 +114,41 @@ def clv(known: Known, fitted: Fitted, config: Config) -> Candidate:
     )
 
 
-def customers(known: Known, fitted: Fitted, config: Config) -> Candidate:
+def customers(known: Known, fitted: Fitted, settings: Train) -> Candidate:
     """The product's customer models alone, without season, trend or cohort effects."""
-    alone = _alone(known, fitted)
-    return Candidate(
-        forecast.history_sums(fitted, known.histories, known.grid, by="quarter"),
-        None if alone is None else _in_all(alone),
-    )
+    return _customers(known, fitted)
 
 
-def cohort(known: Known, fitted: Fitted, config: Config) -> Candidate:
+def cohort(known: Known, fitted: Fitted, settings: Train) -> Candidate:
     """The cohort forecast alone, which knows no customers."""
-    forecaster = fitted.cohorts or train.fit_cohorts(known.training, config)
-    told = known.training.drivers.period
-    made = partial(forecaster.forecast, known.grid.until, period_covariates=told)
-    return Candidate(made(level="quarter_month"), months=made(level="month"))
+    forecaster = fitted.cohorts or train.fit_cohorts(known.training, settings.seed)
+    by_month = known.training.drivers.period
+    at = partial(forecaster.forecast, known.grid.until, period_covariates=by_month)
+    return Candidate(at(level="quarter_month"), months=at(level="month"))
 
 
-def bgnbd(known: Known, fitted: Fitted, config: Config) -> Candidate:
+def bgnbd(known: Known, fitted: Fitted, settings: Train) -> Candidate:
     """BG/NBD and Gamma-Gamma by the project's own estimators, on repeat purchases."""
-    return customers(known, _plain(known, config, "own"), config)
+    return _customers(known, _plain(known, "own"))
 
 
-def lifetimes(known: Known, fitted: Fitted, config: Config) -> Candidate:
+def lifetimes(known: Known, fitted: Fitted, settings: Train) -> Candidate:
     """BG/NBD and Gamma-Gamma as the lifetimes package fits and predicts them."""
-    return customers(known, _plain(known, config, "lifetimes"), config)
+    return _customers(known, _plain(known, "lifetimes"))
 
 
-def gradient_boosting(known: Known, fitted: Fitted, config: Config) -> Candidate | None:
+def gradient_boosting(known: Known, fitted: Fitted, settings: Train) -> Candidate | None:
     """Trees on counts and spend; None where no earlier origin can teach them.
 
     They read more of a customer than histories hold, so a cohort is the sum of its customers in
     the sample, over the share of it that the sample holds.
     """
-    horizon = float(config.train.churn_horizon_days)
+    horizon = float(settings.churn_horizon_days)
     past = [(o.features, o.outcomes, horizon) for o in known.training.churn[-BOOSTED_ORIGINS:]]
     if not past or past[0][0].empty or known.customers.empty:
         return None
     now = known.customers[list(past[0][0].columns)]
-    grown = baselines.gradient_boosting(past, now, known.grid, config.train.seed)
+    grown = baselines.gradient_boosting(past, now, known.grid, settings.seed)
     months = forecast.CustomerMonths(*grown, np.empty(0))
     return Candidate(scaled_up(known, months), _in_all(months))
 
@@ -172,26 +179,34 @@ def scaled_up(known: Known, months: forecast.CustomerMonths) -> pd.DataFrame:
 def _of_table(baseline: baselines.Baseline) -> Make:
     """A baseline of the cohort table, as a candidate."""
 
-    def make(known: Known, fitted: Fitted, config: Config) -> Candidate:
+    def make(known: Known, fitted: Fitted, settings: Train) -> Candidate:
         cells = baseline(known.training.cohort_months, known.grid.as_of, known.grid.until)
         return Candidate(_by_quarter(cells))
 
     return make
 
 
-def _plain(known: Known, config: Config, engine: Literal["own", "lifetimes"]) -> Fitted:
-    settings = config.train.model_copy(
-        update={"engine": engine, "transaction_model": "bgnbd", "spend_from": "repeat"}
-    )
-    plain = config.model_copy(update={"train": settings})
+def _plain(known: Known, engine: train.Engine) -> Fitted:
+    """BG/NBD and Gamma-Gamma on repeat purchases, by either engine."""
     with warnings.catch_warnings():
         # The product's own fit has said what these data do not pin down.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return Fitted(
             known.grid.as_of,
-            train.fit_transactions(known.training.summary, plain),
-            train.fit_spend(known.training.repeat_spend, plain),
+            train.fit_transactions(known.training.summary, "bgnbd", engine),
+            train.fit_spend(known.training.repeat_spend, engine),
+            spend_from="repeat",
         )
+
+
+def _customers(known: Known, fitted: Fitted) -> Candidate:
+    """Customer models alone; nobody one by one where nobody may be profiled."""
+    alone = None
+    if not known.customers.empty:
+        alone = _in_all(forecast.customer_months(fitted, known.customers, known.grid))
+    return Candidate(
+        forecast.history_sums(fitted, known.histories, known.grid, by="quarter"), alone
+    )
 
 
 def _by_quarter(cells: pd.DataFrame) -> pd.DataFrame:
@@ -200,26 +215,19 @@ def _by_quarter(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.assign(cohort=quarter).groupby(["cohort", "period"], as_index=False).sum()
 
 
-def _alone(known: Known, fitted: Fitted) -> forecast.CustomerMonths | None:
-    """Customers one by one; None where nobody may be profiled."""
-    if known.customers.empty:
-        return None
-    return forecast.customer_months(fitted, known.customers, known.grid)
-
-
 def _in_all(months: forecast.CustomerMonths) -> pd.DataFrame:
     return pd.DataFrame(
         {"purchases": months.purchases.sum(axis=1), "revenue": months.revenue.sum(axis=1)}
     )
 
 
-CANDIDATES: dict[str, Make] = {
-    "clv": clv,
-    "customers": customers,
-    "cohort": cohort,
-    "bgnbd": bgnbd,
-    "lifetimes": lifetimes,
-    "gradient_boosting": gradient_boosting,
+FORECASTS: dict[str, Make] = {
+    Compared.CLV.value: clv,
+    Compared.CUSTOMERS.value: customers,
+    Compared.COHORT.value: cohort,
+    Compared.BGNBD.value: bgnbd,
+    Compared.LIFETIMES.value: lifetimes,
+    Compared.GRADIENT_BOOSTING.value: gradient_boosting,
     **{name: _of_table(make) for name, make in baselines.TABLE_BASELINES.items()},
 }
 """By the name that backtest.json gives them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -11,27 +12,38 @@ import pandas as pd
 from clvmodels.churn.classifier import ChurnSample, churn_scores, reliability
 from clvmodels.core import metrics
 from clvmodels.core.errors import ConvergenceWarning
+from clvmodels.core.schema import CHURN_IMPORTANCE, CHURN_RELIABILITY, CONDITIONAL
 from clvmodels.evaluation import transactions as diagnostics
 from clvmodels.transactions.beta_geometric import BGNBD
-from pipelines.config.load import Config
+from pipelines.backtesting.candidates import Compared
 from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.training import fit as train
 from pipelines.training.fit import Fitted
-from pipelines.training.snapshot import ChurnData
+from pipelines.training.training_data import ChurnData
+
+
+class ScoreLevel(StrEnum):
+    """What a figure of the backtest is over."""
+
+    CUSTOMER = "customer"
+    COHORT_MONTH = "cohort_month"
+    """First-purchase quarter and calendar month."""
+    TOTAL_MONTH = "total_month"
+
 
 Row = tuple[str, str, str, str, float]
 """level, quantity, model, metric, value."""
 
 
-def scores(model: str, made: pd.DataFrame, actual: pd.DataFrame) -> Iterator[Row]:
-    """Score a model's customers; ``made`` and ``actual`` hold purchases and revenue, row by row."""
+def scores(model: str, actual: pd.DataFrame, forecast: pd.DataFrame) -> Iterator[Row]:
+    """Score a model's customers; both tables hold purchases and revenue, row by row."""
     for quantity in QUANTITIES:
         for metric in (metrics.mae, metrics.rmse, metrics.bias, metrics.gini):
-            score = metric(actual[quantity], made[quantity])
-            yield "customer", quantity, model, metric.__name__, score
+            score = metric(actual[quantity], forecast[quantity])
+            yield ScoreLevel.CUSTOMER.value, quantity, model, metric.__name__, score
 
 
-def deciles(made: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
+def deciles(actual: pd.DataFrame, forecast: pd.DataFrame) -> pd.DataFrame:
     """Compare by tenth of the forecast, lowest first.
 
     Returns
@@ -41,9 +53,9 @@ def deciles(made: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
     """
     tables = []
     for quantity in QUANTITIES:
-        rank = made[quantity].rank(method="first", pct=True)
+        rank = forecast[quantity].rank(method="first", pct=True)
         decile = (rank * 10).apply(np.ceil).astype(int).rename("decile")
-        table = pd.DataFrame({"forecast": made[quantity], "actual": actual[quantity]})
+        table = pd.DataFrame({"forecast": forecast[quantity], "actual": actual[quantity]})
         grouped = table.groupby(decile).agg(
             customers=("actual", "size"),
             forecast_mean=("forecast", "mean"),
@@ -54,7 +66,7 @@ def deciles(made: pd.DataFrame, actual: pd.DataFrame) -> pd.DataFrame:
 
 
 def conditional(
-    customers: pd.DataFrame, made: pd.DataFrame | None, actual: pd.DataFrame
+    customers: pd.DataFrame, actual: pd.DataFrame, forecast: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Compare purchases by what was known of the customers.
 
@@ -64,18 +76,23 @@ def conditional(
         by ("frequency" or "recency"), group, customers, expected, actual; empty where no customer
         is forecast alone.
     """
-    if made is None:
-        return pd.DataFrame(columns=["by", "group", "customers", "expected", "actual"])
+    if forecast is None:
+        return CONDITIONAL.empty()
     return pd.concat(
         diagnostics.conditional_expectations(
-            customers, made["purchases"], actual["purchases"], by
+            customers, forecast["purchases"], actual["purchases"], by
         ).assign(by=by)
         for by in ("frequency", "recency")
     )
 
 
 def churn(
-    seen: ChurnData | None, summary: pd.DataFrame, fitted: Fitted, config: Config, explain: bool
+    seen: ChurnData | None,
+    summary: pd.DataFrame,
+    fitted: Fitted,
+    *,
+    horizon_days: int,
+    explain: bool,
 ) -> tuple[list[Row], pd.DataFrame, pd.DataFrame]:
     """Score churn probabilities: the classifier's, and BG/NBD's own.
 
@@ -85,6 +102,9 @@ def churn(
         Features at the origin and churn after it; nothing is scored without any customer.
     summary : DataFrame
         Compressed RFM summary at the origin, on which BG/NBD is fitted.
+    fitted : Fitted
+    horizon_days : int
+        Churn is no purchase within so many days.
     explain : bool
         Whether the importance of the classifier's features is wanted.
 
@@ -96,25 +116,25 @@ def churn(
     importance : DataFrame
         feature, importance, importance_sd.
     """
-    reliable = pd.DataFrame(columns=["bin", "predicted", "observed", "customers", "model"])
-    importance = pd.DataFrame(columns=["feature", "importance", "importance_sd"])
+    importance = CHURN_IMPORTANCE.empty()
     if seen is None or seen.features.empty:
-        return [], reliable, importance
-    horizon = config.train.churn_horizon_days
-    table = train.with_model_features(seen.features, fitted.transactions, horizon)
+        return [], CHURN_RELIABILITY.empty(), importance
+    table = train.with_model_features(seen.features, fitted.transactions, horizon_days)
     with warnings.catch_warnings():
         # The product's own fit has said what these data do not pin down.
         warnings.simplefilter("ignore", ConvergenceWarning)
         plain = BGNBD().fit(summary)
-    made = {"bgnbd": plain.probability_no_purchase(seen.features, horizon=horizon)}
+    foreseen = {
+        Compared.BGNBD.value: plain.probability_no_purchase(seen.features, horizon=horizon_days)
+    }
     if fitted.churn is not None:
-        made["churn"] = fitted.churn.churn_probability(table)
+        foreseen[Compared.CHURN.value] = fitted.churn.churn_probability(table)
         if explain and 0 < seen.churned.sum() < len(seen.churned):
             importance = fitted.churn.permutation_importance(ChurnSample(table, seen.churned))
     rows = [
-        ("customer", "purchases", model, metric, value)
-        for model, probability in made.items()
+        (ScoreLevel.CUSTOMER.value, "purchases", model, metric, value)
+        for model, probability in foreseen.items()
         for metric, value in churn_scores(seen.churned, probability).items()
     ]
-    curves = [reliability(seen.churned, p).assign(model=m) for m, p in made.items()]
+    curves = [reliability(seen.churned, p).assign(model=m) for m, p in foreseen.items()]
     return rows, pd.concat(curves), importance

@@ -9,7 +9,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from clvmodels.core.errors import CheckFailedError
-from clvmodels.core.schema import PURCHASES
+from clvmodels.core.schema import PURCHASES, ColumnSchema
 from pipelines.config.load import Config
 
 if TYPE_CHECKING:
@@ -33,16 +33,24 @@ def purchases_schema(config: Config, as_of: dt.date) -> DataFrameSchema:
     """
     import pandera.ibis as pa  # two seconds that only those who check should wait
 
-    limit = {"n_failure_cases": SHOWN}
-    checks = {
-        "customer_id": [pa.Check.str_length(min_value=1, **limit)],
-        "date": [pa.Check.between(config.calendar.earliest, as_of, **limit)],
-        "purchase": [pa.Check.isin([0, 1], **limit)],
-    }
+    shown = {"n_failure_cases": SHOWN}
+
+    def checks(column: ColumnSchema) -> list[pa.Check]:
+        """What the values of a column have to be beside their type."""
+        if column.kind == "date":
+            return [pa.Check.between(config.calendar.earliest, as_of, **shown)]
+        if column.kind == "string" and column.key:
+            return [pa.Check.str_length(min_value=1, **shown)]
+        ends = [
+            pa.Check.ge(column.least, **shown) if column.least is not None else None,
+            pa.Check.le(column.most, **shown) if column.most is not None else None,
+        ]
+        return [check for check in ends if check is not None]
+
     columns = {
         column.name: pa.Column(
             _TYPES[column.kind],
-            checks.get(column.name),
+            checks(column),
             nullable=not column.required,
             required=column.required,
         )
@@ -72,7 +80,7 @@ def validate(purchases: Table, config: Config, as_of: dt.date) -> None:
             f"the {PURCHASES.name} table: {'; '.join(failed)}. This is a fault of clv or of an "
             "engine that reads the source differently; please report it with clv check's output."
         ) from None
-    keys = purchases.group_by("customer_id", "date").agg(rows=_.count())
+    keys = purchases.group_by(*PURCHASES.key).agg(rows=_.count())
     repeated = keys.filter(_.rows > 1).count().execute()
     if repeated:
         raise CheckFailedError(

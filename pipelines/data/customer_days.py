@@ -24,6 +24,7 @@ from pipelines.data import account as quality
 from pipelines.data import consent, lines
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import rfm as summaries
+from pipelines.data.features.snapshot import Snapshot
 from pipelines.data.preview import examples
 from pipelines.sources import read as sources
 from pipelines.sources.dialect import fingerprint, materialise, of_largest
@@ -60,6 +61,11 @@ class Dataset:
     last_date: dt.date
     as_of: dt.date
     connection: BaseBackend
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known at the as-of date."""
+        return Snapshot(self.purchases, self.first_date, self.as_of, self.summary)
 
     @cached_property
     def fingerprint(self) -> str:

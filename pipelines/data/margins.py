@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 from ibis import _
+from ibis.expr.types import Table
 
 from clvmodels.core.errors import DataError
-from pipelines.config.load import Config
-from pipelines.data.customer_days import Dataset
+from clvmodels.finance.clv import UnitEconomics
+from pipelines.config.load import Economics
+from pipelines.data.features.rfm import VALUE_DIGITS
+
+
+class MarginSource(StrEnum):
+    """Where a gross margin is from: ``economics.margin``, or the log's own margins."""
+
+    CONFIGURED = "configured"
+    OBSERVED = "observed"
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,7 @@ class Margin:
     ----------
     rate : float
         What forecasts take, 0 to 1.
-    source : {'configured', 'observed'}
-        From ``economics.margin``, or from the log's own margins.
+    source : MarginSource
     first, last : date, optional
         First and last day with a recorded margin, where observed.
     purchases : int, optional
@@ -37,26 +46,21 @@ class Margin:
     """
 
     rate: float
-    source: Literal["configured", "observed"] = "configured"
+    source: MarginSource = MarginSource.CONFIGURED
     first: dt.date | None = None
     last: dt.date | None = None
     purchases: int | None = None
     without: int | None = None
 
-    @classmethod
-    def configured(cls, config: Config) -> Margin:
-        """The configuration's own."""
-        return cls(config.economics.margin)
-
     @property
     def is_observed(self) -> bool:
         """Whether the log records margins."""
-        return self.source == "observed"
+        return self.source is MarginSource.OBSERVED
 
     def described(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
-        told = asdict(self)
-        return told | {name: str(told[name]) for name in ("first", "last") if told[name]}
+        facts = asdict(self) | {"source": self.source.value}
+        return facts | {name: str(facts[name]) for name in ("first", "last") if facts[name]}
 
     def said(self) -> str:
         """Where the rate is from, as the end of a sentence."""
@@ -69,40 +73,49 @@ class Margin:
         )
 
 
-def margin(data: Dataset, config: Config) -> Margin:
+def margin(purchases: Table, configured: float, column: str | None) -> Margin:
     """Take the gross margin from the log where it records one, from the configuration elsewhere.
+
+    Parameters
+    ----------
+    purchases : ibis Table
+        ``schema.PURCHASES``.
+    configured : float
+        ``economics.margin``, 0 to 1.
+    column : str, optional
+        ``columns.margin``, where the log records margins: what the source calls it.
 
     Raises
     ------
     DataError
         If the log's margin is no share of its revenue.
     """
-    days = data.purchases
-    if "margin" not in days.columns:
-        return Margin.configured(config)
-    recorded = days.drop_null("margin")
+    if "margin" not in purchases.columns:
+        return Margin(configured)
+    recorded = purchases.drop_null("margin")
     facts = recorded.agg(
-        margin=_.margin.sum(),
-        amount=_.amount.sum(),
+        # rounded: the order of summation leaves no trace in the rate
+        margin=_.margin.sum().round(VALUE_DIGITS),
+        amount=_.amount.sum().round(VALUE_DIGITS),
         first=_.date.min(),
         last=_.date.max(),
         recorded=_.count(),
     )
     row = facts.execute().iloc[0]
-    found, count = f"the column '{config.columns.margin}'", int(row["recorded"])
+    named, count = f"the column '{column}'", int(row["recorded"])
     instead = "Take [columns] margin out to use [economics] margin instead."
     if count == 0:
-        raise DataError(f"{found} holds no number in any row that is kept. {instead}")
+        raise DataError(f"{named} holds no number in any row that is kept. {instead}")
     rate = float(row["margin"] / row["amount"]) if row["amount"] > 0 else float("nan")
     if not 0 <= rate <= 1:
         raise DataError(
-            f"{found} sums to {row['margin']:,.2f}, the revenue of its rows to "
+            f"{named} sums to {row['margin']:,.2f}, the revenue of its rows to "
             f"{row['amount']:,.2f}; expected a gross margin between nothing and all of it. "
             f"{instead}"
         )
     first, last = (pd.Timestamp(row[name]).date() for name in ("first", "last"))
-    everything = int(days.count().execute())
-    return Margin(rate, "observed", first, last, count, everything - count)
+    everything = int(purchases.count().execute())
+    return Margin(rate, MarginSource.OBSERVED, first, last, count, everything - count)
 
 
 def of_history(cohort_months: pd.DataFrame, margin: Margin) -> pd.DataFrame:
@@ -124,3 +137,8 @@ def of_history(cohort_months: pd.DataFrame, margin: Margin) -> pd.DataFrame:
         margin=cohort_months["revenue"] * margin.rate,
         first_margin=cohort_months["first_revenue"] * margin.rate,
     )
+
+
+def valuation(economics: Economics, margin: Margin) -> UnitEconomics:
+    """What a purchase is valued by: the economics as configured, at the margin of the run."""
+    return UnitEconomics(margin.rate, economics.cost_to_serve, economics.annual_discount_rate)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from clvmodels.core.months import last_month_end
 from clvmodels.finance.clv import DAYS_PER_YEAR, historical_ltv, ltv_to_cac, payback_period
-from pipelines.config.load import Config
+from pipelines.config.load import Economics
 from pipelines.data.margins import Margin, of_history
 
 RECENT_MONTHS = 12
@@ -27,8 +27,10 @@ def unit_economics(
     cohort_months: pd.DataFrame,
     as_of: dt.date,
     clv_per_customer: float,
-    config: Config,
-    margin: Margin | None = None,
+    *,
+    economics: Economics,
+    margin: Margin,
+    profiled_only: bool = False,
 ) -> pd.DataFrame:
     """Facts for planning, one row each.
 
@@ -43,26 +45,39 @@ def unit_economics(
         Last day known.
     clv_per_customer : float
         Mean forecast CLV, in currency.
-    margin : Margin, optional
-        What stands in where the history records no margins; by default the configuration's own.
+    economics : Economics
+    margin : Margin
+        What stands in where the history records no margins.
+    profiled_only : bool
+        Whether the CLV is of customers who may be profiled, and others are in the history.
 
     Returns
     -------
     DataFrame
         measure, value (None where there is none), unit, meaning.
     """
-    economics = config.economics
-    cohort_months = of_history(cohort_months, margin or Margin.configured(config))
+    cohort_months = of_history(cohort_months, margin)
     money = economics.currency
+    whole = complete_months(cohort_months, as_of)
+    rows = _repeat_business(cohort_months, whole, money)
+    horizon = f"forecast, next {economics.horizon_months} months, discounted, net of cost to serve"
+    whose = ", of customers who may be profiled" if profiled_only else ""
+    rows.append(("CLV", clv_per_customer, money, horizon + whose))
+    if economics.acquisition_cost:
+        rows += _against_cost(whole, economics.acquisition_cost, money)
+    return pd.DataFrame(rows, columns=["measure", "value", "unit", "meaning"])
+
+
+def _repeat_business(cohort_months: pd.DataFrame, whole: pd.DataFrame, money: str) -> list[Row]:
+    """ARPU, churn and LTV by the historical formula."""
     recent = np.sort(cohort_months["period"].unique())[-RECENT_MONTHS:]
     window = cohort_months[cohort_months["period"].isin(recent)]
     months = window["customer_days"].sum() / DAYS_PER_MONTH
     arpu, earned = (
         float(window[name].sum() / months) if months else 0.0 for name in ("revenue", "margin")
     )
-    whole = complete_months(cohort_months, as_of)
     churn = monthly_churn(whole)
-    rows: list[Row] = [
+    return [
         (
             "ARPU",
             arpu,
@@ -84,21 +99,7 @@ def unit_economics(
             "ARPU x its gross margin / churn: repeat purchases for ever, without the first one; "
             "empty: purchases did not fall, so it has no end",
         ),
-        (
-            "CLV",
-            clv_per_customer,
-            money,
-            f"forecast, next {economics.horizon_months} months, discounted, net of cost to serve"
-            + (
-                ", of customers who may be profiled"
-                if config.governance.totals_only_for_some
-                else ""
-            ),
-        ),
     ]
-    if economics.acquisition_cost:
-        rows += _against_cost(whole, economics.acquisition_cost, config)
-    return pd.DataFrame(rows, columns=["measure", "value", "unit", "meaning"])
 
 
 def complete_months(cohort_months: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
@@ -135,8 +136,7 @@ def ltv_by_age(cohort_months: pd.DataFrame, of: str = "revenue") -> pd.Series:
     return (by_age[of] / by_age["customers"]).cumsum()
 
 
-def _against_cost(cohort_months: pd.DataFrame, cost: float, config: Config) -> list[Row]:
-    money = config.economics.currency
+def _against_cost(cohort_months: pd.DataFrame, cost: float, money: str) -> list[Row]:
     margin = ltv_by_age(cohort_months, "margin")
     age = min(LTV_AGE, int(margin.index[-1]))
     months = payback_period(np.diff(margin, prepend=0.0), cost)

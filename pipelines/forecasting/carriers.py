@@ -59,24 +59,24 @@ class Carriers:
 
     @classmethod
     def of(
-        cls, fitted: Fitted, known: pd.DataFrame, grid: MonthGrid, rows: int = BATCH_ROWS
+        cls, fitted: Fitted, everybody: pd.DataFrame, grid: MonthGrid, rows: int = BATCH_ROWS
     ) -> Self:
         """Sum the customer models over the histories of everybody.
 
         Parameters
         ----------
-        known : DataFrame
+        everybody : DataFrame
             Of :func:`pipelines.data.features.histories.histories`.
         rows : int
             Histories forecast at once.
         """
-        cohort, cohorts = pd.factorize(known["cohort"], sort=True)
-        alike, first = _alike(cohort, known)
+        cohort, cohorts = pd.factorize(everybody["cohort"], sort=True)
+        alike, first = _alike(cohort, everybody)
         sums = np.zeros((first.size, len(grid.periods) + 2))
         by_cohort = np.zeros((len(cohorts), 5))
-        for start in range(0, len(known), rows):
+        for start in range(0, len(everybody), rows):
             part = slice(start, start + rows)
-            some = known.iloc[part]
+            some = everybody.iloc[part]
             weight = some["weight"].to_numpy(dtype=float)
             months = forecast.customer_months(fitted, some, grid)
             most = forecast.bounds(fitted, some, grid).purchases
@@ -90,7 +90,7 @@ class Carriers:
         return cls(
             pd.DatetimeIndex(cohorts),
             cohort[first],
-            spend_table(known.iloc[first], fitted.spend_from)["frequency"].to_numpy(float),
+            spend_table(everybody.iloc[first], fitted.spend_from)["frequency"].to_numpy(float),
             purchases,
             most,
             np.divide(spent, bought, out=np.zeros_like(spent), where=bought > 0),
@@ -120,9 +120,9 @@ class Carriers:
         return pd.DataFrame(columns, index=cells).reset_index()
 
 
-def _alike(cohort: Labels, known: pd.DataFrame) -> tuple[Labels, Labels]:
+def _alike(cohort: Labels, everybody: pd.DataFrame) -> tuple[Labels, Labels]:
     """Number histories by cohort, frequency and T, in that order, and name a row of each number."""
-    keys = pd.DataFrame({"cohort": cohort, "x": known["frequency"], "T": known["T"]})
+    keys = pd.DataFrame({"cohort": cohort, "x": everybody["frequency"], "T": everybody["T"]})
     number = np.asarray(keys.groupby(["cohort", "x", "T"], sort=True).ngroup(), dtype=np.int64)
     _, first = np.unique(number, return_index=True)
     return number, np.asarray(first, dtype=np.int64)

@@ -22,9 +22,7 @@ from clvmodels.finance.clv import (
     net_margin,
     value_interval,
 )
-from pipelines.config.load import Config, Economics
 from pipelines.data.features.histories import LEAST_PURCHASES, spend_table
-from pipelines.data.margins import Margin
 from pipelines.sources.engines.batches import BATCH_ROWS
 from pipelines.training.fit import Fitted, with_model_features
 
@@ -80,15 +78,9 @@ Each = Callable[[Fitted, pd.DataFrame], CustomerMonths]
 """Models and customers, or histories, to their months."""
 
 
-def default_grid(as_of: dt.date, config: Config) -> MonthGrid:
-    """The configured horizon, cut at the ends of calendar months."""
-    return month_grid(as_of, add_months(as_of, config.economics.horizon_months))
-
-
-def unit_economics(economics: Economics, margin: Margin | None = None) -> UnitEconomics:
-    """What values a purchase; the margin as configured where no other is given."""
-    rate = economics.margin if margin is None else margin.rate
-    return UnitEconomics(rate, economics.cost_to_serve, economics.annual_discount_rate)
+def horizon_grid(as_of: dt.date, horizon_months: int) -> MonthGrid:
+    """The horizon, cut at the ends of calendar months."""
+    return month_grid(as_of, add_months(as_of, horizon_months))
 
 
 def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> CustomerMonths:
@@ -125,7 +117,7 @@ def bounds(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> Bounds:
 
 def history_sums(
     fitted: Fitted,
-    known: pd.DataFrame,
+    everybody: pd.DataFrame,
     grid: MonthGrid,
     by: Literal["cohort", "quarter"] = "cohort",
     rows: int = BATCH_ROWS,
@@ -135,7 +127,7 @@ def history_sums(
 
     Parameters
     ----------
-    known : DataFrame
+    everybody : DataFrame
         Of :func:`pipelines.data.features.histories.histories`.
     by : {'cohort', 'quarter'}
         Month or quarter of first purchase.
@@ -152,12 +144,12 @@ def history_sums(
     if each is None:
         each = partial(customer_months, grid=grid)
     parts = []
-    for start in range(0, len(known), rows):
-        part = known.iloc[start : start + rows]
-        made = each(fitted, part)
+    for start in range(0, len(everybody), rows):
+        part = everybody.iloc[start : start + rows]
+        one = each(fitted, part)
         weight = part["weight"].to_numpy()[:, None]
-        everybody = CustomerMonths(made.purchases * weight, made.revenue * weight, made.spend)
-        parts.append(cohort_sums(part[by], everybody, grid))
+        months = CustomerMonths(one.purchases * weight, one.revenue * weight, one.spend)
+        parts.append(cohort_sums(part[by], months, grid))
     return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
 
 
@@ -179,28 +171,31 @@ def score(
     summary: pd.DataFrame,
     months: CustomerMonths,
     grid: MonthGrid,
-    config: Config,
-    margin: Margin | None = None,
+    *,
+    valuation: UnitEconomics,
+    churn_horizon_days: int,
 ) -> pd.DataFrame:
     """Forecast some customers.
 
     Parameters
     ----------
     summary : DataFrame
-        Of :func:`pipelines.training.snapshot.scoring_table`.
+        Of :func:`pipelines.data.features.churn.scoring_table`.
     months : CustomerMonths
         Of the same customers, reconciled with the cohorts.
-    margin : Margin, optional
-        By default the configuration's own.
+    grid : MonthGrid
+    valuation : UnitEconomics
+        Of :func:`pipelines.data.margins.valuation`.
+    churn_horizon_days : int
+        Churn is no purchase within so many days.
 
     Returns
     -------
     DataFrame
         Columns of schema.CUSTOMER_FORECAST but the tier, which needs all customers.
     """
-    economics = unit_economics(config.economics, margin)
-    discount = discount_factors(grid.midpoints, economics.annual_discount_rate)
-    net = net_margin(months.revenue, months.purchases, economics)
+    discount = discount_factors(grid.midpoints, valuation.annual_discount_rate)
+    net = net_margin(months.revenue, months.purchases, valuation)
     # A sum by row, in an order that does not depend on who shares the batch.
     clv = np.einsum("ij,j->i", net, discount)
     low, high = clv_interval(fitted, summary, months, grid, clv)
@@ -210,7 +205,7 @@ def score(
             "customer_id": summary["customer_id"],
             "cohort": summary["cohort"],
             "probability_alive": fitted.transactions.probability_alive(summary),
-            "churn_probability": churn_probability(fitted, summary, config),
+            "churn_probability": churn_probability(fitted, summary, churn_horizon_days),
             "expected_purchases": purchases,
             "expected_spend": np.divide(
                 revenue, purchases, out=months.spend.copy(), where=purchases > NOBODY
@@ -223,16 +218,18 @@ def score(
     )
 
 
-def churn_probability(fitted: Fitted, summary: pd.DataFrame, config: Config) -> Array:
-    """Probability of no purchase in the churn horizon: the classifier's, or the model's own."""
+def churn_probability(fitted: Fitted, summary: pd.DataFrame, horizon_days: int) -> Array:
+    """Probability of no purchase in the churn horizon: the classifier's, or the model's own.
+
+    A classifier foresees the days that it was trained for and no others, which
+    :func:`pipelines.training.fit.require_same_horizon` checks of a saved one.
+    """
     if fitted.churn is None:
-        horizon = config.train.churn_horizon_days
         return np.asarray(
-            fitted.transactions.probability_no_purchase(summary, horizon=horizon), dtype=float
+            fitted.transactions.probability_no_purchase(summary, horizon=horizon_days), dtype=float
         )
-    # A saved classifier foresees the days it was trained for, whatever is configured by now.
     return fitted.churn.churn_probability(
-        with_model_features(summary, fitted.transactions, fitted.churn.horizon_days)
+        with_model_features(summary, fitted.transactions, horizon_days)
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +14,11 @@ from ibis.expr.types import Table
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid
-from pipelines.config.load import Config
-from pipelines.data.features import cohorts as features
-from pipelines.data.features.histories import histories
-from pipelines.data.margins import Margin
-from pipelines.forecasting import customers as forecast
-from pipelines.forecasting import delivered
-from pipelines.forecasting.levelling import cohort_level
+from clvmodels.finance.clv import UnitEconomics
+from pipelines.data.features import CohortHistory, Snapshot, histories, scoring_table
+from pipelines.data.privacy import Pseudonyms
+from pipelines.forecasting.delivered import Label, write_cohorts
+from pipelines.forecasting.levelling import CohortLevel, cohort_level
 from pipelines.forecasting.scorer import CUSTOMER_SCHEMA, Scorer
 from pipelines.forecasting.tiers import tier_of
 from pipelines.forecasting.totals import (
@@ -31,11 +28,10 @@ from pipelines.forecasting.totals import (
     tier_table,
     totals,
 )
-from pipelines.sources import read as sources
-from pipelines.sources.dialect import held
 from pipelines.sources.engines import batches
-from pipelines.training import snapshot as training_data
 from pipelines.training.fit import Fitted
+
+Embedded = Callable[[], AbstractContextManager[BaseBackend]]
 
 CUSTOMERS = "customers.parquet"
 COHORTS = "cohorts.parquet"
@@ -84,16 +80,18 @@ class Delivered:
 
 def write(
     fitted: Fitted,
-    purchases: Table,
-    first_date: dt.date,
+    snapshot: Snapshot,
+    history: CohortHistory,
     grid: MonthGrid,
     folder: Path,
-    config: Config,
-    summary: Table | None = None,
-    cohort_months: pd.DataFrame | None = None,
-    margin: Margin | None = None,
+    *,
+    label: Label,
+    valuation: UnitEconomics,
+    churn_horizon_days: int,
+    names: Pseudonyms | None = None,
+    embedded: Embedded | None = None,
 ) -> Delivered:
-    """Score every customer known at the grid's as-of date and write both forecast tables.
+    """Score every customer known at the snapshot's day and write both forecast tables.
 
     Customers who may only be counted in aggregate are in the cohorts, but never in a row of
     their own, a tier or a segment. On Spark the executors score and write: no customer reaches the
@@ -102,55 +100,61 @@ def write(
     Parameters
     ----------
     fitted : Fitted
-    purchases : ibis Table
-        schema.PURCHASES.
-    first_date : date
-        First day of the log.
+    snapshot : Snapshot
+    history : CohortHistory
+        Of the snapshot.
     grid : MonthGrid
-        From the as-of date over the horizon.
+        From the snapshot's day over the horizon.
     folder : Path
         An existing folder; customers.parquet and cohorts.parquet are written into it. The former
         is one file in the order of customer_id; on Spark a folder of files, in no order.
-    config : Config
-    summary : ibis Table, optional
-        The summary of everybody at the grid's as-of date where it is at hand, such as
-        ``Dataset.summary``; otherwise it is evaluated here, once.
-    cohort_months : DataFrame, optional
-        The purchases by cohort and month up to that date where they are at hand, such as
-        ``TrainingData.cohort_months``; otherwise they are counted here.
-    margin : Margin, optional
-        What the run goes by; by default the configuration's own.
+    label : Label
+        Whose forecast it is.
+    valuation : UnitEconomics
+        What a purchase is valued by (:func:`pipelines.data.margins.valuation`).
+    churn_horizon_days : int
+        Churn is no purchase within so many days.
+    names : Pseudonyms, optional
+        In the place of the customers' ids.
+    embedded : callable, optional
+        Opens the DuckDB that ranks what was scored from another database.
     """
-    margin = margin or Margin.configured(config)
-    if summary is None:
-        with held(features.summary(purchases, grid.as_of, people="all")) as made:
-            given = (fitted, purchases, first_date, grid, folder, config, made)
-            return write(*given, cohort_months, margin)
-    if cohort_months is None:
-        cohort_months = features.cohort_months(purchases, grid.as_of, summary=summary)
-    level = cohort_level(fitted, histories(summary), grid, cohort_months, first_date)
-    table = training_data.scoring_table(purchases, grid.as_of, summary)
-    cohorts = cohort_table(level, margin)
+    level = cohort_level(fitted, histories(snapshot.summary), history, grid)
+    cohorts = cohort_table(level, valuation.margin)
     _remove(folder / COHORTS)  # whatever else lies there
-    delivered.write_cohorts(cohorts, delivered.Label.of(config, grid.as_of), folder / COHORTS)
-    score = Scorer.of(fitted, level, grid, config, table, margin)
-    with _scored(purchases.get_backend(), table, score, folder, config) as (engine, scored):
-        ranked = scored.mutate(tier=tier_of(scored))
-        _remove(folder / CUSTOMERS)
-        final = ranked.select(CUSTOMER_SCHEMA.names)
-        if engine.name != "pyspark":
-            final = final.order_by("customer_id")
-        batches.write(engine, final, CUSTOMER_SCHEMA, folder / CUSTOMERS)
-        tiers = tier_table(ranked)
-        segments = segment_table(scored, margin)
+    write_cohorts(cohorts, label, folder / COHORTS)
+    table = scoring_table(snapshot)
+    score = Scorer.of(
+        fitted,
+        level,
+        grid,
+        table,
+        valuation=valuation,
+        churn_horizon_days=churn_horizon_days,
+        names=names,
+    )
+    with _scored(snapshot.purchases.get_backend(), table, score, folder, embedded) as scored:
+        tiers = _write_customers(scored, folder / CUSTOMERS)
+        segments = segment_table(scored, valuation.margin)
+    return _summed(level, cohorts, tiers, segments, valuation)
+
+
+def _summed(
+    level: CohortLevel,
+    cohorts: pd.DataFrame,
+    tiers: pd.DataFrame,
+    segments: pd.DataFrame,
+    valuation: UnitEconomics,
+) -> Delivered:
+    """Say of a written forecast what holds no single customer."""
     customers = int(tiers["customers"].sum())
     return Delivered(
-        grid=grid,
+        grid=level.grid,
         cohorts=cohorts,
         tiers=tiers,
         segments=segments,
-        months=month_table(cohorts, level, margin),
-        totals=totals(cohorts, level, grid, forecast.unit_economics(config.economics, margin)),
+        months=month_table(cohorts, level, valuation.margin),
+        totals=totals(cohorts, level, level.grid, valuation),
         corrections=level.corrections,
         forecaster=level.forecaster,
         customers=customers,
@@ -158,10 +162,22 @@ def write(
     )
 
 
+def _write_customers(scored: Table, path: Path) -> pd.DataFrame:
+    """Rank scored customers and write them; return their tiers."""
+    engine = scored.get_backend()
+    ranked = scored.mutate(tier=tier_of(scored))
+    _remove(path)
+    final = ranked.select(CUSTOMER_SCHEMA.names)
+    if engine.name != "pyspark":
+        final = final.order_by("customer_id")
+    batches.write(engine, final, CUSTOMER_SCHEMA, path)
+    return tier_table(ranked)
+
+
 @contextmanager
 def _scored(
-    connection: BaseBackend, table: Table, score: Scorer, folder: Path, config: Config
-) -> Iterator[tuple[BaseBackend, Table]]:
+    connection: BaseBackend, table: Table, score: Scorer, folder: Path, embedded: Embedded | None
+) -> Iterator[Table]:
     """Score a table into a file that goes with the ``with`` block, and open it in an engine.
 
     Spark reads what its executors have written; for every other source an embedded DuckDB does.
@@ -173,9 +189,9 @@ def _scored(
         ordered = table if connection.name == "pyspark" else table.order_by("customer_id")
         batches.write_scored(connection, ordered, score, score.schema, path)
         engine = connection
-        if connection.name not in ("duckdb", "pyspark"):
-            engine = stack.enter_context(sources.embedded(config))
-        yield engine, stack.enter_context(batches.opened(engine, path))
+        if embedded is not None and connection.name not in ("duckdb", "pyspark"):
+            engine = stack.enter_context(embedded())
+        yield stack.enter_context(batches.opened(engine, path))
 
 
 def _remove(path: Path) -> None:

@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from clvmodels.core.errors import DataError
 from clvmodels.core.schema import COHORT_FORECAST, SCHEMA_VERSION
 from pipelines import files
-from pipelines.config.load import Config
 from pipelines.nesting import from_json
 
 KEYS = ("cohort", "period")
@@ -53,9 +52,9 @@ class Label:
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
-    def of(cls, config: Config, as_of: dt.date) -> Label:
-        """Return the label of a forecast that this configuration makes."""
-        return cls(config.name, as_of.isoformat(), config.economics.currency)
+    def of(cls, name: str, currency: str, as_of: dt.date) -> Label:
+        """Return the label of the forecast that a business makes at a day."""
+        return cls(name, as_of.isoformat(), currency)
 
 
 def write_cohorts(table: pd.DataFrame, label: Label, path: Path) -> None:
@@ -102,8 +101,8 @@ def _read(path: Path, wanted: Label) -> tuple[str | None, pd.DataFrame]:
     if not path.is_file():
         return "it is a folder, expected a file", pd.DataFrame()
     with pq.ParquetFile(path) as file:
-        found = _problems_of_file(file.schema_arrow, file.metadata.num_rows, wanted)
-        problem = next(found, None)
+        problems = _problems_of_file(file.schema_arrow, file.metadata.num_rows, wanted)
+        problem = next(problems, None)
         if problem is not None:
             return problem, pd.DataFrame()
         content = file.read(columns=COHORT_FORECAST.required)

@@ -8,7 +8,6 @@ month. What the customers of a cohort cannot carry is left out of the cohort and
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,10 +21,12 @@ from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.cohorts.reconcile import Reconciliation, reconcile
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import MonthGrid
+from pipelines.data.features.cohorts import CohortHistory
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.carriers import Carriers
 from pipelines.forecasting.customers import Bounds, CustomerMonths
 from pipelines.training.fit import Fitted
+from pipelines.training.level_source import LevelSource
 
 Array = NDArray[np.float64]
 
@@ -110,28 +111,24 @@ class CohortLevel:
             for quantity in QUANTITIES:
                 out[[f"{quantity}_low", f"{quantity}_high"]] = np.nan
             return out
-        made = self.forecaster.forecast(
+        cohorts = self.forecaster.forecast(
             self.grid.until, level=level, period_covariates=self.drivers
         )
-        keys = [name for name in ("cohort", "period") if name in made]
+        keys = [name for name in ("cohort", "period") if name in cohorts]
         if keys:
-            made = cells[keys].merge(made, on=keys, how="left", validate="1:1")
+            cohorts = cells[keys].merge(cohorts, on=keys, how="left", validate="1:1")
         for quantity in QUANTITIES:
-            point = made[quantity].to_numpy()
+            point = cohorts[quantity].to_numpy()
             ratio = np.divide(
                 cells[quantity].to_numpy(), point, out=np.ones_like(point), where=point > 0
             )
             for end in ("low", "high"):
-                out[f"{quantity}_{end}"] = made[f"{quantity}_{end}"].to_numpy() * ratio
+                out[f"{quantity}_{end}"] = cohorts[f"{quantity}_{end}"].to_numpy() * ratio
         return out
 
 
 def cohort_level(
-    fitted: Fitted,
-    known: pd.DataFrame,
-    grid: MonthGrid,
-    cohort_months: pd.DataFrame,
-    first_date: dt.date,
+    fitted: Fitted, everybody: pd.DataFrame, history: CohortHistory, grid: MonthGrid
 ) -> CohortLevel:
     """Reconcile the customers with the cohort forecast.
 
@@ -139,52 +136,45 @@ def cohort_level(
     ----------
     fitted : Fitted
         A model from an earlier day keeps its customer parameters and what was chosen for its
-        cohort forecast; the level is learned anew from the months known at ``grid.as_of``.
-    known : DataFrame
-        Of :func:`pipelines.data.features.histories.histories`: everybody.
-    cohort_months : DataFrame
-        schema.COHORT_MONTHS as known at ``grid.as_of``.
-    first_date : date
-        First day of the log.
+        cohort forecast; the level is learned anew from the months of the history.
+    everybody : DataFrame
+        Of :func:`pipelines.data.features.histories.histories`.
+    history : CohortHistory
+        As known at ``grid.as_of``.
+    grid : MonthGrid
     """
-    carriers = Carriers.of(fitted, known, grid)
+    carriers = Carriers.of(fitted, everybody, grid)
     base = carriers.base(grid)
-    forecaster = forecaster_at(fitted, grid.as_of, cohort_months, first_date)
+    forecaster = forecaster_at(fitted, history)
     if forecaster is None:
         one = np.ones((len(carriers.cohorts), len(grid.periods)))
         level = CohortLevel(
             grid, carriers.cohorts, one, one, np.zeros(len(one)), base, None, pd.DataFrame()
         )
-        return replace(level, cells=_cells(level, fitted, known))
-    told = fitted.drivers.period
-    made = forecaster.forecast(grid.until, period_covariates=told)
-    if fitted.level == "customers":
-        made = with_purchases(made, base)
-    reconciled = reconcile(base, made, _evidence(carriers))
-    found = reconciled.factors.sort_values(["cohort", "period"], ignore_index=True)
-    factors = found["purchases_factor"].to_numpy().reshape(-1, len(grid.periods))
+        return replace(level, cells=_cells(level, fitted, everybody))
+    by_month = fitted.drivers.period
+    cohorts = forecaster.forecast(grid.until, period_covariates=by_month)
+    if fitted.level is LevelSource.CUSTOMERS:
+        cohorts = with_purchases(cohorts, base)
+    reconciled = reconcile(base, cohorts, _evidence(carriers))
+    wanted = reconciled.factors.sort_values(["cohort", "period"], ignore_index=True)
+    factors = wanted["purchases_factor"].to_numpy().reshape(-1, len(grid.periods))
     purchases = np.stack(
         [
             capacity.month_factors(carriers.purchases[rows], carriers.most[rows], factors[c])
             for c, rows in enumerate(carriers.rows())
         ]
     )
-    seen = cohort_months.groupby("cohort")["purchases"].sum().reindex(carriers.cohorts).fillna(0.0)
+    bought = history.months.groupby("cohort")["purchases"].sum()
+    seen = bought.reindex(carriers.cohorts).fillna(0.0)
     # A cohort says of its customers no more than its own repeat orders do: where nobody has come
     # back, its value of an order is that of other cohorts, and may be one customer's there.
     others = np.minimum(np.maximum(carriers.spenders - 1, 0.0), seen.to_numpy(dtype=float))
+    spend = _spend_factors(carriers, purchases, others, wanted)
     level = CohortLevel(
-        grid,
-        carriers.cohorts,
-        purchases,
-        _spend_factors(carriers, purchases, others, found),
-        others,
-        base,
-        forecaster,
-        pd.DataFrame(),
-        told,
+        grid, carriers.cohorts, purchases, spend, others, base, forecaster, pd.DataFrame(), by_month
     )
-    level = replace(level, cells=_cells(level, fitted, known))
+    level = replace(level, cells=_cells(level, fitted, everybody))
     return replace(level, corrections=_corrections(reconciled, level.cells, seen))
 
 
@@ -230,55 +220,53 @@ def _spend_factors(
     return np.clip(factor, 1 / MOST_SPEND, MOST_SPEND)
 
 
-def _cells(level: CohortLevel, fitted: Fitted, known: pd.DataFrame) -> pd.DataFrame:
+def _cells(level: CohortLevel, fitted: Fitted, everybody: pd.DataFrame) -> pd.DataFrame:
     """Sum the scaled customers by cohort and month, as each of them is scored."""
-    return forecast.history_sums(fitted, known, level.grid, each=level.customer_months)
+    return forecast.history_sums(fitted, everybody, level.grid, each=level.customer_months)
 
 
-def forecaster_at(
-    fitted: Fitted, as_of: dt.date, cohort_months: pd.DataFrame, first_date: dt.date
-) -> CohortForecaster | None:
-    """The cohort forecast as of a day: the fitted one, or its parts learned anew to that day.
+def forecaster_at(fitted: Fitted, history: CohortHistory) -> CohortForecaster | None:
+    """The cohort forecast as of the history's day: the fitted one, or its parts learned anew.
 
     Learned anew wherever anything known differs from what the fitted one learned from, on the
     same day too: rows arrive late, persons are erased, covariates are restated. None where
     [train] cohort_level is off. Covariates that the fitted one was not given have not been tried
     on earlier origins, and are left out until the models are trained again.
     """
-    made = fitted.cohorts
-    if made is None:
+    saved = fitted.cohorts
+    if saved is None:
         return None
-    rates, told = made.model_.rates, fitted.drivers
+    rates, drivers = saved.model_.rates, fitted.drivers
     by_month = list(rates.period_covariates.names)
-    known: dict[str, Any] = {
-        "log_start": first_date,
-        "period_covariates": told.period[["period", *by_month]]
-        if told.period is not None and by_month
+    today: dict[str, Any] = {
+        "log_start": history.first_date,
+        "period_covariates": drivers.period[["period", *by_month]]
+        if drivers.period is not None and by_month
         else None,
-        "cohort_covariates": told.cohort if rates.cohort_covariates.names else None,
+        "cohort_covariates": drivers.cohort if rates.cohort_covariates.names else None,
     }
-    if made.has_learned_from(cohort_months, as_of, **known):
-        return made
-    anew = CohortForecaster(made.options_, select=False, draws=made.draws, seed=made.seed)
-    return anew.fit(cohort_months, as_of, **known)
+    if saved.has_learned_from(history.months, history.as_of, **today):
+        return saved
+    anew = CohortForecaster(saved.options_, select=False, draws=saved.draws, seed=saved.seed)
+    return anew.fit(history.months, history.as_of, **today)
 
 
-def with_purchases(made: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+def with_purchases(cohorts: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
     """A cohort forecast with the customers' purchases, and its own value of a purchase."""
     keys = ["cohort", "period"]
-    out = made[[*keys, *QUANTITIES]].merge(base[[*keys, "purchases"]], on=keys, validate="1:1")
+    out = cohorts[[*keys, *QUANTITIES]].merge(base[[*keys, "purchases"]], on=keys, validate="1:1")
     value = (out["revenue"] / out["purchases_x"]).where(out["purchases_x"] > 0, 0.0)
     return out[keys].assign(purchases=out["purchases_y"], revenue=out["purchases_y"] * value)
 
 
 def _corrections(reconciled: Reconciliation, cells: pd.DataFrame, seen: pd.Series) -> pd.DataFrame:
     sums = reconciled.factors.groupby("cohort").sum(numeric_only=True)
-    made = cells.groupby("cohort")[list(QUANTITIES)].sum()
+    carried = cells.groupby("cohort")[list(QUANTITIES)].sum()
     out = reconciled.weights.drop(columns="purchases").set_index("cohort")
     out.insert(0, "purchases", seen.reindex(out.index).fillna(0.0))
     for quantity in QUANTITIES:
         base = sums[f"{quantity}_base"]
-        out[f"{quantity}_factor"] = (made[quantity] / base).where(base > 0)
+        out[f"{quantity}_factor"] = (carried[quantity] / base).where(base > 0)
     for quantity in QUANTITIES:
-        out[f"{quantity}_unplaced"] = sums[quantity] - made[quantity]
+        out[f"{quantity}_unplaced"] = sums[quantity] - carried[quantity]
     return out.reset_index()

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid, month_end
-from clvmodels.core.schema import NEW_COHORTS
+from clvmodels.core.schema import ACQUISITIONS, NEW_COHORTS
 from pipelines.data.features.drivers import Drivers
 from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.training.fit import Fitted
 
 FILE = "new_cohorts.parquet"
 
-Basis = Literal["plan", "recent level", "stopped"]
-"""Where a month's new customers come from."""
+
+class Basis(StrEnum):
+    """Where a month's new customers come from."""
+
+    PLAN = "plan"
+    RECENT_LEVEL = "recent level"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class NewCustomers:
 
 
 def new_customers(
-    forecaster: CohortForecaster | None, until: dt.date, told: Drivers
+    forecaster: CohortForecaster | None, until: dt.date, drivers: Drivers
 ) -> NewCustomers:
     """Forecast the customers who come after the forecaster's as-of date.
 
@@ -75,23 +80,20 @@ def new_customers(
     forecaster : CohortForecaster, optional
     until : date
         Last day forecast.
-    told : Drivers
+    drivers : Drivers
         Covariates by month, and planned acquisitions. A month that the plan holds is taken from
         it, by the share of its days that is forecast; any other goes on at the recent level.
     """
     if forecaster is None:
-        return NewCustomers(
-            pd.DataFrame(columns=NEW_COHORTS.names),
-            pd.DataFrame(columns=["period", "new_customers", "basis"]),
-        )
-    acquired = acquisitions(forecaster, until, told)
-    made = forecaster.forecast_new(
-        until, acquired.set_index("period")["new_customers"], period_covariates=told.period
+        return NewCustomers(NEW_COHORTS.empty(), ACQUISITIONS.empty())
+    acquired = acquisitions(forecaster, until, drivers)
+    cohorts = forecaster.forecast_new(
+        until, acquired.set_index("period")["new_customers"], period_covariates=drivers.period
     )
-    return NewCustomers(made[made["customers"] > 0].reset_index(drop=True), acquired)
+    return NewCustomers(cohorts[cohorts["customers"] > 0].reset_index(drop=True), acquired)
 
 
-def acquisitions(forecaster: CohortForecaster, until: dt.date, told: Drivers) -> pd.DataFrame:
+def acquisitions(forecaster: CohortForecaster, until: dt.date, drivers: Drivers) -> pd.DataFrame:
     """New customers by month: as planned, or at the recent level with season.
 
     Returns
@@ -99,28 +101,26 @@ def acquisitions(forecaster: CohortForecaster, until: dt.date, told: Drivers) ->
     DataFrame
         period, new_customers, basis.
     """
-    expected = forecaster.expected_acquisitions(until, period_covariates=told.period)
-    plan = told.plan
-    basis: Basis = "stopped" if forecaster.acquisition_has_stopped else "recent level"
+    expected = forecaster.expected_acquisitions(until, period_covariates=drivers.period)
+    plan = drivers.plan
+    basis = Basis.STOPPED if forecaster.acquisition_has_stopped else Basis.RECENT_LEVEL
     table = expected.rename("new_customers").rename_axis("period").reset_index()
-    table["basis"] = basis
+    table["basis"] = basis.value
     if plan is not None:
         planned = table["period"].map(plan.set_index("period")["new_customers"])
         planned *= _share_of_month(forecaster.model_.as_of, until, table["period"])
-        table["basis"] = table["basis"].where(planned.isna(), "plan")
+        table["basis"] = table["basis"].where(planned.isna(), Basis.PLAN.value)
         table["new_customers"] = planned.fillna(table["new_customers"])
     return table
 
 
 def write(
-    forecaster: CohortForecaster | None, until: dt.date, told: Drivers, folder: Path
+    forecaster: CohortForecaster | None, until: dt.date, drivers: Drivers, folder: Path
 ) -> NewCustomers:
     """Write :func:`new_customers` to new_cohorts.parquet, which holds no customer."""
-    made = new_customers(forecaster, until, told)
-    kinds = dict.fromkeys(("cohort", "period"), "datetime64[s]")
-    kinds |= {name: "float64" for name in NEW_COHORTS.names if name not in kinds}
-    made.cohorts.astype(kinds).to_parquet(folder / FILE, index=False)
-    return made
+    coming = new_customers(forecaster, until, drivers)
+    coming.cohorts.astype(NEW_COHORTS.empty().dtypes).to_parquet(folder / FILE, index=False)
+    return coming
 
 
 def company_forecast(cells: pd.DataFrame, fitted: Fitted, grid: MonthGrid) -> pd.DataFrame:
@@ -146,15 +146,15 @@ def company_forecast(cells: pd.DataFrame, fitted: Fitted, grid: MonthGrid) -> pd
         cohort of the origin's month, ``new_`` those after it. Empty where [train] cohort_level is
         off.
     """
-    told = Drivers(period=fitted.drivers.period)
-    made = new_customers(fitted.cohorts, grid.until, told)
+    drivers = Drivers(period=fitted.drivers.period)
+    coming = new_customers(fitted.cohorts, grid.until, drivers)
     # A cohort that the origin cuts is one cohort in what was then sold, and so it is here.
-    begun = pd.DatetimeIndex(made.cohorts["cohort"]) <= pd.Timestamp(grid.as_of)
-    known = cells.groupby("period")[list(QUANTITIES)].sum()
-    rest = made.cohorts[begun].groupby("period")[list(QUANTITIES)].sum()
-    known = known.add(rest.reindex(known.index, fill_value=0.0)).add_prefix("known_")
-    new = replace(made, cohorts=made.cohorts[~begun]).by_month()
-    out = new.merge(known, left_on="period", right_index=True, validate="1:1")
+    begun = pd.DatetimeIndex(coming.cohorts["cohort"]) <= pd.Timestamp(grid.as_of)
+    of_known = cells.groupby("period")[list(QUANTITIES)].sum()
+    rest = coming.cohorts[begun].groupby("period")[list(QUANTITIES)].sum()
+    of_known = of_known.add(rest.reindex(of_known.index, fill_value=0.0)).add_prefix("known_")
+    new = replace(coming, cohorts=coming.cohorts[~begun]).by_month()
+    out = new.merge(of_known, left_on="period", right_index=True, validate="1:1")
     starts = pd.DatetimeIndex(out["period"])
     ends = starts + pd.offsets.MonthEnd(0)
     whole = (starts > pd.Timestamp(grid.as_of)) & (ends <= pd.Timestamp(grid.until))
@@ -197,7 +197,7 @@ def with_actuals(company: pd.DataFrame, cohort_months: pd.DataFrame) -> pd.DataF
         later = table[table["cohort"] > day]
         new = later.groupby("period")[["first_purchases", "revenue"]].sum()
         at = part["period"]
-        found = {
+        actual = {
             f"actual_{name}": at.map(values).fillna(0.0)
             for name, values in (
                 ("purchases", months["purchases"]),
@@ -209,7 +209,7 @@ def with_actuals(company: pd.DataFrame, cohort_months: pd.DataFrame) -> pd.DataF
         before = ended.tail(3).mean()
         parts.append(part.assign(
             **{q: part[f"known_{q}"] + part[f"new_{q}"] for q in QUANTITIES},
-            **found,
+            **actual,
             **{f"last_months_{q}": before[q] for q in QUANTITIES},
         ))  # fmt: skip
     return pd.concat(parts, ignore_index=True)

@@ -10,37 +10,18 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.schema import CUSTOMER_FORECAST
+from clvmodels.finance.clv import UnitEconomics
 from clvmodels.numerics.threads import one_blas_thread
-from pipelines.config.load import Config
 from pipelines.data.features.drivers import Drivers
 from pipelines.data.features.rfm import VALUE_DIGITS
 from pipelines.data.lines import DIMENSIONS
-from pipelines.data.margins import Margin
-from pipelines.data.privacy import Pseudonyms, pseudonyms
+from pipelines.data.privacy import Pseudonyms
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import CohortLevel
 from pipelines.training.fit import Fitted
 
-CUSTOMER_SCHEMA = pa.schema(
-    [
-        pa.field("customer_id", pa.string(), nullable=False),
-        pa.field("cohort", pa.date32()),
-        *(
-            pa.field(name, pa.float64())
-            for name in (
-                "probability_alive",
-                "churn_probability",
-                "expected_purchases",
-                "expected_spend",
-                "expected_revenue",
-                "clv",
-                "clv_low",
-                "clv_high",
-            )
-        ),
-        pa.field("tier", pa.string()),
-    ]
-)
+CUSTOMER_SCHEMA = CUSTOMER_FORECAST.arrow()
 """schema.CUSTOMER_FORECAST as Parquet types."""
 
 
@@ -55,13 +36,14 @@ class Scorer:
     level : CohortLevel
         Its factors alone.
     grid : MonthGrid
-    config : Config
+    valuation : UnitEconomics
+        What a purchase is valued by.
+    churn_horizon_days : int
+        Churn is no purchase within so many days.
     names : Pseudonyms, optional
         Applied where the customers are; the key travels with them.
     dimensions : tuple of str
         Those that the table to be scored holds; passed on for the segments.
-    margin : Margin, optional
-        By default the configuration's own.
     sums : tuple of str
         Of spend and, where recorded, of margin to date; passed on for the segments.
     """
@@ -69,10 +51,10 @@ class Scorer:
     fitted: Fitted
     level: CohortLevel
     grid: MonthGrid
-    config: Config
+    valuation: UnitEconomics
+    churn_horizon_days: int
     names: Pseudonyms | None
     dimensions: tuple[str, ...]
-    margin: Margin | None = None
     sums: tuple[str, ...] = ("spend_total",)
 
     @classmethod
@@ -81,16 +63,18 @@ class Scorer:
         fitted: Fitted,
         level: CohortLevel,
         grid: MonthGrid,
-        config: Config,
         table: Table,
-        margin: Margin | None = None,
+        *,
+        valuation: UnitEconomics,
+        churn_horizon_days: int,
+        names: Pseudonyms | None = None,
     ) -> Self:
         """Leave out what no customer's score depends on.
 
         Parameters
         ----------
         table : ibis Table
-            What is to be scored, of :func:`pipelines.training.snapshot.scoring_table`.
+            What is to be scored, of :func:`pipelines.data.features.churn.scoring_table`.
         """
         return cls(
             replace(fitted, cohorts=None, notes=(), drivers=Drivers()),
@@ -102,10 +86,10 @@ class Scorer:
                 drivers=None,
             ),
             grid,
-            config,
-            pseudonyms(config),
+            valuation,
+            churn_horizon_days,
+            names,
             tuple(name for name in DIMENSIONS if name in table.columns),
-            margin,
             tuple(name for name in ("spend_total", "margin_total") if name in table.columns),
         )
 
@@ -122,7 +106,14 @@ class Scorer:
         """Score some rows of the table."""
         summary = batch.to_pandas(date_as_object=False)
         months = self.level.customer_months(self.fitted, summary)
-        scored = forecast.score(self.fitted, summary, months, self.grid, self.config, self.margin)
+        scored = forecast.score(
+            self.fitted,
+            summary,
+            months,
+            self.grid,
+            valuation=self.valuation,
+            churn_horizon_days=self.churn_horizon_days,
+        )
         # Equal histories are worth the same in whatever batch they were: their tie goes by id. The
         # ends go with it, or an interval drawn out to the mean would end short of it.
         worth = ["clv", "clv_low", "clv_high"]

@@ -7,17 +7,11 @@ from ibis import _
 from ibis.expr.types import Table
 
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.schema import COHORT_FORECAST, SEGMENTS, TOTALS
 from clvmodels.finance.clv import TIER_NAMES, UnitEconomics, discount_factors, net_margin
 from pipelines.data.features.rfm import VALUE_DIGITS
 from pipelines.data.lines import DIMENSIONS
-from pipelines.data.margins import Margin
 from pipelines.forecasting.levelling import CohortLevel
-
-COHORT_COLUMNS = [
-    "cohort",
-    "period",
-    *(f"{q}{end}" for q in ("purchases", "revenue", "margin") for end in ("", "_low", "_high")),
-]
 
 
 def tier_table(ranked: Table) -> pd.DataFrame:
@@ -43,15 +37,15 @@ def tier_table(ranked: Table) -> pd.DataFrame:
     return grouped.loc[[name for name in TIER_NAMES if name in grouped.index]].reset_index()
 
 
-def segment_table(scored: Table, margin: Margin) -> pd.DataFrame:
+def segment_table(scored: Table, margin: float) -> pd.DataFrame:
     """LTV to date, forecast CLV and churn per customer, by dimension and value, in the engine.
 
     Parameters
     ----------
     scored : ibis Table
         Of :class:`pipelines.forecasting.scorer.Scorer`.
-    margin : Margin
-        Its rate stands in where the log records no margins.
+    margin : float
+        Gross margin as a share of revenue; it stands in where the log records none.
     """
     recorded = "margin_total" in scored.columns
     parts = []
@@ -61,7 +55,7 @@ def segment_table(scored: Table, margin: Margin) -> pd.DataFrame:
                 customers=_.count(),
                 ltv_revenue=_.spend_total.sum().round(VALUE_DIGITS),
                 ltv_margin=(
-                    _.margin_total.sum() if recorded else _.spend_total.sum() * margin.rate
+                    _.margin_total.sum() if recorded else _.spend_total.sum() * margin
                 ).round(VALUE_DIGITS),
                 expected_revenue=_.expected_revenue.sum().round(VALUE_DIGITS),
                 clv=_.clv.sum().round(VALUE_DIGITS),
@@ -69,7 +63,7 @@ def segment_table(scored: Table, margin: Margin) -> pd.DataFrame:
             )
             parts.append(by_value.execute().sort_values("value").assign(dimension=name))
     if not parts:
-        return pd.DataFrame()
+        return SEGMENTS.empty()
     sums = pd.concat(parts, ignore_index=True)
     sums.insert(0, "dimension", sums.pop("dimension"))
     for name in ("ltv_revenue", "ltv_margin", "expected_revenue", "clv", "churn"):
@@ -77,20 +71,20 @@ def segment_table(scored: Table, margin: Margin) -> pd.DataFrame:
     return sums.sort_values(["dimension", "customers"], ascending=[True, False], kind="stable")
 
 
-def cohort_table(level: CohortLevel, margin: Margin) -> pd.DataFrame:
+def cohort_table(level: CohortLevel, margin: float) -> pd.DataFrame:
     """Forecast by cohort and month with intervals, schema.COHORT_FORECAST."""
     table = level.with_intervals(level.cells, "cohort_month")
     for end in ("", "_low", "_high"):
-        table[f"margin{end}"] = table[f"revenue{end}"] * margin.rate
-    return table[COHORT_COLUMNS]
+        table[f"margin{end}"] = table[f"revenue{end}"] * margin
+    return table[COHORT_FORECAST.required]
 
 
-def month_table(cohorts: pd.DataFrame, level: CohortLevel, margin: Margin) -> pd.DataFrame:
+def month_table(cohorts: pd.DataFrame, level: CohortLevel, margin: float) -> pd.DataFrame:
     """All cohorts together by month: period, then quantities with the sum's own intervals."""
     sums = cohorts.groupby("period", as_index=False)[["purchases", "revenue"]].sum()
     table = level.with_intervals(sums, "month")
     for end in ("", "_low", "_high"):
-        table[f"margin{end}"] = table[f"revenue{end}"] * margin.rate
+        table[f"margin{end}"] = table[f"revenue{end}"] * margin
     return table
 
 
@@ -119,4 +113,4 @@ def totals(
     ratio = clv / out["revenue"] if out["revenue"] > 0 else 0.0
     ends = sorted(float(out[f"revenue{end}"]) * ratio for end in ("_low", "_high"))
     rows.append(("clv", clv, *ends))
-    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high"])
+    return pd.DataFrame(rows, columns=TOTALS.names)

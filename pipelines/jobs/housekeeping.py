@@ -14,6 +14,8 @@ from pipelines.data import checks, preview, privacy
 from pipelines.data import customer_days as transactions
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import drivers
+from pipelines.jobs import stages
+from pipelines.jobs.folders import models_folder
 from pipelines.registry import migration, records
 from pipelines.registry import store as registry
 
@@ -30,7 +32,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
             with transactions.load(config, as_of, enforce=False) as data:
                 account, fingerprint = data.account, data.fingerprint
                 checks.validate(data.purchases, config, data.as_of)
-                told = drivers.read(data.summary, data.first_date, data.as_of, config)
+                beside = stages.drivers_at(config)(data.snapshot)
         except DataError as error:
             if not show:
                 raise
@@ -40,8 +42,8 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
     facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken, **rows}
     lines = [
         *account_lines(account, config),
-        *drivers.described(told),
-        *drivers.notes(told, data.as_of),
+        *drivers.described(beside),
+        *drivers.notes(beside, data.as_of),
     ]
     if show:
         lines += ["", *shown]
@@ -77,11 +79,11 @@ def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
 def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
     """Remove persons from every saved output, and say from where, and what was not searched."""
     erased = privacy.erase(config, customer_ids)
-    found = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]
+    removed = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]
     that = f"no {'other ' if erased.unread else ''}saved output of '{config.name}'"
     return Outcome(
         [
-            *(found or [f"{that} holds them, by this spelling of the id"]),
+            *(removed or [f"{that} holds them, by this spelling of the id"]),
             "saved models and report pages hold no customers; the source itself is not touched",
         ],
         {
@@ -96,60 +98,60 @@ def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
 
 def list_models(config: Config) -> Outcome:
     """All saved versions, the one in use marked, and those that cannot be used with the reason."""
-    known = registry.versions(config)
+    home = models_folder(config)
+    versions = registry.versions(home)
     used, error, refused = None, None, {}
     try:
-        used = registry.champion_or_none(config)
+        used = registry.champion_or_none(home)
     except ModelFileError as damaged:
         error = damaged
-    for version in known:
+    for version in versions:
         try:
-            registry.require_loadable(registry.verify(config, version))
+            registry.require_loadable(registry.verify(home, version))
         except ModelFileError as reason:
             refused[version] = str(reason)
-    for version, new in migration.migrated(config).items():
+    for version, new in migration.migrated(home).items():
         if version in refused:
             refused[version] = f"it was migrated to {new}, and may be deleted"
     lines = []
-    for version in known:
-        lines.append(
-            f"{'*' if version == used else ' '} {version}  {registry.root(config) / version}"
-        )
+    for version in versions:
+        lines.append(f"{'*' if version == used else ' '} {version}  {home / version}")
         if version in refused:
             lines.append(f"    cannot be used: {refused[version]}")
     return Outcome(
         lines or [f"no saved models of '{config.name}'; run `clv train`"],
-        {"champion": used, "versions": known, "refused": refused},
+        {"champion": used, "versions": versions, "refused": refused},
         error,
     )
 
 
 def accept_job(config: Config, version: str) -> Outcome:
     """Record a version as it is now."""
-    found, digest = migration.accept(config, version)
+    model, digest = migration.accept(models_folder(config), version)
     return Outcome(
         [
-            f"recorded: {found.folder}",
+            f"recorded: {model.folder}",
             f"its manifest has the SHA-256 {digest}; from now on it is refused with any other",
         ],
-        {"model": str(found.folder), "version": version, "manifest_sha256": digest},
+        {"model": str(model.folder), "version": version, "manifest_sha256": digest},
     )
 
 
 def migrate_job(config: Config, version: str | None, progress: Progress) -> Outcome:
     """Save a version of an earlier release anew, without its pickle."""
-    old = version or registry.champion(config)
+    home = models_folder(config)
+    old = version or registry.champion(home)
     with progress.step(
         f"read the pickle of {old}, which runs the code in it, and save its numbers"
     ):
-        new = migration.migrate(config, old)
-    in_use = registry.champion_or_none(config) == new.version
+        new = migration.migrate(home, old)
+    in_use = registry.champion_or_none(home) == new.version
     churn = records.parse_json(new.contents[registry.CHURN], new.folder / registry.CHURN)
     categories = {name: len(values) for name, values in churn["categories"].items()}
     return Outcome(
         [
             f"model:  {new.folder}{'' if in_use else ' (not in use)'}",
-            f"from:   {registry.root(config) / old} (as it was; nothing reads it any more)",
+            f"from:   {home / old} (as it was; nothing reads it any more)",
             *([RARE] if categories else []),
         ],
         {

@@ -8,14 +8,18 @@ import math
 import pandas as pd
 
 from pipelines.backtesting import accuracy
-from pipelines.backtesting.candidates import CANDIDATES
-from pipelines.backtesting.run import QUANTITIES, BacktestResult
+from pipelines.backtesting.candidates import FORECASTS, Compared
+from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
 from pipelines.data.margins import Margin
 from pipelines.forecasting.deliver import Delivered
-from pipelines.forecasting.new_customers import NewCustomers
+from pipelines.forecasting.levelling import QUANTITIES
+from pipelines.forecasting.new_customers import Basis, NewCustomers
 from pipelines.report.wording import carried
 from pipelines.training.fit import Fitted
+
+COMPARED = (Compared.CLV, Compared.LIFETIMES)
+"""The product's forecast, and the one that it is held against."""
 
 
 def headline(result: BacktestResult, config: Config) -> list[str]:
@@ -25,7 +29,7 @@ def headline(result: BacktestResult, config: Config) -> list[str]:
     cells = accuracy.longest_horizon(result.cells)
     lines = []
     for quantity in QUANTITIES:
-        own, reference = (accuracy.pooled(cells, m, quantity) for m in ("clv", "lifetimes"))
+        own, reference = (accuracy.pooled(cells, m, quantity) for m in COMPARED)
         if not math.isfinite(own["wape"]):
             lines.append(f"{quantity}: the tested months held none, so no error can be given")
             continue
@@ -58,7 +62,7 @@ def _left_out(cells: pd.DataFrame, config: Config) -> list[str]:
             f"[backtest] origins left out, as nothing after them is known yet: "
             f"{', '.join(map(str, late))}"
         )
-    for model in CANDIDATES:
+    for model in FORECASTS:
         missing = int(by_model.max()) - int(by_model.get(model, 0))
         if missing:
             lines.append(
@@ -85,30 +89,32 @@ def margin_line(margin: Margin) -> list[str]:
     return [f"gross margin: {margin.rate:.1%} of revenue, {margin.said()}"]
 
 
-def forecast_lines(made: Delivered, known: int, config: Config) -> list[str]:
+def forecast_lines(forecast: Delivered, customers: int, config: Config) -> list[str]:
     """Totals over the horizon, of so many customers known, and what customers could not carry."""
-    total = made.totals.set_index("quantity")["value"]
+    total = forecast.totals.set_index("quantity")["value"]
     money = config.economics.currency
-    alone = f" ({made.customers:,} of them scored alone)" if made.customers < known else ""
-    span = f"{made.grid.as_of + dt.timedelta(days=1)} to {made.grid.until}"
+    alone = (
+        f" ({forecast.customers:,} of them scored alone)" if forecast.customers < customers else ""
+    )
+    span = f"{forecast.grid.as_of + dt.timedelta(days=1)} to {forecast.grid.until}"
     return [
-        f"{known:,} customers{alone}, {span}: {total['purchases']:,.0f} purchases, "
+        f"{customers:,} customers{alone}, {span}: {total['purchases']:,.0f} purchases, "
         f"revenue {total['revenue']:,.0f} {money}, CLV {total['clv']:,.0f} {money}",
         *(
             line.replace("\N{NO-BREAK SPACE}", " ")
-            for line in carried.departures(made.corrections, made.totals, money)
+            for line in carried.departures(forecast.corrections, forecast.totals, money)
         ),
     ]
 
 
-def budget_line(new: NewCustomers, config: Config) -> str:
+def budget_line(coming: NewCustomers, config: Config) -> str:
     """What customers still to come add."""
-    if new.acquisitions.empty:
+    if coming.acquisitions.empty:
         return "customers still to come: not forecast ([train] cohort_level is off)"
-    if new.cohorts.empty:
-        stopped = "stopped" in set(new.acquisitions["basis"])
+    if coming.cohorts.empty:
+        stopped = Basis.STOPPED in set(coming.acquisitions["basis"])
         return f"customers still to come: none{', acquisition has stopped' if stopped else ''}"
-    months = new.by_month()
+    months = coming.by_month()
     money = config.economics.currency
     return (
         f"customers still to come: {months['new_customers'].sum():,.0f} "

@@ -13,35 +13,36 @@ from clvmodels.core.errors import DataError
 from clvmodels.core.months import add_months, month_end
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.backtesting import accuracy
-from pipelines.backtesting import run as backtest
+from pipelines.backtesting.cell_scores import CELL
 from pipelines.config.load import Config
 from pipelines.console import Outcome, Progress
-from pipelines.data import margins
+from pipelines.data import features
 from pipelines.data.customer_days import Dataset
-from pipelines.data.features import cohorts as features
 from pipelines.data.features import drivers
-from pipelines.forecasting import deliver, delivered
-from pipelines.jobs import messages
-from pipelines.jobs import models as workflow
+from pipelines.forecasting import deliver
+from pipelines.forecasting.delivered import Label, read_cohorts
+from pipelines.forecasting.levelling import QUANTITIES
+from pipelines.jobs import messages, stages
+from pipelines.jobs.folders import models_folder, reports_folder
+from pipelines.jobs.report import PAGE, write_report
 from pipelines.registry import store as registry
 from pipelines.report.gather import Tracked
 from pipelines.report.wording import words
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 
 def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | None:
     """The latest delivered forecast from before ``as_of``, if there is one."""
-    parent = Path(config.output.reports) / config.name
-    made = {}
+    parent = reports_folder(config)
+    days = {}
     for path in parent.glob(f"*/{deliver.COHORTS}"):
         try:
             day = dt.date.fromisoformat(path.parent.name)
         except ValueError:
             continue
         if day < as_of:
-            made[day] = path
-    return max(made.items()) if made else None
+            days[day] = path
+    return max(days.items()) if days else None
 
 
 def earlier(data: Dataset, config: Config) -> Tracked | None:
@@ -55,13 +56,14 @@ def earlier(data: Dataset, config: Config) -> Tracked | None:
         return None
     origin, path = last
     try:
-        made = delivered.read_cohorts(path, delivered.Label.of(config, origin))
+        label = Label.of(config.name, config.economics.currency, origin)
+        forecast = read_cohorts(path, label)
     except DataError as error:
         return Tracked(origin, pd.DataFrame(), (f"Nothing is compared: {error}",))
-    return track(data, origin, made)
+    return track(data, origin, forecast)
 
 
-def track(data: Dataset, origin: dt.date, made: pd.DataFrame) -> Tracked:
+def track(data: Dataset, origin: dt.date, forecast: pd.DataFrame) -> Tracked:
     """Compare a delivered forecast with what happened in the months that have ended since.
 
     Of a month that the as-of date of the forecast cuts, its forecast days only. Cohorts that the
@@ -70,23 +72,23 @@ def track(data: Dataset, origin: dt.date, made: pd.DataFrame) -> Tracked:
 
     Parameters
     ----------
-    made : DataFrame
+    forecast : DataFrame
         Of :func:`pipelines.forecasting.delivered.read_cohorts`.
     """
-    ended = [month_end(day.date()) <= data.as_of for day in made["period"]]
-    end = _last_day(origin, made["period"])
-    made = made[ended]
-    if made.empty:
-        return Tracked(origin, made)
-    until = min(month_end(made["period"].max().date()), end)
+    ended = [month_end(day.date()) <= data.as_of for day in forecast["period"]]
+    end = _last_day(origin, forecast["period"])
+    forecast = forecast[ended]
+    if forecast.empty:
+        return Tracked(origin, forecast)
+    until = min(month_end(forecast["period"].max().date()), end)
     actual = features.cohort_actuals(data.purchases, origin, until, cohort="month")
-    actual = actual.rename(columns={q: f"actual_{q}" for q in backtest.QUANTITIES})
-    both = made.merge(actual, on=backtest.CELL, how="outer", validate="1:1", indicator="side")
+    actual = actual.rename(columns={q: f"actual_{q}" for q in QUANTITIES})
+    both = forecast.merge(actual, on=CELL, how="outer", validate="1:1", indicator="side")
     late, gone = (
         both.loc[both["side"] == side, "cohort"].nunique() for side in ("right_only", "left_only")
     )
     table = both[both["side"] != "left_only"].drop(columns="side").reset_index(drop=True)
-    table = table.fillna(dict.fromkeys(backtest.QUANTITIES, 0.0))
+    table = table.fillna(dict.fromkeys(QUANTITIES, 0.0))
     notes = []
     if late:
         notes.append(
@@ -114,29 +116,27 @@ def _last_day(origin: dt.date, periods: pd.Series) -> dt.date:
 @one_blas_thread
 def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
     """Check, score with the champion, compare the last forecast with actuals, and report."""
-    fitted, saved = registry.load(config)
-    train.require_same_horizon(fitted, config)
-    with workflow.dataset(config, as_of, progress) as data:
-        margin = margins.margin(data, config)
+    fitted, saved = registry.load(models_folder(config))
+    train.require_same_horizon(fitted, config.train.churn_horizon_days)
+    with stages.dataset(config, as_of, progress) as data:
+        margin = stages.margin_of(data, config)
         with progress.step("compare the last forecast with what happened"):
             tracked = earlier(data, config)
-        known = training_data.extract(
-            data.purchases, data.first_date, data.as_of, config, data.summary
-        )
-        fitted = train.with_drivers(fitted, known.drivers)
-        result, fitted = workflow.replay(data, fitted, config, progress)
-        parity = workflow.check_fit(known, progress)
-        folder, _ = workflow.write_report(
-            data, known, fitted, result, config, progress, parity, tracked, margin
+        learned_from = stages.read_training(data.snapshot, config)
+        fitted = train.with_drivers(fitted, learned_from.drivers)
+        result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
+        parity = stages.check_fit(learned_from, progress)
+        folder, _ = write_report(
+            data, learned_from, fitted, result, config, progress, parity, margin, tracked
         )
     return Outcome(
         [
             *messages.hindsight(fitted, data.as_of),
-            *drivers.notes(fitted.drivers, known.as_of),
+            *drivers.notes(fitted.drivers, data.as_of),
             *tracking_lines(tracked),
             *messages.margin_line(margin),
             f"model:  {saved.folder}",
-            f"report: {folder / workflow.PAGE}",
+            f"report: {folder / PAGE}",
         ],
         {
             "as_of": data.as_of,
@@ -177,7 +177,7 @@ def _scores(tracked: pd.DataFrame) -> dict[str, dict[str, float]]:
     if tracked.empty:
         return {}
     scores = {}
-    for quantity in backtest.QUANTITIES:
+    for quantity in QUANTITIES:
         actual, forecast = tracked[f"actual_{quantity}"], tracked[quantity]
         scores[quantity] = {
             "wape": metrics.wape(actual, forecast),

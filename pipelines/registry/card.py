@@ -9,46 +9,64 @@ from typing import Any
 import pandas as pd
 
 from clvmodels.cohorts.evidence import covariates_in_use
+from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.core.months import add_months, month_grid
-from pipelines.config.load import Config
+from pipelines.config.load import Economics, Governance
 from pipelines.data.margins import Margin
 from pipelines.training import effects
 from pipelines.training.fit import Fitted
+from pipelines.training.level_source import LevelSource
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 METRICS = ("wape", "bias", "mae", "gini", "coverage_90")
+"""Of purchases and revenue; those of churn are others."""
+
+COVARIATE_VARIANTS = {
+    covariates_in_use(RateOptions(period_covariates=by_month, cohort_covariates=by_cohort))
+    for by_month in (False, True)
+    for by_cohort in (False, True)
+}
+"""Names of the variants that earlier origins tried covariates by."""
+
+PURPOSE = (
+    "Forecasts purchases, revenue (LTV) and discounted margin net of cost to serve (CLV) of "
+    "customers who have bought before, by customer, cohort and calendar month. It is meant "
+    "for budgets, campaign priorities and monthly tracking of groups of customers. It is not "
+    "meant for decisions about single persons, nor for customers who have not bought yet."
+)
 
 
 def write(
     fitted: Fitted,
-    config: Config,
     *,
+    name: str,
+    economics: Economics,
+    assumptions: Iterable[str],
     account: dict[str, Any],
     metrics: pd.DataFrame,
     parity: pd.DataFrame,
-    margin: Margin | None = None,
 ) -> str:
     """Render the model card as Markdown.
 
     Parameters
     ----------
     fitted : Fitted
+    name : str
+        Of the business.
+    economics : Economics
+    assumptions : iterable of str
+        Of :func:`assumptions`.
     account : dict
         Data-quality account, and the data's fingerprint.
     metrics : DataFrame
         The backtest's metrics, those that may be told.
     parity : DataFrame
         model, quantity, own, lifetimes, difference: both engines on the same data.
-    margin : Margin, optional
-        What the run goes by; by default the configuration's own.
     """
-    economics = config.economics
     parts = [
-        f"# Model card: {config.name}, as of {fitted.as_of}",
-        "Forecasts purchases, revenue (LTV) and discounted margin net of cost to serve (CLV) of "
-        "customers who have bought before, by customer, cohort and calendar month. It is meant "
-        "for budgets, campaign priorities and monthly tracking of groups of customers. It is not "
-        "meant for decisions about single persons, nor for customers who have not bought yet.",
+        f"# Model card: {name}, as of {fitted.as_of}",
+        PURPOSE,
         "## Data",
         f"{account['read']:,} rows read from {account['source']}, {account['kept']:,} kept: "
         f"{account['customers']:,} customers, {account['purchases']:,} purchases (customer-days) "
@@ -72,17 +90,39 @@ def write(
         _scores(metrics),
         _churn_scores(metrics),
         "## Assumptions",
-        _bullets(assumptions(config, fitted, margin)),
+        _bullets(assumptions),
     ]
     if fitted.notes:
         parts += ["## Notes", _bullets(fitted.notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def assumptions(config: Config, fitted: Fitted, margin: Margin | None = None) -> list[str]:
-    """Every assumption that the forecast rests on, in words."""
-    margin = margin or Margin.configured(config)
-    economics, governance = config.economics, config.governance
+def assumptions(
+    cohorts: CohortForecaster | None,
+    *,
+    economics: Economics,
+    governance: Governance,
+    margin: Margin,
+    churn_horizon_days: int,
+    time_zone: str,
+    has_plan: bool,
+) -> list[str]:
+    """Every assumption that a forecast rests on, in words.
+
+    Parameters
+    ----------
+    cohorts : CohortForecaster, optional
+        What forecasts the customers still to come; None where [train] cohort_level is off.
+    economics : Economics
+    governance : Governance
+    margin : Margin
+        What the run goes by.
+    churn_horizon_days : int
+    time_zone : str
+        Of the business's days.
+    has_plan : bool
+        Whether the business plans new customers.
+    """
     money = economics.currency
     return [
         f"Gross margin is {margin.rate:.1%} of revenue, {margin.said()}.",
@@ -90,16 +130,15 @@ def assumptions(config: Config, fitted: Fitted, margin: Margin | None = None) ->
         f"Future margin is discounted at {economics.annual_discount_rate:.1%} a year, from the "
         "middle of each month.",
         f"The forecast covers {economics.horizon_months} months after the as-of date.",
-        f"Churn means no purchase within {config.train.churn_horizon_days} days.",
+        f"Churn means no purchase within {churn_horizon_days} days.",
         f"Refunds: {governance.refunds}. Consent: {governance.consent}. Days are those of "
-        f"{config.calendar.time_zone}.",
+        f"{time_zone}.",
         "One customer's transactions on one day are one purchase.",
-        f"Customers who first buy after the as-of date {_still_to_come(config, fitted)}.",
+        f"Customers who first buy after the as-of date {_still_to_come(cohorts, has_plan)}.",
     ]
 
 
-def _still_to_come(config: Config, fitted: Fitted) -> str:
-    cohorts = fitted.cohorts
+def _still_to_come(cohorts: CohortForecaster | None, has_plan: bool) -> str:
     if cohorts is None:
         return "are not forecast: [train] cohort_level is off"
     if cohorts.acquisition_has_stopped:
@@ -108,7 +147,7 @@ def _still_to_come(config: Config, fitted: Fitted) -> str:
         with_season = " with season" if cohorts.options_.season else ""
         rest = f"they come at the recent level of acquisition{with_season}"
     return "are in the budget view only; " + (
-        f"where [plan] holds no number, {rest}" if config.plan else rest
+        f"where [plan] holds no number, {rest}" if has_plan else rest
     )
 
 
@@ -135,11 +174,11 @@ def _cohorts(fitted: Fitted, until: dt.date) -> str:
         text += f"Season, log effect by calendar month:\n\n{_table(season, digits=2)}"
     else:
         text += "No season is in it."
-    if fitted.level == "customers":
+    if fitted.level is LevelSource.CUSTOMERS:
         text += "\n\nIts values of an order are in use; purchases are those of the customer models."
     if evidence["candidates"]:
         tried = pd.DataFrame(evidence["candidates"]).T.rename_axis("variant").reset_index()
-        driven = tried["variant"].str.contains("covariates")
+        driven = tried["variant"].isin(COVARIATE_VARIANTS)
         for what, rows, used in (
             ("Parts", tried[~driven], evidence["chosen"]),
             ("Covariates", tried[driven], covariates_in_use(fitted.cohorts.options_)),
@@ -149,11 +188,11 @@ def _cohorts(fitted: Fitted, until: dt.date) -> str:
                     f"\n\n{what}, tried on earlier origins of this log; in use: {used}.\n\n"
                     f"{_table(rows, digits=3)}"
                 )
-    found = effects.table(fitted, month_grid(fitted.as_of, until))
-    if len(found):
+    by_driver = effects.table(fitted, month_grid(fitted.as_of, until))
+    if len(by_driver):
         text += "\n\n### Covariates\n\n"
-        text += f"{_bullets(effects.sentences(found))}\n\n{effects.CAUTION}"
-        if found["used"].any():
+        text += f"{_bullets(effects.sentences(by_driver))}\n\n{effects.CAUTION}"
+        if by_driver["used"].any():
             text += (
                 " Forecasts take planned values as given; the past forecasts below were given the "
                 "values that came true, and test the model, not the plan."
@@ -177,7 +216,6 @@ def _scores(metrics: pd.DataFrame) -> str:
     rows = metrics[
         metrics["level"].isin(["cohort_month", "total_month", "customer"])
         & metrics["metric"].isin(METRICS)
-        & ~metrics["model"].eq("churn")
     ]
     if rows.empty:
         return "None could be tested: the log is too short."

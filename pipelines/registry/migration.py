@@ -10,6 +10,7 @@ import datetime as dt
 import importlib.metadata
 import io
 import warnings
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -19,13 +20,12 @@ from clvmodels.churn.classifier import ChurnClassifier
 from clvmodels.churn.trees import Trees
 from clvmodels.core.errors import ClvError, ModelFileError
 from pipelines import files
-from pipelines.config.load import Config
 from pipelines.registry import records, saved
 from pipelines.registry import store as registry
 from pipelines.registry.saved import CARD, CHURN, MANIFEST, PARAMETERS, PICKLED_CHURN, SavedModel
 
 
-def accept(config: Config, version: str) -> tuple[SavedModel, str]:
+def accept(home: Path, version: str) -> tuple[SavedModel, str]:
     """Record a version that has no record, as it is now; return it with its manifest's digest.
 
     Its files are compared with its manifest, and where it is in use the manifest with what
@@ -36,7 +36,6 @@ def accept(config: Config, version: str) -> tuple[SavedModel, str]:
     ModelFileError
         If the version is not what its record, champion.json or its manifest says.
     """
-    home = registry.root(config)
     with records.changing(home):
         named = records.readable_champion(home)
         try:
@@ -46,20 +45,20 @@ def accept(config: Config, version: str) -> tuple[SavedModel, str]:
         expected = recorded
         if expected is None and named is not None and named["version"] == version:
             expected = str(named["manifest_sha256"])
-        found = saved.read(config, version, expected)
-        if found.manifest.get("version") != version or found.manifest.get("name") != config.name:
+        model = saved.read(home, version, expected)
+        if model.manifest.get("version") != version or model.manifest.get("name") != home.name:
             raise ModelFileError(
-                f"{found.folder} holds version {found.manifest.get('version')!r} of "
-                f"{found.manifest.get('name')!r}: it was renamed, or belongs elsewhere. Give it "
+                f"{model.folder} holds version {model.manifest.get('version')!r} of "
+                f"{model.manifest.get('name')!r}: it was renamed, or belongs elsewhere. Give it "
                 "back its name, or train again."
             )
-        digest = files.sha256(found.folder / MANIFEST)
+        digest = files.sha256(model.folder / MANIFEST)
         if recorded is None:
             records.replace(home, version, digest, accepted=True)
-    return found, digest
+    return model, digest
 
 
-def migrate(config: Config, version: str) -> SavedModel:
+def migrate(home: Path, version: str) -> SavedModel:
     """Save a version with a pickled churn classifier anew, as numbers, under a number of its own.
 
     The old version stays as it is. The new one takes its place in use, where it is in use.
@@ -70,7 +69,7 @@ def migrate(config: Config, version: str) -> SavedModel:
         If its digests do not agree, it holds no pickle, was migrated before, or its pickle is of
         another scikit-learn or no churn classifier.
     """
-    old = registry.verify(config, version)
+    old = registry.verify(home, version)
     if not old.is_pickled:
         raise ModelFileError(
             f"{old.folder} holds nothing to migrate: `clv forecast --version {version}` uses it as "
@@ -79,8 +78,8 @@ def migrate(config: Config, version: str) -> SavedModel:
     origin = {"version": version, "manifest_sha256": files.sha256(old.folder / MANIFEST)}
 
     def require_first() -> None:
-        for other in registry.versions(config):
-            if _migrated_from(config, other) == origin:
+        for other in registry.versions(home):
+            if _migrated_from(home, other) == origin:
                 raise ModelFileError(f"{old.folder} was migrated before, to version {other}")
 
     require_first()
@@ -101,22 +100,22 @@ def migrate(config: Config, version: str) -> SavedModel:
         "migrated_from": origin,
     }
     as_of = dt.date.fromisoformat(version[:10])
-    return registry.add(config, as_of, contents, manifest, replaces=(version,), check=require_first)
+    return registry.add(home, as_of, contents, manifest, replaces=(version,), check=require_first)
 
 
-def migrated(config: Config) -> dict[str, str]:
+def migrated(home: Path) -> dict[str, str]:
     """Versions that were migrated, and the sound version that each was saved anew as."""
-    found = {}
-    for new in registry.versions(config):
-        origin = _migrated_from(config, new)
+    anew = {}
+    for new in registry.versions(home):
+        origin = _migrated_from(home, new)
         if isinstance(origin, dict):
-            found[str(origin.get("version"))] = new
-    return found
+            anew[str(origin.get("version"))] = new
+    return anew
 
 
-def _migrated_from(config: Config, version: str) -> Any:
+def _migrated_from(home: Path, version: str) -> Any:
     try:
-        return registry.verify(config, version).manifest.get("migrated_from")
+        return registry.verify(home, version).manifest.get("migrated_from")
     except ModelFileError:  # damaged: nothing that could be used instead
         return None
 

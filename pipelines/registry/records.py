@@ -81,8 +81,8 @@ def withdraw(root: Path, version: str) -> None:
 def recorded(root: Path) -> list[str]:
     """Versions that have a record, in no order."""
     folder = root / RECORDS
-    found = folder.glob("*.json") if folder.is_dir() else ()
-    return [path.stem for path in found if is_version(path.stem)]
+    paths = folder.glob("*.json") if folder.is_dir() else ()
+    return [path.stem for path in paths if is_version(path.stem)]
 
 
 def digest(root: Path, version: str) -> str | None:
@@ -162,13 +162,13 @@ def read_json(path: Path, *required: str, remedy: str = AGAIN) -> dict[str, Any]
 def parse_json(content: bytes, path: Path, *required: str, remedy: str = AGAIN) -> dict[str, Any]:
     """Parse bytes of a file as a JSON object that holds what is required."""
     try:
-        found = from_json(content.decode("utf-8"))
+        parsed = from_json(content.decode("utf-8"))
     except ValueError as error:
         raise ModelFileError(f"cannot read {path}: {error}; {remedy}") from None
-    if not isinstance(found, dict) or any(key not in found for key in required):
+    if not isinstance(parsed, dict) or any(key not in parsed for key in required):
         wanted = f" with {', '.join(required)}" if required else ""
         raise ModelFileError(f"{path} is damaged: it is no JSON object{wanted}; {remedy}")
-    return found
+    return parsed
 
 
 def read_sealed(path: Path, *required: str, remedy: str = AGAIN) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from clvmodels.core.errors import ModelFileError
 from pipelines import files
-from pipelines.config.load import Config
 from pipelines.registry import records
 
 MANIFEST = "manifest.json"
@@ -68,19 +67,19 @@ class SavedModel:
         return self.contents[CARD].decode(errors="replace")
 
 
-def root(config: Config) -> Path:
-    """Folder of all versions of one business."""
-    return Path(config.output.models) / config.name
+def versions(home: Path) -> list[str]:
+    """All saved versions of one business, oldest first.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of all of its versions, which bears its name.
+    """
+    names = [path.name for path in home.iterdir()] if home.is_dir() else []
+    return sorted(filter(records.is_version, names), key=records.order)
 
 
-def versions(config: Config) -> list[str]:
-    """All saved versions, oldest first."""
-    folder = root(config)
-    found = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-    return sorted(filter(records.is_version, found), key=records.order)
-
-
-def verify(config: Config, version: str) -> SavedModel:
+def verify(home: Path, version: str) -> SavedModel:
     """Check that a version is complete and unaltered, and read it.
 
     Raises
@@ -90,31 +89,31 @@ def verify(config: Config, version: str) -> SavedModel:
         package; or if no record holds the digest of the manifest. For versions of releases that
         kept no records champion.json does, where it names them.
     """
-    require_known(config, version)
-    digest = known_digest(config, version)
+    require_known(home, version)
+    digest = known_digest(home, version)
     # Releases that sealed no champion.json kept no records; those that keep them record everything.
-    oldest = digest is not None and records.digest(root(config), version) is None
-    saved = None if digest is None else read(config, version, digest)
+    oldest = digest is not None and records.digest(home, version) is None
+    saved = None if digest is None else read(home, version, digest)
     if saved is None or (oldest and saved.manifest["schema_version"] != UNRECORDED):
         raise ModelFileError(
-            f"nothing tells whether {root(config) / version} is as it was saved: it has no record, "
+            f"nothing tells whether {home / version} is as it was saved: it has no record, "
             "since an earlier release saved it, somebody put it there, or the record was removed. "
             f"Where you trust it, `clv models accept {version}` records it as it is now."
         )
     return saved
 
 
-def require_known(config: Config, version: str) -> None:
+def require_known(home: Path, version: str) -> None:
     """Refuse the name of a version that there is not."""
-    known = versions(config)
-    if version not in known:
+    existing = versions(home)
+    if version not in existing:
         raise ModelFileError(
-            f"there is no version '{version}' of '{config.name}'; "
-            f"found: {', '.join(known) or 'none'}"
+            f"there is no version '{version}' of '{home.name}'; "
+            f"found: {', '.join(existing) or 'none'}"
         )
 
 
-def known_digest(config: Config, version: str) -> str | None:
+def known_digest(home: Path, version: str) -> str | None:
     """What the manifest's digest must be, by the record of the version or by champion.json.
 
     Raises
@@ -122,7 +121,6 @@ def known_digest(config: Config, version: str) -> str | None:
     ModelFileError
         If the two do not agree, or the record is damaged.
     """
-    home = root(config)
     recorded = records.digest(home, version)
     named = records.readable_champion(home)
     if named is None or named["version"] != version:
@@ -135,10 +133,10 @@ def known_digest(config: Config, version: str) -> str | None:
     return str(named["manifest_sha256"])
 
 
-def read(config: Config, version: str, digest: str | None) -> SavedModel:
+def read(home: Path, version: str, digest: str | None) -> SavedModel:
     """Read a version whose manifest has a digest, each file compared with the manifest's."""
-    require_known(config, version)
-    folder = root(config) / version
+    require_known(home, version)
+    folder = home / version
     if folder.is_symlink() or not folder.is_dir():
         raise ModelFileError(
             f"{folder} is a link or a file, not a folder, and could change under the registry; put "

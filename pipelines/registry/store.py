@@ -24,7 +24,6 @@ from clvmodels.core.errors import ClvError, ModelFileError
 from clvmodels.core.schema import SCHEMA_VERSION
 from clvmodels.registry import model_from_dict
 from pipelines import files
-from pipelines.config.load import Config
 from pipelines.registry import records
 from pipelines.registry.saved import (
     CARD,
@@ -34,14 +33,14 @@ from pipelines.registry.saved import (
     PARAMETERS,
     SavedModel,
     require_loadable,
-    root,
     verify,
     versions,
 )
 from pipelines.training.fit import Fitted
+from pipelines.training.level_source import LevelSource
 
 __all__ = [
-    "CARD", "CHURN", "MANIFEST", "PARAMETERS", "SavedModel", "require_loadable", "root", "verify",
+    "CARD", "CHURN", "MANIFEST", "PARAMETERS", "SavedModel", "require_loadable", "verify",
     "versions",
 ]  # fmt: skip
 
@@ -52,9 +51,10 @@ PACKAGES = (
 
 
 def save(
+    home: Path,
     fitted: Fitted,
-    config: Config,
     *,
+    config: dict[str, Any],
     card: str,
     metrics: list[dict[str, Any]],
     data: dict[str, Any],
@@ -67,36 +67,41 @@ def save(
 
     Parameters
     ----------
+    home : Path
+        Folder of all versions of one business, which bears its name.
+    fitted : Fitted
+    config : dict
+        The configuration as given, JSON-safe.
     card : str
         The model card, Markdown.
     metrics : list of dict
-        The backtest's metrics, as in backtest.json; those of the product's own forecast go into
-        the manifest.
+        The backtest's metrics of the product's own forecasts, as in backtest.json.
     data : dict
         Where the data came from: account and fingerprint.
     decided : dict, optional
-        What the run decided, beside the configuration as given: the gross margin and its source.
+        What the run decided, beside the configuration as given: the gross margin and the
+        transaction model, each with its source.
     """
     contents = {PARAMETERS: files.to_json(_parameters(fitted)), CARD: card}
     if fitted.churn is not None:
         contents[CHURN] = files.to_json(fitted.churn.to_dict())
     manifest = {
         "schema_version": MANIFEST_VERSION,
-        "name": config.name,
+        "name": home.name,
         "version": None,
         "as_of": fitted.as_of.isoformat(),
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "config": config.model_dump(mode="json"),
+        "config": config,
         "decided": decided or {},
         "data": data,
         "packages": packages(),
-        "metrics": [row for row in metrics if row["model"] in ("clv", "churn")],
+        "metrics": metrics,
     }
-    return add(config, fitted.as_of, contents, manifest, replaces=None if promote else ())
+    return add(home, fitted.as_of, contents, manifest, replaces=None if promote else ())
 
 
 def add(
-    config: Config,
+    home: Path,
     as_of: dt.date,
     contents: Mapping[str, str],
     manifest: Mapping[str, Any],
@@ -119,7 +124,6 @@ def add(
     check : callable, optional
         Called once no other process can save a version; what it raises keeps this one from it.
     """
-    home = root(config)
     day = as_of.isoformat()
     with files.new_folder(home / day) as beside:
         for name, text in contents.items():
@@ -130,7 +134,7 @@ def add(
                 check()
             named = records.readable_champion(home)
             while True:
-                version = f"{day}.{_next_counter(config, day)}"
+                version = f"{day}.{_next_counter(home, day)}"
                 whole = {**manifest, "version": version, "files": digests}
                 files.write_text(beside / MANIFEST, files.to_json(whole))
                 if _claimed(home, version, beside):
@@ -140,18 +144,18 @@ def add(
             if replaces is not None:
                 promoted = used in replaces
             else:
-                known = dt.date.fromisoformat(used[:10]) if used else as_of
-                later = known if known > as_of else None
+                its_day = dt.date.fromisoformat(used[:10]) if used else as_of
+                later = its_day if its_day > as_of else None
                 promoted = later is None
-            saved = replace(verify(config, version), later=later)
+            saved = replace(verify(home, version), later=later)
             if promoted:
-                _use(config, saved)
+                _use(home, saved)
     return saved
 
 
-def _next_counter(config: Config, day: str) -> int:
+def _next_counter(home: Path, day: str) -> int:
     """One more than that of any version of the day that there is or was."""
-    taken = {*versions(config), *records.recorded(root(config))}
+    taken = {*versions(home), *records.recorded(home)}
     return max((int(v[11:]) for v in taken if v.startswith(f"{day}.")), default=0) + 1
 
 
@@ -169,32 +173,31 @@ def _claimed(home: Path, version: str, beside: Path) -> bool:
     return done
 
 
-def make_champion(config: Config, version: str) -> SavedModel:
+def make_champion(home: Path, version: str) -> SavedModel:
     """Put a saved version into use, after verifying it."""
-    with records.changing(root(config)):
-        saved = require_loadable(verify(config, version))
-        _use(config, saved)
+    with records.changing(home):
+        saved = require_loadable(verify(home, version))
+        _use(home, saved)
     return saved
 
 
-def _use(config: Config, saved: SavedModel) -> None:
-    home = root(config)
+def _use(home: Path, saved: SavedModel) -> None:
     before = records.readable_champion(home)
     if before is not None:
         # Earlier releases kept the champion's digest and no other: it is lost here otherwise.
         with contextlib.suppress(ModelFileError):  # recorded only where it vouches for the version
-            verify(config, str(before["version"]))
+            verify(home, str(before["version"]))
             records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
     records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
 
 
-def champion_or_none(config: Config) -> str | None:
+def champion_or_none(home: Path) -> str | None:
     """Version in use; None where none has been put into use."""
-    named = records.champion(root(config))
+    named = records.champion(home)
     return None if named is None else str(named["version"])
 
 
-def champion(config: Config) -> str:
+def champion(home: Path) -> str:
     """Version in use.
 
     Raises
@@ -202,16 +205,16 @@ def champion(config: Config) -> str:
     ModelFileError
         If no model has been trained for this business yet, or champion.json is damaged.
     """
-    named = champion_or_none(config)
+    named = champion_or_none(home)
     if named is None:
-        path = root(config) / records.CHAMPION
+        path = home / records.CHAMPION
         raise ModelFileError(
-            f"no model of '{config.name}' is in use: {path} does not exist. Run `clv train` first."
+            f"no model of '{home.name}' is in use: {path} does not exist. Run `clv train` first."
         )
     return named
 
 
-def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel]:
+def load(home: Path, version: str | None = None) -> tuple[Fitted, SavedModel]:
     """Load a verified version; the champion where none is named.
 
     Raises
@@ -219,7 +222,7 @@ def load(config: Config, version: str | None = None) -> tuple[Fitted, SavedModel
     ModelFileError
         As :func:`verify`, or if the version was saved by an earlier release as a pickle.
     """
-    saved = require_loadable(verify(config, version or champion(config)))
+    saved = require_loadable(verify(home, version or champion(home)))
     path = saved.folder / PARAMETERS
     content = records.parse_json(saved.contents[PARAMETERS], path)
     try:
@@ -246,7 +249,8 @@ def _fitted(content: dict[str, Any], saved: SavedModel) -> Fitted:
         None if cohorts is None else CohortForecaster.from_dict(cohorts),
         content["spend_from"],
         tuple(content["notes"]),
-        level=content.get("level", "cohorts"),  # files of earlier releases name none
+        # Files of earlier releases name none.
+        level=LevelSource(content.get("level", LevelSource.COHORTS)),
     )
 
 
@@ -259,11 +263,11 @@ def _parameters(fitted: Fitted) -> dict[str, Any]:
         "cohorts": None if fitted.cohorts is None else fitted.cohorts.to_dict(),
         "spend_from": fitted.spend_from,
         "notes": list(fitted.notes),
-        "level": fitted.level,
+        "level": fitted.level.value,
     }
 
 
 def packages() -> dict[str, str]:
     """Versions of Python and of the packages that a model depends on."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    installed = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **installed}

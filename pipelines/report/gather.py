@@ -13,8 +13,8 @@ from clvmodels.cohorts.evidence import covariates_in_use
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
+from pipelines.data import features
 from pipelines.data.customer_days import Dataset
-from pipelines.data.features import cohorts as features
 from pipelines.data.margins import Margin
 from pipelines.finance.economics import unit_economics
 from pipelines.forecasting import new_customers as budget
@@ -26,7 +26,7 @@ from pipelines.report.inputs import Learned
 from pipelines.training import diagnostics as fit_quality
 from pipelines.training import effects
 from pipelines.training.fit import Fitted
-from pipelines.training.snapshot import TrainingData
+from pipelines.training.training_data import TrainingData
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def gather(
 
     ``margin`` is what the run goes by; by default the configuration's own.
     """
-    margin = margin or Margin.configured(config)
+    margin = margin or Margin(config.economics.margin)
     history = with_buyers(known.cohort_months, data)
     return ReportInputs(
         config=config,
@@ -104,7 +104,12 @@ def gather(
         effects=effects.table(fitted, made.grid, made.forecaster),
         selection=selection(fitted),
         unit_economics=unit_economics(
-            known.cohort_months, known.as_of, made.mean_clv, config, margin
+            known.cohort_months,
+            known.as_of,
+            made.mean_clv,
+            economics=config.economics,
+            margin=margin,
+            profiled_only=config.governance.totals_only_for_some,
         ),
         learned=Learned(
             fitted.level,
@@ -143,7 +148,7 @@ def with_buyers(history: pd.DataFrame, data: Dataset) -> pd.DataFrame:
     """
     if history.groupby("cohort")["customers"].max().min() >= LEAST_CUSTOMERS:
         return history
-    counted = features.cohort_buyers(data.purchases, data.as_of, data.summary)
+    counted = features.cohort_buyers(data.snapshot)
     out = history.merge(counted, on=["cohort", "period"], how="left", validate="1:1")
     return out.assign(buyers=out["buyers"].fillna(0).astype("int64"))
 

@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from clvmodels.core import months, schema
-from clvmodels.core.errors import MissingColumnError
+from clvmodels.core.schema import TableSchema
 from pipelines.backtesting import accuracy
 from pipelines.config.load import Config
 from pipelines.data.margins import Margin
@@ -19,62 +19,33 @@ from pipelines.report.groups import origins
 from pipelines.report.groups.cohorts import Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.wording import words
+from pipelines.training.level_source import LevelSource
 
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "metrics": ("origin", "horizon_days", "level", "quantity", "model", "metric", "value"),
-    "cells": (
-        "origin",
-        "horizon_days",
-        "model",
-        "cohort",
-        "period",
-        "purchases",
-        "revenue",
-        "actual_purchases",
-        "actual_revenue",
-    ),
-    "deciles": ("origin", "model", "quantity", "decile", "forecast_mean", "actual_mean"),
-    "samples": ("origin", "customers", "sampled"),
-    "churn_reliability": ("origin", "model", "predicted", "observed", "customers"),
-    "churn_importance": ("feature", "importance"),
-    "cohort_months": tuple(schema.COHORT_MONTHS.required),
-    "cohort_forecast": tuple(schema.COHORT_FORECAST.required),
-    "tiers": ("tier", "customers", "clv"),
-    "segments": ("dimension", "value", "customers"),
-    "alive_matrix": ("frequency", "recency", "probability_alive"),
-    "frequency_histogram": ("frequency", "observed", "expected"),
-    "months": (
-        "period",
-        *(f"{q}{e}" for q in ("purchases", "revenue", "margin") for e in ("", "_low", "_high")),
-    ),
-    "totals": ("quantity", "value"),
-    "tracking": ("cohort", "period", "purchases", "revenue", "actual_purchases", "actual_revenue"),
-    "unit_economics": ("measure", "value", "unit", "meaning"),
-    "corrections": ("cohort", "purchases", "weight", "purchases_factor", "revenue_factor"),
-    "selection": ("candidate", "wape", "mean_absolute_bias", "origins", "chosen"),
-    "new_cohorts": tuple(schema.NEW_COHORTS.required),
-    "budget": (
-        "period",
-        "new_customers",
-        "basis",
-        "known_revenue",
-        "new_revenue",
-        "company_revenue",
-        "company_purchases",
-    ),
-    "company": (
-        "origin",
-        "period",
-        "new_customers",
-        "revenue",
-        "actual_revenue",
-        "new_revenue",
-        "actual_new_revenue",
-        "last_months_revenue",
-    ),
-    "effects": ("driver", "change", "quantity", "effect", "low", "high", "used"),
+SCHEMAS: Mapping[str, TableSchema] = {
+    "metrics": schema.METRICS,
+    "cells": schema.CELLS,
+    "deciles": schema.DECILES,
+    "samples": schema.SAMPLES,
+    "churn_reliability": schema.CHURN_RELIABILITY,
+    "churn_importance": schema.CHURN_IMPORTANCE,
+    "cohort_months": schema.COHORT_MONTHS,
+    "cohort_forecast": schema.COHORT_FORECAST,
+    "tiers": schema.TIERS,
+    "segments": schema.SEGMENTS,
+    "alive_matrix": schema.ALIVE_MATRIX,
+    "frequency_histogram": schema.FREQUENCY_HISTOGRAM,
+    "months": schema.MONTH_FORECAST,
+    "totals": schema.TOTALS,
+    "tracking": schema.TRACKING,
+    "unit_economics": schema.UNIT_ECONOMICS,
+    "corrections": schema.CORRECTIONS,
+    "selection": schema.SELECTION,
+    "new_cohorts": schema.NEW_COHORTS,
+    "budget": schema.BUDGET,
+    "company": schema.COMPANY,
+    "effects": schema.EFFECTS,
 }
-"""Columns that each table must have, unless it is empty."""
+"""What each table must hold, unless it is empty."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +54,7 @@ class Learned:
 
     Attributes
     ----------
-    level : {'cohorts', 'customers'}
+    level : LevelSource
         Whose purchases the forecast takes; see :mod:`pipelines.training.level_source`.
     season : bool
         Whether the cohort forecast in use lets months of the year differ.
@@ -93,7 +64,7 @@ class Learned:
         What the churn classifier in use was trained to foresee; None without one.
     """
 
-    level: Literal["cohorts", "customers"] = "cohorts"
+    level: LevelSource = LevelSource.COHORTS
     season: bool = True
     until: dt.date | None = None
     churn_days: int | None = None
@@ -226,13 +197,10 @@ class ReportInputs:
     margin: Margin | None = None
 
     def __post_init__(self) -> None:
-        for name, columns in REQUIRED.items():
+        for name, table in SCHEMAS.items():
             frame = getattr(self, name)
-            missing = [column for column in columns if column not in frame.columns]
-            if missing and not frame.empty:
-                raise MissingColumnError(
-                    f"the report's table {name}", missing, [str(c) for c in frame.columns]
-                )
+            if not frame.empty:
+                table.require(str(column) for column in frame.columns)
 
     @property
     def currency(self) -> str:
@@ -242,7 +210,7 @@ class ReportInputs:
     @property
     def gross_margin(self) -> Margin:
         """The gross margin that the run goes by, and where it is from."""
-        return self.margin or Margin.configured(self.config)
+        return self.margin or Margin(self.config.economics.margin)
 
     @property
     def churn_days(self) -> int:

@@ -16,7 +16,7 @@ from clvmodels.registry import CANDIDATES
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.nbd import NBD
 from pipelines.training.fit import Fitted
-from pipelines.training.snapshot import TrainingData
+from pipelines.training.training_data import TrainingData
 
 MOST_ROWS = 250_000
 """Distinct histories up to which every family is fitted for the comparison."""
@@ -25,20 +25,20 @@ SAME = 1e-9
 """Share by which a likelihood differs from itself at most, summed on another machine."""
 
 
-def frequency_histogram(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
+def frequency_histogram(fitted: Fitted, data: TrainingData) -> pd.DataFrame:
     """Customers by repeat purchases, observed and expected."""
-    return diagnostics.frequency_histogram(fitted.transactions, known.summary)
+    return diagnostics.frequency_histogram(fitted.transactions, data.summary)
 
 
-def tables(fitted: Fitted, known: TrainingData) -> dict[str, pd.DataFrame]:
+def tables(fitted: Fitted, data: TrainingData) -> dict[str, pd.DataFrame]:
     """Diagnostics by the names that :class:`pipelines.report.ReportInputs` gives them."""
-    by_frequency = spend_diagnostics.spend_by_frequency(known.spend)
-    by_frequency.attrs |= spend_diagnostics.spend_correlation(known.spend)
+    by_frequency = spend_diagnostics.spend_by_frequency(data.spend)
+    by_frequency.attrs |= spend_diagnostics.spend_correlation(data.spend)
     return {
-        "tracking": _tracking(fitted, known),
-        "spend_distribution": spend_diagnostics.spend_distribution(fitted.spend, known.spend),
+        "tracking": _tracking(fitted, data),
+        "spend_distribution": spend_diagnostics.spend_distribution(fitted.spend, data.spend),
         "spend_by_frequency": by_frequency,
-        "model_comparison": _comparison(fitted, known),
+        "model_comparison": _comparison(fitted, data),
     }
 
 
@@ -55,24 +55,24 @@ def conditional(table: pd.DataFrame, origin: pd.Timestamp | None = None) -> dict
     return {f"conditional_{by}": part for by, part in shown.groupby("by")}
 
 
-def _tracking(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
-    observed = known.cohort_months.groupby("period")["purchases"].sum().sort_index()
-    ends = [min(month_end(period.date()), known.as_of) for period in observed.index]
-    days = np.array([(end - known.as_of).days for end in ends], dtype=float)
-    table = diagnostics.tracking(fitted.transactions, known.summary, days, observed.to_numpy())
+def _tracking(fitted: Fitted, data: TrainingData) -> pd.DataFrame:
+    observed = data.cohort_months.groupby("period")["purchases"].sum().sort_index()
+    ends = [min(month_end(period.date()), data.as_of) for period in observed.index]
+    days = np.array([(end - data.as_of).days for end in ends], dtype=float)
+    table = diagnostics.tracking(fitted.transactions, data.summary, days, observed.to_numpy())
     return table.assign(period=observed.index)
 
 
-def _comparison(fitted: Fitted, known: TrainingData) -> pd.DataFrame:
+def _comparison(fitted: Fitted, data: TrainingData) -> pd.DataFrame:
     """All families on the same customers; a model that learned from others is fitted anew."""
     own = type(fitted.transactions)
-    models = [fitted.transactions] if _learned_from(fitted.transactions, known.summary) else []
-    if len(known.summary) <= MOST_ROWS:
+    models = [fitted.transactions] if _learned_from(fitted.transactions, data.summary) else []
+    if len(data.summary) <= MOST_ROWS:
         kinds = [own, *(kind for kind in (*CANDIDATES, NBD) if kind is not own)]
         with warnings.catch_warnings():
             # A family that these data do not pin down only loses the comparison.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            models += [kind().fit(known.summary) for kind in kinds[len(models) :]]
+            models += [kind().fit(data.summary) for kind in kinds[len(models) :]]
     return diagnostics.compare_models(models) if models else pd.DataFrame()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Hashable, Mapping
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid
+from pipelines.data.features.drivers import in_share, under_logarithm
 from pipelines.training.fit import Fitted
+from pipelines.training.level_source import LevelSource
 
 QUANTITY = {
     "purchases": "repeat purchases",
@@ -64,12 +66,12 @@ def table(
     if fitted.cohorts is None:
         return pd.DataFrame()
     # Files of earlier releases hold none.
-    told = list(fitted.cohorts.evidence_.get("covariates", ()))
+    covariates = list(fitted.cohorts.evidence_.get("covariates", ()))
     if forecaster is not None and forecaster is not fitted.cohorts:
-        left_out = [found for found in told if not found["used"]]
-        told = [*forecaster.evidence_["covariates"], *left_out]
-    effects = pd.DataFrame([_row(found) for found in told])
-    if len(effects) and fitted.level == "customers":
+        left_out = [covariate for covariate in covariates if not covariate["used"]]
+        covariates = [*forecaster.evidence_["covariates"], *left_out]
+    effects = pd.DataFrame([_row(covariate) for covariate in covariates])
+    if len(effects) and fitted.level is LevelSource.CUSTOMERS:
         # Purchases are then those of the customer models, which know no covariate.
         effects["used"] &= effects["quantity"] != "purchases"
     if len(effects):
@@ -82,17 +84,25 @@ def sentences(effects: pd.DataFrame) -> list[str]:
     return [_sentence(row) for row in effects.to_dict("records")]
 
 
-def in_forecast(row: Mapping[Hashable, Any]) -> str:
-    """Whether the forecast uses an effect: yes, no, or the plan decides."""
+class InForecast(StrEnum):
+    """Whether the forecast uses an effect."""
+
+    YES = "yes"
+    NO = "no"
+    PLAN_DECIDES = "the plan decides"
+
+
+def in_forecast(row: Mapping[Hashable, Any]) -> InForecast:
+    """Whether the forecast uses an effect of :func:`table`."""
     if row["used"] and row.get("planned", False):
-        return "the plan decides"
-    return "yes" if row["used"] else "no"
+        return InForecast.PLAN_DECIDES
+    return InForecast.YES if row["used"] else InForecast.NO
 
 
 def _sentence(row: Mapping[Hashable, Any]) -> str:
     what = QUANTITY[row["quantity"]]
-    told = math.isfinite(row["effect"])
-    if told:
+    is_known = math.isfinite(row["effect"])
+    if is_known:
         said = (
             f"{row['change']} {row['driver']} goes with {_percent(row['effect'])} % {what} (90 % "
             f"interval {_percent(row['low'])} to {_percent(row['high'])})"
@@ -100,9 +110,9 @@ def _sentence(row: Mapping[Hashable, Any]) -> str:
     else:
         said = f"The log does not tell what {row['change']} {row['driver']} goes with in {what}"
     endings = {
-        "no": "; not used in the forecast.",
-        "the plan decides": "; the plan decides how many come.",
-        "yes": "." if told else "; the forecast uses the best guess.",
+        InForecast.NO: "; not used in the forecast.",
+        InForecast.PLAN_DECIDES: "; the plan decides how many come.",
+        InForecast.YES: "." if is_known else "; the forecast uses the best guess.",
     }
     return said + endings[in_forecast(row)]
 
@@ -113,37 +123,37 @@ def _all_planned(fitted: Fitted, grid: MonthGrid | None) -> bool:
     return bool(grid.index().isin(fitted.drivers.plan["period"]).all())
 
 
-def _row(found: dict[str, Any]) -> dict[str, object]:
-    name, sd = str(found["name"]), float(found["sd"])
+def _row(covariate: dict[str, Any]) -> dict[str, object]:
+    name, sd = str(covariate["name"]), float(covariate["sd"])
     # Files of earlier releases hold no range; it is never less than two standard deviations.
-    seen = float(found.get("range", 2.0 * sd)) + ROUNDING
-    logged = re.fullmatch(r"log\((.+)\)", name)
-    logs = np.array([float(found[key]) for key in ("effect", "low", "high")])
+    seen = float(covariate.get("range", 2.0 * sd)) + ROUNDING
+    logged = under_logarithm(name)
+    logs = np.array([float(covariate[key]) for key in ("effect", "low", "high")])
     keys = ("effect", "low", "high")
     if logged:
         percent = next((p for p in STEPS if math.log1p(p / 100) <= seen), STEPS[-1])
-        driver, change, step = logged[1], f"+{percent:g} %", math.log1p(percent / 100)
-    elif found["key"] == "cohort":
+        driver, change, step = logged, f"+{percent:g} %", math.log1p(percent / 100)
+    elif covariate["key"] == "cohort":
         step = _round_step(sd)
-        dimension, value = name.split(" = ", 1)
+        dimension, value = in_share(name)
         driver = f"of customers whose {dimension.replace('_', ' ')} is {value}"
         change = f"+{100 * step:.10g} percentage points"
     else:
         step = _round_step(sd)
         driver, change = name, f"+{step:,.10g}"
     doubled = logged and math.log(2.0) <= seen
-    twice = _told(logs * math.log(2.0)) if doubled else np.full(3, np.nan)
+    twice = _shown(logs * math.log(2.0)) if doubled else np.full(3, np.nan)
     return {
         "driver": driver,
         "change": change,
-        "quantity": found["quantity"],
-        **dict(zip(keys, _told(logs * step), strict=True)),
+        "quantity": covariate["quantity"],
+        **dict(zip(keys, _shown(logs * step), strict=True)),
         **dict(zip(("doubling", "doubling_low", "doubling_high"), twice, strict=True)),
-        "used": found["used"],
+        "used": covariate["used"],
     }
 
 
-def _told(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shown(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Effect and the ends of its interval as relative changes; missing where they say nothing."""
     _, low, high = logs
     return np.full(3, np.nan) if high - low > WIDEST else np.asarray(np.expm1(logs))

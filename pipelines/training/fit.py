@@ -1,7 +1,7 @@
 """From tables known at an as-of date to fitted models.
 
 No database is needed here, so that many origins can be estimated in parallel;
-:mod:`pipelines.training.snapshot` asks the engine for the tables first.
+:mod:`pipelines.training.training_data` asks the engine for the tables first.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import pandas as pd
 
@@ -16,18 +17,22 @@ from clvmodels.churn.classifier import ChurnClassifier, ChurnSample
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.errors import ConfigError, ConvergenceWarning, DataError
 from clvmodels.evaluation.lifetimes import compare
-from clvmodels.evaluation.selection import compare_on_holdout
-from clvmodels.registry import CANDIDATES, SPEND_MODELS, TRANSACTION_MODELS
+from clvmodels.registry import SPEND_MODELS, TRANSACTION_MODELS
 from clvmodels.spend.base import SpendModel
 from clvmodels.spend.gamma_gamma import GammaGamma
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.beta_geometric import BGNBD
-from pipelines.config.load import Config
-from pipelines.data.features import drivers
-from pipelines.data.features.drivers import Drivers
+from pipelines.config.load import Train
+from pipelines.data.features.drivers import Drivers, require_same
 from pipelines.data.features.rfm import SpendFrom
-from pipelines.training.level_source import Level, choose_level
-from pipelines.training.snapshot import CHURN_LEAST_DAYS, ChurnData, TrainingData, Trial
+from pipelines.training.level_source import LevelSource, choose_level
+from pipelines.training.model_choice import ModelChoice, choose_model
+from pipelines.training.training_data import CHURN_LEAST_DAYS, ChurnData, TrainingData
+
+Engine = Literal["own", "lifetimes"]
+
+PREFIX: dict[Engine, str] = {"own": "", "lifetimes": "lifetimes_"}
+"""Of a model's name in the registry, by the engine that fits it."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,10 @@ class Fitted:
         What was chosen or fell back, and why.
     drivers : Drivers
         What forecasts are told beside the log; read anew for a saved model.
-    level : {'cohorts', 'customers'}
+    level : LevelSource
         Whose purchases a cohort's forecast takes; see :mod:`pipelines.training.level_source`.
+    choice : ModelChoice, optional
+        Why these transactions are of that model; None for a saved model, whose notes say so.
     """
 
     as_of: dt.date
@@ -61,34 +68,35 @@ class Fitted:
     spend_from: SpendFrom = "repeat"
     notes: tuple[str, ...] = field(default=())
     drivers: Drivers = field(default_factory=Drivers)
-    level: Level = "cohorts"
+    level: LevelSource = LevelSource.COHORTS
+    choice: ModelChoice | None = None
 
 
-def estimate(data: TrainingData, config: Config) -> Fitted:
+def estimate(data: TrainingData, settings: Train) -> Fitted:
     """Fit every model on one as-of date's tables."""
-    notes = []
-    if data.trial is not None:
-        config, note = choose_model(data.trial, config)
-        notes.append(note)
+    choice = choose_model(data.trial, settings)
+    notes = [choice.note] if choice.note else []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        transactions = fit_transactions(data.summary, config)
-        spend = fit_spend(data.spend, config)
+        transactions = fit_transactions(data.summary, choice.name, settings.engine)
+        spend = fit_spend(data.spend, settings.engine)
     notes += [w.message.finding for w in caught if isinstance(w.message, ConvergenceWarning)]
-    earlier = fit_earlier(data.churn, config)
+    earlier = fit_earlier(data.churn, choice.name, settings.engine)
     cohorts = None
-    level: Level = "cohorts"
-    if config.train.cohort_level:
-        cohorts = fit_cohorts(data, config)
+    level = LevelSource.COHORTS
+    if settings.cohort_level:
+        cohorts = fit_cohorts(data, settings.seed)
         notes += [f"Cohort forecast: {note}." for note in cohorts.evidence_["notes"]]
-        if config.covariates.by_cohort and data.drivers.cohort is None:
-            named = ", ".join(config.covariates.by_cohort)
+        if data.drivers.shared:
+            named = ", ".join(data.drivers.shared)
             notes.append(f"All customers share one {named}: nothing tells cohorts apart by it.")
         level, why = choose_level(data, earlier, cohorts.options_)
         notes += [why] if why else []
     churn = None
     try:
-        churn = fit_churn(data.churn, earlier, config)
+        churn = fit_churn(
+            data.churn, earlier, horizon_days=settings.churn_horizon_days, seed=settings.seed
+        )
     except DataError as error:
         notes.append(f"No churn classifier: {error}")
     return Fitted(
@@ -97,14 +105,15 @@ def estimate(data: TrainingData, config: Config) -> Fitted:
         spend,
         churn,
         cohorts,
-        config.train.spend_from,
+        settings.spend_from,
         tuple(notes),
         data.drivers,
         level,
+        choice,
     )
 
 
-def with_drivers(fitted: Fitted, told: Drivers) -> Fitted:
+def with_drivers(fitted: Fitted, drivers: Drivers) -> Fitted:
     """Give a saved model the drivers of today.
 
     Raises
@@ -112,11 +121,11 @@ def with_drivers(fitted: Fitted, told: Drivers) -> Fitted:
     ConfigError
         If they lack a covariate that the model was fitted with.
     """
-    drivers.require_same(fitted.cohorts, told)
-    return replace(fitted, drivers=told)
+    require_same(fitted.cohorts, drivers)
+    return replace(fitted, drivers=drivers)
 
 
-def require_same_horizon(fitted: Fitted, config: Config) -> None:
+def require_same_horizon(fitted: Fitted, horizon_days: int) -> None:
     """Check that a saved churn classifier is asked for the horizon that it learned.
 
     Raises
@@ -124,46 +133,16 @@ def require_same_horizon(fitted: Fitted, config: Config) -> None:
     ConfigError
         If [train] churn_horizon_days has changed since.
     """
-    asked = config.train.churn_horizon_days
-    if fitted.churn is not None and fitted.churn.horizon_days != asked:
+    if fitted.churn is not None and fitted.churn.horizon_days != horizon_days:
         raise ConfigError(
             f"the model in use learned churn within {fitted.churn.horizon_days} days; [train] "
-            f"churn_horizon_days is {asked}. Restore it, or train again."
+            f"churn_horizon_days is {horizon_days}. Restore it, or train again."
         )
 
 
-def choose_model(data: Trial, config: Config) -> tuple[Config, str]:
-    """Name the transaction model that tells customers apart best, and say how it was chosen."""
-    names = {kind.__name__: name for name, kind in TRANSACTION_MODELS.items()}
-    try:
-        table = compare_on_holdout(CANDIDATES, data.known, data.later, data.days)
-    except DataError as error:
-        chosen = CANDIDATES[0].__name__
-        note = f"{chosen}, the simplest model: {error}."
-    else:
-        chosen, note = str(table["model"][0]), choice_note(table, data.days)
-    settings = config.train.model_copy(update={"transaction_model": names[chosen]})
-    return config.model_copy(update={"train": settings}), note
-
-
-def choice_note(table: pd.DataFrame, days: int) -> str:
-    """Say which model was chosen and why, from its comparison on a holdout."""
-    scores = ", ".join(
-        f"{row.model} {row.mae:.4f}{'' if row.identified else ' (not identified)'}"
-        for row in table.itertuples()
-    )
-    note = (
-        f"{table['model'][0]} was chosen on the last {days} days known: mean absolute error of "
-        f"purchases per customer, level taken out: {scores}."
-    )
-    if not table["identified"].all():
-        note += " Models whose parameters the data do not identify come last, whatever theirs."
-    return note
-
-
-def fit_cohorts(data: TrainingData, config: Config) -> CohortForecaster:
+def fit_cohorts(data: TrainingData, seed: int) -> CohortForecaster:
     """Fit the cohort forecast: age, season, period and cohort effects, and covariates."""
-    return CohortForecaster(seed=config.train.seed).fit(
+    return CohortForecaster(seed=seed).fit(
         data.cohort_months,
         data.as_of,
         log_start=data.first_date,
@@ -172,21 +151,14 @@ def fit_cohorts(data: TrainingData, config: Config) -> CohortForecaster:
     )
 
 
-def fit_transactions(summary: pd.DataFrame, config: Config) -> TransactionModel:
-    """Fit the purchase model that the configuration names on a compressed summary."""
-    name = config.train.transaction_model
-    if name == "auto":  # nothing to choose on: the simplest
-        name = "bgnbd"
-    return TRANSACTION_MODELS[_engine(config) + name]().fit(summary)
+def fit_transactions(summary: pd.DataFrame, model: str, engine: Engine = "own") -> TransactionModel:
+    """Fit a purchase model, by the name that a configuration gives it, on a compressed summary."""
+    return TRANSACTION_MODELS[PREFIX[engine] + model]().fit(summary)
 
 
-def fit_spend(spend: pd.DataFrame, config: Config) -> SpendModel:
+def fit_spend(spend: pd.DataFrame, engine: Engine = "own") -> SpendModel:
     """Fit the spend model on what purchases tell of spend."""
-    return SPEND_MODELS[_engine(config) + "gamma_gamma"]().fit(spend)
-
-
-def _engine(config: Config) -> str:
-    return "lifetimes_" if config.train.engine == "lifetimes" else ""
+    return SPEND_MODELS[PREFIX[engine] + "gamma_gamma"]().fit(spend)
 
 
 def parity(data: TrainingData) -> pd.DataFrame:
@@ -207,16 +179,18 @@ def parity(data: TrainingData) -> pd.DataFrame:
     return pd.concat(tables)[["model", "quantity", "own", "lifetimes", "difference"]]
 
 
-def fit_earlier(origins: tuple[ChurnData, ...], config: Config) -> list[TransactionModel]:
+def fit_earlier(
+    origins: tuple[ChurnData, ...], model: str, engine: Engine = "own"
+) -> list[TransactionModel]:
     """Fit the purchase model at each earlier origin."""
     with warnings.catch_warnings():
         # An early origin may not pin every parameter down; its forecasts are evidence only.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return [fit_transactions(part.summary, config) for part in origins]
+        return [fit_transactions(part.summary, model, engine) for part in origins]
 
 
 def fit_churn(
-    origins: tuple[ChurnData, ...], models: list[TransactionModel], config: Config
+    origins: tuple[ChurnData, ...], models: list[TransactionModel], *, horizon_days: int, seed: int
 ) -> ChurnClassifier:
     """Grow the churn trees on all origins but the last and calibrate them on the last.
 
@@ -225,7 +199,9 @@ def fit_churn(
     origins : tuple of ChurnData
     models : list of TransactionModel
         Of :func:`fit_earlier`.
-    config : Config
+    horizon_days : int
+        Churn is no purchase within so many days.
+    seed : int
 
     Raises
     ------
@@ -233,11 +209,11 @@ def fit_churn(
         If there are fewer than two origins, nobody who may be profiled, or too few customers of
         either class.
     """
-    horizon = config.train.churn_horizon_days
     if len(origins) < 2:
         raise DataError(
-            f"a churn horizon of {horizon} days needs about {horizon + 3 * CHURN_LEAST_DAYS} "
-            "days of history before the as-of date. Lower [train] churn_horizon_days."
+            f"a churn horizon of {horizon_days} days needs about "
+            f"{horizon_days + 3 * CHURN_LEAST_DAYS} days of history before the as-of date. "
+            "Lower [train] churn_horizon_days."
         )
     if any(part.features.empty for part in origins):
         raise DataError(
@@ -245,10 +221,10 @@ def fit_churn(
             "origins. See [governance] consent."
         )
     samples = [
-        ChurnSample(with_model_features(part.features, model, horizon), part.churned)
+        ChurnSample(with_model_features(part.features, model, horizon_days), part.churned)
         for part, model in zip(origins, models, strict=True)
     ]
-    classifier = ChurnClassifier(horizon, random_state=config.train.seed)
+    classifier = ChurnClassifier(horizon_days, random_state=seed)
     return classifier.fit(ChurnSample.concat(samples[:-1]), samples[-1])
 
 

@@ -8,7 +8,7 @@ classifier learns; nothing after the as-of date is read.
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,15 @@ from clvmodels.cohorts.model.table import read_cohort_months
 from clvmodels.core import metrics
 from clvmodels.core.months import MonthGrid, last_month_end, month_dates, month_grid
 from clvmodels.transactions.base import TransactionModel
-from pipelines.training.snapshot import ChurnData, TrainingData
+from pipelines.training.training_data import ChurnData, TrainingData
 
-Level = Literal["cohorts", "customers"]
+
+class LevelSource(StrEnum):
+    """Whose purchases a cohort's forecast takes."""
+
+    COHORTS = "cohorts"
+    CUSTOMERS = "customers"
+
 
 LEAST_MONTHS = 13
 LEAST_ORIGINS = 5
@@ -32,11 +38,12 @@ less than this share of it. The bar is high on purpose: origins of one season ag
 and the season to come may be another."""
 
 KEYS = ["cohort", "period"]
+COHORTS, CUSTOMERS = (source.value for source in LevelSource)
 
 
 def choose_level(
     data: TrainingData, models: list[TransactionModel], options: RateOptions
-) -> tuple[Level, str | None]:
+) -> tuple[LevelSource, str | None]:
     """Choose whose level to take, and say so where it is the customers'.
 
     Parameters
@@ -48,19 +55,20 @@ def choose_level(
         Parts of the cohort forecast in use.
     """
     if data.cohort_months["period"].nunique() < LEAST_MONTHS:
-        return "cohorts", None
-    errors = replayed(data, models, options)
-    own, cohorts = errors["customers"].mean(), errors["cohorts"].mean()
-    steadily = (errors["customers"] < errors["cohorts"]).all()
+        return LevelSource.COHORTS, None
+    errors = errors_at_earlier_origins(data, models, options)
+    of_customers, of_cohorts = (errors[source] for source in (CUSTOMERS, COHORTS))
+    own, cohorts = of_customers.mean(), of_cohorts.mean()
+    steadily = (of_customers < of_cohorts).all()
     if len(errors) < LEAST_ORIGINS or not (steadily and own < PLAINLY * cohorts):
-        return "cohorts", None
-    return "customers", (
+        return LevelSource.COHORTS, None
+    return LevelSource.CUSTOMERS, (
         f"The forecast's level is the sum of the customer models: at {len(errors)} earlier origins "
         f"it missed cohort-months by {own:.1%} on average, the cohort forecast by {cohorts:.1%}."
     )
 
 
-def replayed(
+def errors_at_earlier_origins(
     data: TrainingData, models: list[TransactionModel], options: RateOptions
 ) -> pd.DataFrame:
     """WAPE of purchases by cohort quarter and month at earlier origins, of both forecasts.
@@ -81,24 +89,24 @@ def replayed(
             cells = cells.merge(other, on=KEYS, how="left")
         cells["cohort"] = cells["cohort"].dt.to_period("Q")
         sums = cells.fillna(0.0).groupby(KEYS).sum()
-        missed = [metrics.wape(sums["purchases"], sums[name]) for name in ("cohorts", "customers")]
+        missed = [metrics.wape(sums["purchases"], sums[name]) for name in (COHORTS, CUSTOMERS)]
         rows.append((part.origin, *missed))
-    return pd.DataFrame(rows, columns=["origin", "cohorts", "customers"]).dropna()
+    return pd.DataFrame(rows, columns=["origin", COHORTS, CUSTOMERS]).dropna()
 
 
 def _by_cohorts(
     data: TrainingData, part: ChurnData, options: RateOptions, grid: MonthGrid
 ) -> pd.DataFrame:
     """Purchases by cohort and month as the cohort forecast would have seen them coming."""
-    told = data.drivers
+    drivers = data.drivers
     table = read_cohort_months(data.cohort_months, part.origin, data.first_date)
-    model = CohortModel.of(table, options, told.period, told.cohort)
+    model = CohortModel.of(table, options, drivers.period, drivers.cohort)
     cells = model.cells(grid.until)
     return pd.DataFrame(
         {
             "cohort": month_dates(cells.cohort),
             "period": month_dates(cells.period),
-            "cohorts": model.forecast(cells, told.period).purchases,
+            COHORTS: model.forecast(cells, drivers.period).purchases,
         }
     )
 
@@ -113,7 +121,7 @@ def _by_customers(part: ChurnData, model: TransactionModel, grid: MonthGrid) -> 
         {
             "cohort": cohort.to_numpy().repeat(k),
             "period": np.tile(grid.index().to_numpy(), len(cohort)),
-            "customers": monthly.ravel(),
+            CUSTOMERS: monthly.ravel(),
         }
     )
     return table.groupby(KEYS, as_index=False).sum()

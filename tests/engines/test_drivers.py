@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pipelines.data import customer_days as transactions
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
 from pipelines.data.features import drivers
 
 pytestmark = [

@@ -13,7 +13,7 @@ from clvmodels.finance.clv import value_tiers
 from pipelines.backtesting import run as backtest
 from pipelines.config import load as config
 from pipelines.data import privacy
-from pipelines.training import snapshot as training_data
+from pipelines.training import training_data
 
 pytestmark = [
     pytest.mark.engines,

@@ -16,11 +16,10 @@ import pytest
 
 from clvmodels.core.errors import CheckFailedError, ConfigError
 from pipelines.config.load import Consent
-from pipelines.data import checks, privacy
+from pipelines.data import checks, features, privacy
 from pipelines.data import customer_days as transactions
-from pipelines.data.features import cohorts as features
 from pipelines.sources.engines import batches
-from pipelines.training import snapshot as training_data
+from pipelines.training import training_data
 
 pytestmark = [
     pytest.mark.engines,
@@ -304,12 +303,13 @@ def test_scores_are_written_by_the_engine(place, tmp_path):
     assert (found["score"] == 2 * expected["frequency"]).all()
 
 
-def test_a_summary_at_hand_gives_what_is_learned_without_it(place):
+def test_the_data_s_own_summary_gives_what_is_learned_from_one_evaluated_anew(place):
     config = place(logs.messy_log(customers=40))
     with transactions.load(config) as data:
         tables = set(data.connection.list_tables())
-        given = (data.purchases, data.first_date, data.as_of, config)
-        alone, handed = training_data.extract(*given), training_data.extract(*given, data.summary)
+        with data.snapshot.earlier(data.as_of) as anew:
+            alone = training_data.extract(anew, config.train)
+        handed = training_data.extract(data.snapshot, config.train)
         assert set(data.connection.list_tables()) == tables
     for name in ("summary", "spend", "repeat_spend"):
         pd.testing.assert_frame_equal(getattr(alone, name), getattr(handed, name))

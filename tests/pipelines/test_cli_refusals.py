@@ -183,28 +183,28 @@ def test_a_churn_classifier_is_not_asked_for_another_horizon(copied, command):
 
 
 def test_a_run_that_dies_in_the_middle_of_the_report_leaves_the_last_good_one(copied, monkeypatch):
-    from pipelines.jobs import models as workflow
+    from pipelines.jobs import report
 
     before = copied.files()
 
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workflow, "_draw", die)
+    monkeypatch.setattr(report, "_draw", die)
     assert copied.clv("report", "--quiet").code != 0
     assert copied.files() == before
 
 
 @pytest.mark.slow
 def test_a_first_run_that_dies_leaves_no_folders(log, tmp_path, monkeypatch):
-    from pipelines.jobs import models as workflow
+    from pipelines.jobs import report
 
     shop = make_shop(tmp_path, log)
 
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workflow, "_draw", die)
+    monkeypatch.setattr(report, "_draw", die)
     assert shop.clv("backtest", "--as-of", str(TRAINED_AS_OF), "--quiet").code != 0
     assert shop.files() == {}
 

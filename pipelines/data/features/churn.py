@@ -10,6 +10,7 @@ from ibis import _
 from ibis.expr.types import Table, Value
 
 from pipelines.data.features.rfm import days_between, dimensions, of_people
+from pipelines.data.features.snapshot import Snapshot
 from pipelines.sources.dialect import double, earliest, latest
 
 WINDOWS = (30, 90, 180, 365)
@@ -56,8 +57,8 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
         - the dimensions of the first purchase, where mapped.
     """
     day = ibis.literal(origin)
-    known = of_people(purchases, "individual").filter(_.date <= day)
-    dated = known if "gap" in known.columns else with_gaps(known)
+    days = of_people(purchases, "individual").filter(_.date <= day)
+    dated = days if "gap" in days.columns else with_gaps(days)
     dated = dated.mutate(age=day.delta(dated.date, unit="day"))
     bought = dated.purchase == 1
     gaps = bought & dated.gap.notnull()
@@ -81,6 +82,17 @@ def churn_features(purchases: Table, origin: dt.date) -> Table:
         **{name: dated[name].argmin(dated.date, where=bought) for name in dimensions(dated)},
     )
     return _derive(facts.filter(facts.bought > 0), origin)
+
+
+def scoring_table(snapshot: Snapshot) -> Table:
+    """Everything a customer is scored by: RFM summary, dimensions and churn features.
+
+    Who may not be profiled has no churn features, and so no row.
+    """
+    summary = snapshot.summary
+    features = churn_features(snapshot.purchases, snapshot.as_of)
+    both = [n for n in features.columns if n in summary.columns and n != "customer_id"]
+    return summary.join(features.drop(*both), "customer_id")
 
 
 def _derive(facts: Table, origin: dt.date) -> Table:

@@ -8,7 +8,10 @@ customers that the business plans to win. All of it is small and holds no custom
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,7 +23,8 @@ from clvmodels.cohorts.model.effects import followed
 from clvmodels.core.errors import ConfigError, DataError
 from clvmodels.core.months import add_months
 from clvmodels.core.schema import LEAST_CUSTOMERS
-from pipelines.config.load import Config
+from pipelines.config.load import Covariates, Plan
+from pipelines.data.features.snapshot import Snapshot
 from pipelines.sources.month_files import read_months, require_months
 
 TOP_VALUES = 3
@@ -52,41 +56,76 @@ class Drivers:
     shared: tuple[str, ...] = ()
 
 
-def read(summary: Table, first_date: dt.date, as_of: dt.date, config: Config) -> Drivers:
-    """Read the drivers that the configuration names.
+def logarithm(driver: str) -> str:
+    """Name of a driver's logarithm, as a covariate."""
+    return f"log({driver})"
+
+
+def under_logarithm(covariate: str) -> str | None:
+    """The driver whose logarithm a covariate is; None where it is none."""
+    logged = re.fullmatch(r"log\((.+)\)", covariate)
+    return logged[1] if logged else None
+
+
+def share(dimension: str, value: str) -> str:
+    """Name of the share of a cohort's customers with a value, as a covariate."""
+    return f"{dimension} = {value}"
+
+
+def in_share(covariate: str) -> tuple[str, str]:
+    """The dimension and the value whose share a covariate is."""
+    dimension, value = covariate.split(" = ", 1)
+    return dimension, value
+
+
+DriversAt = Callable[[Snapshot], Drivers]
+"""What is told beside the log, as known at a day."""
+
+
+def reader(covariates: Covariates, plan: Plan | None, horizon_months: int) -> DriversAt:
+    """Return what reads the drivers that the sections name, at any day."""
+    return partial(read, covariates=covariates, plan=plan, horizon_months=horizon_months)
+
+
+def read(
+    snapshot: Snapshot, *, covariates: Covariates, plan: Plan | None, horizon_months: int
+) -> Drivers:
+    """Read the drivers that the sections name.
 
     Parameters
     ----------
-    summary : ibis Table
-        Of everybody at ``as_of``; only asked where ``[covariates] by_cohort`` is set.
-    first_date, as_of : date
-        First and last day known; drivers by month are needed from the one to the end of the
-        horizon after the other.
+    snapshot : Snapshot
+        The summary is only asked where ``[covariates] by_cohort`` is set. Drivers by month are
+        needed from the first day of the log to the end of the horizon.
+    covariates : Covariates
+    plan : Plan, optional
+    horizon_months : int
+        How far forecasts reach after the as-of date.
 
     Raises
     ------
     ConfigError, DataError
         If a file is missing or does not hold what is needed.
     """
-    dimensions = config.covariates.by_cohort
-    cohort = _by_cohort(summary, dimensions)
+    by_cohort = _by_cohort(snapshot.summary, covariates.by_cohort)
     return Drivers(
-        _by_month(first_date, as_of, config),
-        cohort,
-        _plan(config),
-        dimensions if cohort is None else (),
+        _by_month(covariates, snapshot, horizon_months),
+        by_cohort,
+        None if plan is None else _planned(plan),
+        covariates.by_cohort if by_cohort is None else (),
     )
 
 
-def _by_month(first_date: dt.date, as_of: dt.date, config: Config) -> pd.DataFrame | None:
-    settings = config.covariates
-    if settings.path is None:
+def _by_month(
+    covariates: Covariates, snapshot: Snapshot, horizon_months: int
+) -> pd.DataFrame | None:
+    if covariates.path is None:
         return None
-    table = read_months(settings.path, settings.period, settings.columns, "covariates")
-    where = f"{settings.path}, named in [covariates],"
-    until = add_months(as_of, config.economics.horizon_months)
-    require_months(table, first_date, as_of, until, where)
-    for name in settings.log:
+    table = read_months(covariates.path, covariates.period, covariates.columns, "covariates")
+    where = f"{covariates.path}, named in [covariates],"
+    until = add_months(snapshot.as_of, horizon_months)
+    require_months(table, snapshot.first_date, snapshot.as_of, until, where)
+    for name in covariates.log:
         low = table[name].to_numpy() <= 0
         if low.any():
             row = table.iloc[int(np.argmax(low))]
@@ -96,20 +135,17 @@ def _by_month(first_date: dt.date, as_of: dt.date, config: Config) -> pd.DataFra
                 "months without any a small floor."
             )
         table[name] = np.log(table[name])
-    return table.rename(columns={name: f"log({name})" for name in settings.log})
+    return table.rename(columns={name: logarithm(name) for name in covariates.log})
 
 
-def _plan(config: Config) -> pd.DataFrame | None:
-    settings = config.plan
-    if settings is None:
-        return None
-    column = settings.new_customers
-    table = read_months(settings.path, settings.period, [column], "plan")
+def _planned(plan: Plan) -> pd.DataFrame:
+    column = plan.new_customers
+    table = read_months(plan.path, plan.period, [column], "plan")
     low = table[column].to_numpy() < 0
     if low.any():
         row = table.iloc[int(np.argmax(low))]
         raise DataError(
-            f"{settings.path}, named in [plan], plans {row[column]:g} new customers for "
+            f"{plan.path}, named in [plan], plans {row[column]:g} new customers for "
             f"{row['period']:%Y-%m}; expected 0 or more. Correct the row."
         )
     return table.rename(columns={column: "new_customers"})
@@ -138,7 +174,7 @@ def _by_cohort(summary: Table, dimensions: tuple[str, ...]) -> pd.DataFrame | No
                 continue
             of_value = table[table["value"] == kept].set_index("cohort")["customers"]
             of_value.index = pd.to_datetime(of_value.index).astype("datetime64[s]")
-            shares[f"{name} = {kept}"] = of_value.reindex(total.index).fillna(0.0) / total
+            shares[share(name, kept)] = of_value.reindex(total.index).fillna(0.0) / total
     if not shares:
         return None
     return pd.DataFrame(shares).rename_axis("cohort").sort_index().reset_index()
@@ -150,27 +186,27 @@ def _totals(summary: Table) -> pd.Series:
     return pd.Series(counts["customers"].to_numpy(dtype=float), index=index).sort_index()
 
 
-def notes(told: Drivers, as_of: dt.date) -> list[str]:
+def notes(drivers: Drivers, as_of: dt.date) -> list[str]:
     """What whoever runs a forecast should know of its drivers, one line each."""
     shared = [
         f"note: all customers share one {name}, so nothing tells cohorts apart by it"
-        for name in told.shared
+        for name in drivers.shared
     ]
-    return [*shared, *far_plans(told, as_of)]
+    return [*shared, *far_plans(drivers, as_of)]
 
 
-def far_plans(told: Drivers, as_of: dt.date) -> list[str]:
+def far_plans(drivers: Drivers, as_of: dt.date) -> list[str]:
     """One line a driver whose plan lies further outside what was seen than a forecast follows.
 
     See :func:`clvmodels.cohorts.model.effects.followed`.
     """
-    if told.period is None:
+    if drivers.period is None:
         return []
-    table = told.period.set_index("period")
-    known = table.index <= pd.Timestamp(as_of)
+    table = drivers.period.set_index("period")
+    past = table.index <= pd.Timestamp(as_of)
     lines = []
     for name in table:
-        seen, planned = table[name][known], table[name][~known]
+        seen, planned = table[name][past], table[name][~past]
         least, most = followed(seen.to_numpy())
         far = planned[(planned > most) | (planned < least)]
         if len(far):
@@ -183,17 +219,17 @@ def far_plans(told: Drivers, as_of: dt.date) -> list[str]:
     return lines
 
 
-def described(told: Drivers) -> list[str]:
+def described(drivers: Drivers) -> list[str]:
     """One line a table, for people."""
     lines = []
-    for name, table in (("covariates by month", told.period), ("plan", told.plan)):
+    for name, table in (("covariates by month", drivers.period), ("plan", drivers.plan)):
         if table is not None:
             first, last = table["period"].min(), table["period"].max()
             lines.append(
                 f"{name}: {', '.join(map(str, table.columns[1:]))}, {first:%Y-%m} to {last:%Y-%m}"
             )
-    if told.cohort is not None:
-        lines.append(f"covariates by cohort: {', '.join(map(str, told.cohort.columns[1:]))}")
+    if drivers.cohort is not None:
+        lines.append(f"covariates by cohort: {', '.join(map(str, drivers.cohort.columns[1:]))}")
     return lines
 
 
@@ -212,13 +248,13 @@ def require_same(forecaster: CohortForecaster | None, drivers: Drivers) -> None:
         ("by month", rates.period_covariates.names, drivers.period),
         ("by cohort", rates.cohort_covariates.names[:1], drivers.cohort),
     ):
-        found = [] if table is None else [str(name) for name in table.columns[1:]]
+        present = [] if table is None else [str(name) for name in table.columns[1:]]
         if kind == "by cohort" and drivers.shared:
             continue  # named as before; the log has nothing to tell by them any more
-        lost = [name for name in wanted if name not in found] if kind == "by month" else []
-        if lost or (wanted and not found):
+        lost = [name for name in wanted if name not in present] if kind == "by month" else []
+        if lost or (wanted and not present):
             raise ConfigError(
                 f"the model in use was fitted with the covariates {kind} "
-                f"{', '.join(lost or wanted)}; [covariates] gives {', '.join(found) or 'none'}. "
+                f"{', '.join(lost or wanted)}; [covariates] gives {', '.join(present) or 'none'}. "
                 "Restore them, or train again."
             )

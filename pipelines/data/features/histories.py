@@ -64,21 +64,21 @@ def histories(summary: Table) -> pd.DataFrame:
     return grouped.sort_values([*keys, *own], ignore_index=True).drop(columns=list(own))
 
 
-def spend_table(known: pd.DataFrame, spend_from: SpendFrom) -> pd.DataFrame:
+def spend_table(table: pd.DataFrame, spend_from: SpendFrom) -> pd.DataFrame:
     """What a spend model reads of each row: frequency, monetary_value.
 
     Parameters
     ----------
-    known : DataFrame
+    table : DataFrame
         Of :func:`histories`, or one row a customer (frequency, monetary_value, first_value).
     spend_from : {'all', 'repeat'}
         With the first purchase or without it.
     """
     column = MEAN_VALUE[spend_from]
-    if column in known:
-        count = known["frequency"] + (1 if spend_from == "all" else 0)
-        return pd.DataFrame({"frequency": count, "monetary_value": known[column]})
-    count, mean = spend_evidence(known, spend_from)
+    if column in table:
+        count = table["frequency"] + (1 if spend_from == "all" else 0)
+        return pd.DataFrame({"frequency": count, "monetary_value": table[column]})
+    count, mean = spend_evidence(table, spend_from)
     return pd.DataFrame({"frequency": count, "monetary_value": mean.clip(0)})
 
 

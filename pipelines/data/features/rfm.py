@@ -70,22 +70,22 @@ def customer_facts(purchases: Table, as_of: dt.date, people: People = "individua
         not_first (value of all days but refunds of the first), where recorded margin_total,
         dimensions.
     """
-    known = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
+    days = of_people(purchases, people).filter(_.date <= ibis.literal(as_of))
     # A customer's first day is a purchase: refunds before it are left out of the table.
-    sums: dict[str, Value] = {"bought": known.count(), "last_purchase": known.date.max()}
-    sums["not_first"] = known.amount.sum()
-    if "margin" in known.columns:
-        sums["margin_total"] = known.margin.sum()
+    sums: dict[str, Value] = {"bought": days.count(), "last_purchase": days.date.max()}
+    sums["not_first"] = days.amount.sum()
+    if "margin" in days.columns:
+        sums["margin_total"] = days.margin.sum()
     if constant(purchases, "purchase") != 1:  # refunds, which cost the largest logs a tenth more
-        bought = known.purchase == 1
-        sums["bought"] = known.purchase.sum()
-        sums["last_purchase"] = ibis.ifelse(bought, known.date, ibis.null("date")).max()
-        sums["not_first"] = ibis.ifelse(known.refund_of_first, 0.0, known.amount).sum()
-    return known.group_by("customer_id").agg(
+        bought = days.purchase == 1
+        sums["bought"] = days.purchase.sum()
+        sums["last_purchase"] = ibis.ifelse(bought, days.date, ibis.null("date")).max()
+        sums["not_first"] = ibis.ifelse(days.refund_of_first, 0.0, days.amount).sum()
+    return days.group_by("customer_id").agg(
         first_purchase=_.date.min(),
-        first_amount=earliest(known.amount, known.date),
+        first_amount=earliest(days.amount, days.date),
         **sums,
-        **{name: known[name].argmin(known.date) for name in dimensions(known)},
+        **{name: days[name].argmin(days.date) for name in dimensions(days)},
     )
 
 
@@ -130,13 +130,13 @@ def counts_at(purchases: Table, days: Iterable[dt.date]) -> Table:
         it; one row for every customer known at the latest of them.
     """
     days = sorted(set(days))
-    known = purchases.filter(_.date <= ibis.literal(days[-1]), _.purchase == 1)
+    bought = purchases.filter(_.date <= ibis.literal(days[-1]), _.purchase == 1)
     upto: dict[str, Value] = {}
     for day in days:
-        seen = known.date <= ibis.literal(day)
-        upto[_bought(day)] = known.count(where=seen)
-        upto[_last(day)] = known.date.max(where=seen)
-    return known.group_by("customer_id").agg(first_purchase=_.date.min(), **upto)
+        seen = bought.date <= ibis.literal(day)
+        upto[_bought(day)] = bought.count(where=seen)
+        upto[_last(day)] = bought.date.max(where=seen)
+    return bought.group_by("customer_id").agg(first_purchase=_.date.min(), **upto)
 
 
 def history(counts: Table, day: dt.date, until: dt.date | None = None) -> Table:
@@ -157,14 +157,14 @@ def history(counts: Table, day: dt.date, until: dt.date | None = None) -> Table:
         customer_id, frequency, recency, T, as in :func:`summary`; with ``until`` also purchases
         in (day, until].
     """
-    known = counts.filter(counts[_bought(day)] > 0)
-    bought = known[_bought(day)]
-    later = {} if until is None else {"purchases": known[_bought(until)] - bought}
-    return known.select(
+    counts = counts.filter(counts[_bought(day)] > 0)
+    bought = counts[_bought(day)]
+    later = {} if until is None else {"purchases": counts[_bought(until)] - bought}
+    return counts.select(
         "customer_id",
         frequency=bought - 1,
-        recency=days_between(known.first_purchase, known[_last(day)]),
-        T=days_between(known.first_purchase, ibis.literal(day)),
+        recency=days_between(counts.first_purchase, counts[_last(day)]),
+        T=days_between(counts.first_purchase, ibis.literal(day)),
         **later,
     )
 

@@ -23,6 +23,7 @@ from pipelines.report.section import (
 )
 from pipelines.report.tables import Column, Table, table
 from pipelines.report.wording import carried, words
+from pipelines.training.level_source import LevelSource
 
 
 def tracking(inputs: ReportInputs) -> Section:
@@ -144,7 +145,7 @@ def unit_economics(inputs: ReportInputs) -> Section:
 def cohort_level(inputs: ReportInputs) -> Section:
     """What the cohort forecast rests on, and how customers were carried to it."""
     known = inputs.learned
-    full = known.season and known.level == "cohorts"
+    full = known.season and known.level == LevelSource.COHORTS
     title = "Season, trend and cohorts" if full else "Customers and cohorts"
     section = Section("cohort_level", title)
     if inputs.corrections.empty:
@@ -194,7 +195,7 @@ def _carried(inputs: ReportInputs) -> str:
         "A cohort's own correction of purchases is believed as far as the purchases of those who "
         "are still its customers bear it out; the rest is the company's."
     )
-    if inputs.learned.level == "customers":
+    if inputs.learned.level == LevelSource.CUSTOMERS:
         season = ", with its season" if inputs.learned.season else ""
         return (
             "On this log the purchases of the customer models stand as they are, without a season: "

@@ -37,7 +37,7 @@ def drivers(inputs: ReportInputs) -> Section:
     section.tables["effects"] = table(
         found.assign(
             quantity=found["quantity"].map(effects.QUANTITY),
-            used=[effects.in_forecast(row) for row in found.to_dict("records")],
+            used=[effects.in_forecast(row).value for row in found.to_dict("records")],
             told=[_told(*ends) for ends in zip(found["low"], found["high"], strict=True)],
         ),
         [

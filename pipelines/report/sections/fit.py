@@ -12,6 +12,7 @@ from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section, money
 from pipelines.report.tables import Column, plain, table
 from pipelines.report.wording import words
+from pipelines.training.level_source import LevelSource
 
 
 def fit(inputs: ReportInputs) -> Section:
@@ -80,7 +81,7 @@ def _days(label: str) -> str:
 
 
 def _season_of_the_forecast(inputs: ReportInputs) -> str:
-    if inputs.learned.level == "customers":
+    if inputs.learned.level == LevelSource.CUSTOMERS:
         return "on this log the forecast of purchases is the model's own, and knows none either"
     return "the forecast adds the season" if inputs.learned.season else "the forecast adds none"
 

@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import observe
 from closeness import assert_close
 from shop import altered, dataset_of
 
@@ -15,7 +16,7 @@ from clvmodels import BGNBD, GammaGamma
 from clvmodels.core.metrics import wape
 from clvmodels.core.months import month_grid
 from pipelines.backtesting import run as backtest
-from pipelines.backtesting.candidates import CANDIDATES, Known, scaled_up
+from pipelines.backtesting.candidates import FORECASTS, Known, scaled_up
 from pipelines.forecasting.customers import CustomerMonths
 from pipelines.training import fit as train
 
@@ -25,7 +26,7 @@ LAST = dt.date(2022, 12, 31)
 
 @pytest.fixture(scope="module")
 def observed(data, config):
-    return backtest.observe(data.purchases, data.first_date, ORIGIN, LAST, config)
+    return observe(ORIGIN, data, config, LAST)
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +36,25 @@ def known(observed) -> Known:
 
 @pytest.fixture(scope="module")
 def fitted(known, config):
-    return train.estimate(known.training, config)
+    return train.estimate(known.training, config.train)
 
 
 @pytest.fixture(scope="module")
 def made(known, fitted, config):
-    return {name: make(known, fitted, config) for name, make in CANDIDATES.items()}
+    return {name: make(known, fitted, config.train) for name, make in FORECASTS.items()}
 
 
 @pytest.fixture(scope="module")
 def made_with_another_future(log, config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("future")
     with dataset_of(altered(log, ORIGIN), config, folder) as data:
-        known, truth = backtest.observe(data.purchases, data.first_date, ORIGIN, LAST, config)
-    fitted = train.estimate(known.training, config)
-    return known, truth, {name: make(known, fitted, config) for name, make in CANDIDATES.items()}
+        known, truth = observe(ORIGIN, data, config, LAST)
+    fitted = train.estimate(known.training, config.train)
+    return (
+        known,
+        truth,
+        {name: make(known, fitted, config.train) for name, make in FORECASTS.items()},
+    )
 
 
 def test_the_other_future_is_another(observed, made_with_another_future):
@@ -60,12 +65,12 @@ def test_nothing_after_the_origin_is_known(known, made_with_another_future):
     assert_close(known, made_with_another_future[0])
 
 
-@pytest.mark.parametrize("name", CANDIDATES)
+@pytest.mark.parametrize("name", FORECASTS)
 def test_no_forecast_sees_what_happens_after_its_origin(made, made_with_another_future, name):
     assert_close(made[name], made_with_another_future[2][name])
 
 
-@pytest.mark.parametrize("name", CANDIDATES)
+@pytest.mark.parametrize("name", FORECASTS)
 def test_a_forecast_holds_every_cohort_and_month_once(made, observed, name):
     cells = made[name].cells
     assert not cells.duplicated(["cohort", "period"]).any()
@@ -79,7 +84,7 @@ def test_a_forecast_holds_every_cohort_and_month_once(made, observed, name):
     assert (values >= 0).all()
 
 
-@pytest.mark.parametrize("name", CANDIDATES)
+@pytest.mark.parametrize("name", FORECASTS)
 def test_customers_add_up_to_cells(made, known, name):
     if made[name].customers is None:
         pytest.skip("a model of cohorts alone")
@@ -188,8 +193,8 @@ def test_a_cohort_that_first_bought_on_the_origin_itself_is_forecast(log, config
     later = pd.to_datetime(first).dt.date != origin
     both = pd.concat([log[later & (pd.to_datetime(first).dt.date < origin)], newcomers])
     with dataset_of(both, config, tmp_path) as data:
-        known, truth = backtest.observe(data.purchases, data.first_date, origin, LAST, config)
-    result = backtest.judge(known, truth, config, explain=False)
+        known, truth = observe(origin, data, config, LAST)
+    result = backtest.judge(known, truth, config.train, explain=False)
     values = result.cells[["purchases", "revenue"]].to_numpy(dtype=float)
     assert np.isfinite(values).all()
-    assert set(result.cells["model"]) == set(CANDIDATES)
+    assert set(result.cells["model"]) == set(FORECASTS)

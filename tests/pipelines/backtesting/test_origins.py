@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import ibis
 import pytest
@@ -11,15 +12,16 @@ from hypothesis import strategies as st
 
 from clvmodels.core.errors import ConfigError, DataError
 from clvmodels.core.months import month_end
+from pipelines.backtesting import origins as origins_of
 from pipelines.backtesting import run as backtest
-from pipelines.backtesting.run import choose_origins
+from pipelines.backtesting.origins import choose_origins
+from pipelines.data.features.drivers import Drivers
 
 DAYS = st.dates(dt.date(1990, 1, 1), dt.date(2030, 1, 1))
 
 
 def with_origins(config, **settings):
-    changed = config.backtest.model_copy(update={"origins": (), **settings})
-    return config.model_copy(update={"backtest": changed})
+    return config.backtest.model_copy(update={"origins": (), **settings})
 
 
 @given(first=DAYS, length=st.integers(0, 3000), most=st.integers(1, 60))
@@ -30,14 +32,14 @@ def test_chosen_origins_are_month_ends_with_history_and_holdout(config, first, l
         origins = choose_origins(first, last, settings)
     except DataError:
         # a month end always falls within 31 days
-        assert length < backtest.MIN_HISTORY_DAYS + backtest.MIN_HOLDOUT.days + 31
+        assert length < origins_of.MIN_HISTORY_DAYS + origins_of.MIN_HOLDOUT.days + 31
         return
     assert 1 <= len(origins) <= most
     assert origins == sorted(set(origins))
     for origin in origins:
         assert origin == month_end(origin)
-        assert (origin - first).days >= backtest.MIN_HISTORY_DAYS
-        assert (last - origin).days >= backtest.MIN_HOLDOUT.days
+        assert (origin - first).days >= origins_of.MIN_HISTORY_DAYS
+        assert (last - origin).days >= origins_of.MIN_HOLDOUT.days
     everything = choose_origins(first, last, with_origins(config, max_origins=60))
     if len(everything) > most > 1:
         assert (origins[0], origins[-1]) == (everything[0], everything[-1])
@@ -70,12 +72,19 @@ def test_an_origin_before_anybody_came_back_is_named_or_left_out(data, config, q
     first = data.purchases.group_by("customer_id").agg(first=data.purchases.date.min())
     days = data.purchases.join(first, "customer_id")
     days = days.filter((days.date == days.first) | (days.date > ibis.literal(early))).drop("first")
+
+    def run(log, settings):
+        return backtest.run(
+            log,
+            log.as_of,
+            settings=settings,
+            training=config.train,
+            drivers_at=lambda _: Drivers(),
+            progress=quiet,
+        )
+
     for origins in ((early, dt.date(2022, 6, 30)), (early,)):
         with pytest.raises(ConfigError, match=f"by {early} no customer had come back"):
-            backtest.run(
-                days, data.first_date, data.as_of, with_origins(config, origins=origins), quiet
-            )
-    until = dt.date(2021, 10, 31)
-    known = days.filter(days.date <= ibis.literal(until))
-    made = backtest.run(known, data.first_date, until, with_origins(config), quiet)
-    assert made.cells.empty
+            run(replace(data.snapshot, purchases=days), with_origins(config, origins=origins))
+    with replace(data.snapshot, purchases=days).earlier(dt.date(2021, 10, 31)) as log:
+        assert run(log, with_origins(config)).cells.empty

@@ -9,12 +9,15 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import backtested, observe
 from closeness import assert_close
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from pipelines.backtesting import run as backtest
+from pipelines.backtesting.cell_scores import cell_scores
 from pipelines.backtesting.run import BacktestResult
-from pipelines.jobs import models as workflow
+from pipelines.jobs.report import metric_records
+from pipelines.training import fit as train
 
 ORIGINS = (dt.date(2021, 12, 15), dt.date(2022, 6, 30))
 LAST = dt.date(2022, 12, 31)
@@ -28,7 +31,7 @@ def settings(config):
 
 @pytest.fixture(scope="module")
 def result(data, settings, quiet) -> BacktestResult:
-    return backtest.run(data.purchases, data.first_date, data.as_of, settings, quiet)
+    return backtested(data, settings, quiet)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +126,7 @@ def test_metrics_keep_the_contract_of_backtest_json(result):
     assert {"clv", "lifetimes", "last_months_average"} <= set(table["model"])
     keys = ["origin", "horizon_days", "level", "quantity", "model", "metric"]
     assert not table.duplicated(keys).any()
-    for record in workflow.metric_records(table):
+    for record in metric_records(table):
         assert list(record) == [*keys, "value"]
         assert record["origin"] in {str(origin) for origin in ORIGINS}
         assert type(record["horizon_days"]) is int
@@ -147,7 +150,7 @@ def test_months_have_intervals_of_their_own_and_are_held_to_them(result):
         own[f"{name}_low"], own[f"{name}_high"] = 18.0, 24.0
     found = {
         (level, quantity): value
-        for level, quantity, _, metric, value in backtest._cell_scores("clv", cells, own)
+        for level, quantity, _, metric, value in cell_scores("clv", cells, own)
         if metric == "coverage_90"
     }
     assert found == {
@@ -167,9 +170,7 @@ def test_wape_is_at_least_the_size_of_the_bias(result):
 
 def test_customer_totals_are_cell_totals(result, data, settings):
     """Both levels tell of the same forecast and the same truth."""
-    known, truth = backtest.observe(
-        data.purchases, data.first_date, ORIGINS[1], data.as_of, settings
-    )
+    known, truth = observe(ORIGINS[1], data, settings)
     cells = result.cells[result.cells["origin"] == pd.Timestamp(ORIGINS[1])]
     own = cells[cells["model"] == "clv"]
     for quantity in ("purchases", "revenue"):
@@ -193,10 +194,8 @@ def sampled(data, settings):
     """An origin of which about a third of the customers is looked at one by one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backtest, "CUSTOMERS", 230)
-        known, truth = backtest.observe(
-            data.purchases, data.first_date, ORIGINS[1], data.as_of, settings
-        )
-    return known, truth, backtest.judge(known, truth, settings, explain=False)
+        known, truth = observe(ORIGINS[1], data, settings)
+    return known, truth, backtest.judge(known, truth, settings.train, explain=False)
 
 
 def test_a_sample_of_customers_leaves_every_cohort_exact(result, sampled):
@@ -248,9 +247,9 @@ def test_deciles_hold_every_customer_and_average_to_the_totals(result, purchases
 
 def test_churn_scores_are_those_of_scikit_learn(data, settings, result, purchases):
     origin = ORIGINS[1]
-    known, truth = backtest.observe(data.purchases, data.first_date, origin, data.as_of, settings)
-    fitted = backtest.train.estimate(known.training, settings)
-    table = backtest.train.with_model_features(truth.churn.features, fitted.transactions, 60)
+    known, truth = observe(origin, data, settings)
+    fitted = train.estimate(known.training, settings.train)
+    table = train.with_model_features(truth.churn.features, fitted.transactions, 60)
     made = fitted.churn.churn_probability(table)
     after = purchases[
         (purchases["day"] > pd.Timestamp(origin))
@@ -267,7 +266,7 @@ def test_churn_scores_are_those_of_scikit_learn(data, settings, result, purchase
 
 
 def test_a_backtest_run_again_is_the_same(data, settings, quiet, result):
-    again = backtest.run(data.purchases, data.first_date, data.as_of, settings, quiet)
+    again = backtested(data, settings, quiet)
     for name in ("metrics", "cells", "deciles", "churn_reliability", "churn_importance"):
         assert_close(getattr(result, name), getattr(again, name))
 
@@ -276,21 +275,19 @@ def test_a_backtest_run_again_is_the_same(data, settings, quiet, result):
 def test_processes_change_nothing(data, settings, quiet, result):
     more = settings.backtest.model_copy(update={"jobs": 2})
     parallel = settings.model_copy(update={"backtest": more})
-    again = backtest.run(data.purchases, data.first_date, data.as_of, parallel, quiet)
+    again = backtested(data, parallel, quiet)
     assert_close(result.metrics, again.metrics)
     assert_close(result.cells, again.cells)
 
 
 def test_what_a_forecast_sees_travels_to_another_process(data, settings):
-    known, truth = backtest.observe(
-        data.purchases, data.first_date, ORIGINS[0], data.as_of, settings
-    )
+    known, truth = observe(ORIGINS[0], data, settings)
     assert len(pickle.dumps((known, truth))) > 0
 
 
 def test_a_horizon_beyond_the_log_leaves_churn_unjudged(data, settings, quiet):
     late = settings.backtest.model_copy(update={"origins": (dt.date(2022, 11, 30),)})
     settings = settings.model_copy(update={"backtest": late})
-    made = backtest.run(data.purchases, data.first_date, data.as_of, settings, quiet)
+    made = backtested(data, settings, quiet)
     assert not made.metrics["metric"].isin(["auc", "brier", "log_loss"]).any()
     assert made.churn_reliability.empty

@@ -8,14 +8,14 @@ import duckdb
 import example_logs as logs
 import pandas as pd
 import pytest
+from at_a_day import backtested
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shop import dataset_of
 
 from clvmodels.core.errors import CheckFailedError, DataError
-from pipelines.backtesting import run as backtest
 from pipelines.data import customer_days as transactions
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
 
 WORDS = """customer_id,timestamp,granted
 granted,2022-01-01,yes
@@ -45,7 +45,7 @@ def people(tmp_path, as_of, mode="exclude", words=WORDS, kind="csv"):
     )
     with transactions.load(config, as_of) as data:
         alone = features.summary(data.purchases, data.as_of).customer_id.execute()
-        cohorts = features.cohort_months(data.purchases, data.as_of)
+        cohorts = features.cohort_months(data.snapshot)
         return set(alone), int(cohorts["first_purchases"].sum()), data.account
 
 
@@ -203,7 +203,7 @@ def test_a_backtest_foresees_alone_only_the_willing(willing, log, config, quiet,
     asked = config.model_copy(update=changed)
     agreed = log["land"].isin(willing).map({True: "yes", False: "no"})
     with dataset_of(log.assign(agreed=agreed), asked, tmp_path) as data:
-        made = backtest.run(data.purchases, data.first_date, data.as_of, asked, quiet)
+        made = backtested(data, asked, quiet)
     known = log[pd.to_datetime(log["when"]) < "2022-07-01"]
     assert made.samples["customers"].item() == known["who"].nunique()
     assert made.samples["sampled"].item() == known.loc[agreed == "yes", "who"].nunique()

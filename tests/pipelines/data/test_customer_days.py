@@ -12,6 +12,7 @@ import log_oracle as oracle
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import history_at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lifetimes.utils import summary_data_from_transaction_data
@@ -19,10 +20,9 @@ from lifetimes.utils import summary_data_from_transaction_data
 from clvmodels.core.errors import CheckFailedError
 from clvmodels.core.schema import PURCHASES, SUMMARY
 from pipelines.config import load as config
-from pipelines.data import checks
+from pipelines.data import checks, features
 from pipelines.data import customer_days as transactions
 from pipelines.data.account import MEANING
-from pipelines.data.features import cohorts as features
 from pipelines.sources import dialect
 
 CDNOW = {"kind": "lifetimes", "dataset": "CDNOW_master"}
@@ -322,7 +322,7 @@ def test_nothing_after_the_origin_is_seen(tmp_path):
                 [
                     features.summary(data.purchases, origin).execute(),
                     features.churn_features(data.purchases, origin).execute(),
-                    features.cohort_months(data.purchases, origin),
+                    history_at(origin, data).months,
                 ]
             )
     for full, cut in zip(*tables, strict=True):

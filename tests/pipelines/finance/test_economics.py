@@ -57,6 +57,12 @@ def test_ltv_by_age_counts_only_the_cohorts_that_have_come_so_far() -> None:
     assert ltv[3] == pytest.approx(ltv[2] + 30 * 10 / 10)  # the older cohort alone
 
 
+def facts_of(cohort_months: pd.DataFrame, as_of: dt.date, config: Config) -> pd.DataFrame:
+    economics = config.economics
+    margin = margins.Margin(economics.margin)
+    return unit_economics(cohort_months, as_of, 5.0, economics=economics, margin=margin)
+
+
 def test_a_month_under_way_is_no_whole_month() -> None:
     """Four days of May are neither a fall of purchases nor a month of revenue."""
     costly = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 12.0}})
@@ -66,7 +72,7 @@ def test_a_month_under_way_is_no_whole_month() -> None:
     may = pd.concat([april, begun])
     kept = ["Churn", "LTV to date, gross margin", "LTV / CAC", "Payback"]
     before, after = (
-        unit_economics(known, as_of, 5.0, costly).set_index("measure").loc[kept]
+        facts_of(known, as_of, costly).set_index("measure").loc[kept]
         for known, as_of in ((april, AS_OF), (may, dt.date(2023, 5, 4)))
     )
     pd.testing.assert_frame_equal(before, after)
@@ -76,9 +82,9 @@ def test_a_month_under_way_is_no_whole_month() -> None:
 
 def test_ltv_against_cac_needs_a_cac() -> None:
     plain = configuration.parse(BASE)
-    assert "CAC" not in set(unit_economics(table(), AS_OF, 5.0, plain)["measure"])
+    assert "CAC" not in set(facts_of(table(), AS_OF, plain)["measure"])
     costly = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 12.0}})
-    facts = unit_economics(table(), AS_OF, 5.0, costly).set_index("measure")["value"]
+    facts = facts_of(table(), AS_OF, costly).set_index("measure")["value"]
     arpu = table()["revenue"].sum() / (table()["customer_days"].sum() / (365.25 / 12))
     assert facts["ARPU"] == pytest.approx(arpu)
     assert facts["Historical LTV, gross margin"] == pytest.approx(arpu * 0.5 / 0.5)
@@ -91,7 +97,7 @@ def test_what_has_no_value_is_empty() -> None:
     never = configuration.parse(BASE | {"economics": {"margin": 0.5, "acquisition_cost": 1e9}})
     growing = table()
     growing["purchases"] = range(1, len(growing) + 1)
-    facts = unit_economics(growing, AS_OF, 5.0, never).set_index("measure")["value"]
+    facts = facts_of(growing, AS_OF, never).set_index("measure")["value"]
     assert pd.isna(facts["Payback"])
     assert pd.isna(facts["Historical LTV, gross margin"])
 
@@ -110,7 +116,7 @@ def shop_with_margin(tmp_path: Path, share: float) -> Config:
 def test_a_margin_in_the_log_overrules_the_assumed_one(tmp_path: Path) -> None:
     config = shop_with_margin(tmp_path, 0.6)
     with transactions.load(config) as data:
-        found = margins.margin(data, config)
+        found = margins.margin(data.purchases, config.economics.margin, config.columns.margin)
         assert found.rate == pytest.approx(0.6)
         assert found.is_observed
     assert config.economics.margin == 0.3
@@ -122,4 +128,4 @@ def test_a_margin_above_the_revenue_is_refused(tmp_path: Path) -> None:
         transactions.load(config) as data,
         pytest.raises(DataError, match="the column 'earned' sums to"),
     ):
-        margins.margin(data, config)
+        margins.margin(data.purchases, config.economics.margin, config.columns.margin)

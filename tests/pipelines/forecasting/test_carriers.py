@@ -9,17 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_cohorts
+from at_a_day import everybody_at, grid_at, training_at
 from shop import dataset_of
 
 from clvmodels import BGNBD, GammaGamma
 from clvmodels.core.months import month_grid
-from pipelines.data.features import cohorts as features
-from pipelines.data.features.histories import histories
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.carriers import Carriers
 from pipelines.forecasting.levelling import cohort_level
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 from pipelines.training.fit import Fitted
 
 GRID = month_grid(dt.date(2022, 6, 30), dt.date(2022, 12, 31))
@@ -93,12 +91,11 @@ def test_a_cohort_is_believed_by_those_who_are_left(config, tmp_path):
     last_to_stay = log["who"].eq(log[log["who"].str.startswith("S03")]["who"].mode()[0])
     gone = log["who"].str.startswith("S03") & ~last_to_stay & (payment >= 8)
     with dataset_of(log[~gone], config, tmp_path) as data:
-        learned = training_data.extract(data.purchases, data.first_date, data.as_of, config)
-        everybody = histories(features.summary(data.purchases, data.as_of, people="all"))
-        fitted = train.estimate(replace(learned, churn=()), config)
-        grid = forecast.default_grid(data.as_of, config)
-        level = cohort_level(fitted, everybody, grid, learned.cohort_months, data.first_date)
-    carriers = Carriers.of(fitted, everybody, grid)
+        learned = training_at(data.as_of, data, config)
+        everybody = everybody_at(data.as_of, data)
+        fitted = train.estimate(replace(learned, churn=()), config.train)
+        level = cohort_level(fitted, everybody, learned.history, grid_at(data.as_of, config))
+    carriers = Carriers.of(fitted, everybody, level.grid)
     table = level.corrections.set_index("cohort")
     lone = pd.Timestamp("2023-04-01")
     assert carriers.buyers[carriers.cohorts == lone].item() < 1.3

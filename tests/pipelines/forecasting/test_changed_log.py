@@ -16,6 +16,7 @@ from shop import ID_PREFIX, TRAINED_AS_OF
 from clvmodels import BGNBD, GammaGamma
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import month_grid
+from pipelines.data.features import CohortHistory
 from pipelines.forecasting import deliver
 from pipelines.forecasting.levelling import CohortLevel, cohort_level
 from pipelines.training.fit import Fitted
@@ -148,7 +149,8 @@ def everybody(table: pd.DataFrame) -> pd.DataFrame:
 
 def level_of(fitted: Fitted, table: pd.DataFrame) -> CohortLevel:
     first = pd.Timestamp(table["period"].min()).date()
-    return cohort_level(fitted, everybody(table), month_grid(AS_OF, UNTIL), table, first)
+    history = CohortHistory(table, first, AS_OF)
+    return cohort_level(fitted, everybody(table), history, month_grid(AS_OF, UNTIL))
 
 
 @settings(max_examples=12)

@@ -5,36 +5,35 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import deliver_at, grid_at, training_at
 from closeness import assert_close
 from shop import TRAINED_AS_OF, altered, dataset_of
 
 from clvmodels.core import schema
 from clvmodels.finance.clv import value_tiers
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
+from pipelines.data.features import Snapshot
+from pipelines.data.margins import Margin
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting import deliver
 from pipelines.forecasting.carriers import Carriers
+from pipelines.jobs import stages
 from pipelines.sources.engines import batches
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 AS_OF = TRAINED_AS_OF
 
 
 @pytest.fixture(scope="module")
 def fitted(data, config):
-    return train.estimate(
-        training_data.extract(data.purchases, data.first_date, AS_OF, config), config
-    )
+    return train.estimate(training_at(AS_OF, data, config), config.train)
 
 
 @pytest.fixture(scope="module")
 def write(data, fitted, config):
-    grid = forecast.default_grid(AS_OF, config)
-
     def run(folder, source=data):
         folder.mkdir()
-        made = deliver.write(fitted, source.purchases, source.first_date, grid, folder, config)
+        made = deliver_at(AS_OF, source, fitted, config, folder)
         return made, *(pd.read_parquet(folder / n) for n in (deliver.CUSTOMERS, deliver.COHORTS))
 
     return run
@@ -138,12 +137,11 @@ def test_segments_are_sums_of_the_raw_log(written, log):
 
 
 def test_tables_at_hand_change_nothing(data, fitted, written, config, tmp_path):
-    """The summary and the cohort months that training has read serve the forecast too."""
-    known = training_data.extract(data.purchases, data.first_date, AS_OF, config)
+    """The summary as an expression, and the cohort months that training has read, serve too."""
+    history = training_at(AS_OF, data, config).history
     summary = features.summary(data.purchases, AS_OF, people="all")
-    grid = forecast.default_grid(AS_OF, config)
-    given = (data.purchases, data.first_date, grid, tmp_path, config)
-    deliver.write(fitted, *given, summary, known.cohort_months)
+    then = Snapshot(data.purchases, data.first_date, AS_OF, summary)
+    stages.delivered(fitted, then, history, tmp_path, config, Margin(config.economics.margin))
     cohorts = pd.read_parquet(tmp_path / deliver.COHORTS)
     assert_close(cohorts, written[2])
 
@@ -152,8 +150,7 @@ def test_what_another_engine_wrote_is_replaced(data, fitted, config, written, tm
     """Spark writes a folder of that name."""
     (tmp_path / deliver.CUSTOMERS).mkdir()
     (tmp_path / deliver.CUSTOMERS / "part-0.parquet").touch()
-    grid = forecast.default_grid(AS_OF, config)
-    deliver.write(fitted, data.purchases, data.first_date, grid, tmp_path, config)
+    deliver_at(AS_OF, data, fitted, config, tmp_path)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / deliver.CUSTOMERS), written[1])
 
 
@@ -166,11 +163,8 @@ def test_who_may_only_be_counted_is_in_no_row(log, config, tmp_path):
         update={"governance": governance, "columns": columns, "train": train_only}
     )
     with dataset_of(log.assign(agreed="no"), config, tmp_path) as data:
-        known = training_data.extract(data.purchases, data.first_date, AS_OF, config)
-        grid = forecast.default_grid(AS_OF, config)
-        made = deliver.write(
-            train.estimate(known, config), data.purchases, data.first_date, grid, tmp_path, config
-        )
+        fitted = train.estimate(training_at(AS_OF, data, config), config.train)
+        made = deliver_at(AS_OF, data, fitted, config, tmp_path)
     assert pd.read_parquet(tmp_path / deliver.CUSTOMERS).empty
     assert made.tiers.empty
     assert (made.customers, made.mean_clv) == (0, 0.0)
@@ -187,9 +181,9 @@ def test_nothing_after_as_of_reaches_the_files(written, write, log, config, tmp_
 def test_the_cohort_level_moves_customers_of_a_cohort_alike(written, fitted, data, config):
     """Within a cohort, the customer models' ranks stay as they were."""
     _, customers, _ = written
-    table = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id").to_pandas()
-    grid = forecast.default_grid(AS_OF, config)
-    alone = forecast.customer_months(fitted, table, grid).purchases[:, 0]
+    with data.snapshot.earlier(AS_OF) as then:
+        table = features.scoring_table(then).order_by("customer_id").to_pandas()
+    alone = forecast.customer_months(fitted, table, grid_at(AS_OF, config)).purchases[:, 0]
     first = customers["cohort"] == customers["cohort"].mode()[0]
     order = np.argsort(alone[first.to_numpy()], kind="stable")
     made = customers.loc[first, "expected_purchases"].to_numpy()[order]

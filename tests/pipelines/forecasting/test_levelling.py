@@ -8,35 +8,31 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import everybody_at, grid_at, history_at, training_at
 
 from clvmodels.core.errors import DataError
-from pipelines.data.features import cohorts as features
-from pipelines.data.features.histories import histories
+from pipelines.data import features
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import cohort_level
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 AS_OF = dt.date(2022, 6, 30)
 
 
 @pytest.fixture(scope="module")
 def known(data, config):
-    return training_data.extract(data.purchases, data.first_date, AS_OF, config)
+    return training_at(AS_OF, data, config)
 
 
 @pytest.fixture(scope="module")
 def fitted(known, config):
-    return train.estimate(replace(known, churn=()), config)
+    return train.estimate(replace(known, churn=()), config.train)
 
 
 def level_at(as_of, data, fitted, config):
-    grid = forecast.default_grid(as_of, config)
-    summary = features.summary(data.purchases, as_of, people="all")
-    known = histories(summary)
-    history = features.cohort_months(data.purchases, as_of)
-    base = forecast.history_sums(fitted, known, grid)
-    return base, grid, cohort_level(fitted, known, grid, history, data.first_date)
+    grid, everybody = grid_at(as_of, config), everybody_at(as_of, data)
+    base = forecast.history_sums(fitted, everybody, grid)
+    return base, grid, cohort_level(fitted, everybody, history_at(as_of, data), grid)
 
 
 def test_company_and_cohorts_meet_the_cohort_forecast_in_every_month(data, fitted, config):

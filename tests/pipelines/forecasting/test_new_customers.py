@@ -8,17 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import grid_at, history_at, training_at
 from cohort_tables import known_on, simulated_table
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import month_grid
 from clvmodels.core.schema import NEW_COHORTS
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
 from pipelines.data.features.drivers import Drivers
-from pipelines.forecasting import customers as forecast
 from pipelines.forecasting import new_customers as budget
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 AS_OF = dt.date(2021, 12, 31)
 UNTIL = dt.date(2022, 6, 30)
@@ -148,15 +147,13 @@ def test_months_that_the_origin_or_the_end_of_the_log_cuts_are_left_out(table):
 def test_actuals_of_the_company_are_those_of_the_raw_log(data, log, config):
     """Everybody's purchases after the origin, one by one."""
     origin = dt.date(2022, 6, 30)
-    known = replace(
-        training_data.extract(data.purchases, data.first_date, origin, config), churn=()
-    )
-    fitted = train.estimate(known, config)
+    known = replace(training_at(origin, data, config), churn=())
+    fitted = train.estimate(known, config.train)
     grid = month_grid(origin, data.last_date)
     periods = grid.index()
     cells = pd.DataFrame({"period": periods, "purchases": 1.0, "revenue": 2.0})
     made = budget.company_forecast(cells, fitted, grid).assign(origin=pd.Timestamp(origin))
-    cohort_months = features.cohort_months(data.purchases, data.as_of)
+    cohort_months = features.cohort_months(data.snapshot)
     found = budget.with_actuals(made, cohort_months).set_index("period")
     when = pd.to_datetime(log["when"])
     days = log.assign(day=when.dt.normalize(), month=when.dt.to_period("M").dt.start_time)
@@ -178,8 +175,8 @@ def test_actuals_of_the_company_are_those_of_the_raw_log(data, log, config):
 
 def test_known_and_new_share_one_grid(data, config):
     """What is forecast of the company starts where the forecast of known customers starts."""
-    grid = forecast.default_grid(dt.date(2022, 6, 30), config)
-    history = features.cohort_months(data.purchases, grid.as_of)
+    grid = grid_at(dt.date(2022, 6, 30), config)
+    history = history_at(grid.as_of, data).months
     forecaster = CohortForecaster(select=False).fit(history, grid.as_of)
     made = budget.new_customers(forecaster, grid.until, Drivers())
     assert list(made.acquisitions["period"]) == list(grid.index())

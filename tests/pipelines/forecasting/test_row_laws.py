@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_cohorts
+from at_a_day import deliver_at, training_at
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -18,13 +19,12 @@ from shop import dataset_of
 
 from clvmodels import BGNBD, MBGNBD, NBD, GammaGamma, LifetimesBGNBD, ParetoNBD
 from clvmodels.core.months import month_grid
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
 from pipelines.data.features.histories import histories
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting import deliver
 from pipelines.forecasting.levelling import CohortLevel
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 from pipelines.training.fit import Fitted
 
 LOGS = {
@@ -59,10 +59,9 @@ def written(request, config, tmp_path_factory):
     )
     folder = tmp_path_factory.mktemp(name)
     with dataset_of(LOGS[name](), config, folder) as data:
-        known = training_data.extract(data.purchases, data.first_date, data.as_of, config)
-        fitted = train.estimate(replace(known, churn=()), config)
-        grid = forecast.default_grid(data.as_of, config)
-        made = deliver.write(fitted, data.purchases, data.first_date, grid, folder, config)
+        known = training_at(data.as_of, data, config)
+        fitted = train.estimate(replace(known, churn=()), config.train)
+        made = deliver_at(data.as_of, data, fitted, config, folder)
         summary = features.summary(data.purchases, data.as_of).order_by("customer_id").to_pandas()
     customers = pd.read_parquet(folder / deliver.CUSTOMERS)
     assert list(customers["customer_id"]) == list(summary["customer_id"])

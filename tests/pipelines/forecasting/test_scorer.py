@@ -8,36 +8,34 @@ from dataclasses import replace
 import pandas as pd
 import pyarrow as pa
 import pytest
+from at_a_day import level_at, training_at
 from closeness import assert_close
 from shop import TRAINED_AS_OF
 
 from clvmodels.core import schema
-from pipelines.data.features import cohorts as features
-from pipelines.data.features.histories import histories
+from pipelines.data import margins
+from pipelines.data.features import scoring_table
+from pipelines.data.margins import Margin
 from pipelines.data.privacy import Pseudonyms
-from pipelines.forecasting import customers as forecast
-from pipelines.forecasting.levelling import cohort_level
 from pipelines.forecasting.scorer import CUSTOMER_SCHEMA, Scorer
 from pipelines.sources.engines import batches
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 AS_OF = TRAINED_AS_OF
 
 
 @pytest.fixture(scope="module")
 def table(data):
-    return training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id")
+    with data.snapshot.earlier(AS_OF) as then:
+        yield scoring_table(then).order_by("customer_id")
 
 
 @pytest.fixture(scope="module")
 def scorer(data, config, table):
-    known = training_data.extract(data.purchases, data.first_date, AS_OF, config)
-    fitted = train.estimate(known, config)
-    grid = forecast.default_grid(AS_OF, config)
-    summary = features.summary(data.purchases, AS_OF, people="all")
-    level = cohort_level(fitted, histories(summary), grid, known.cohort_months, data.first_date)
-    return Scorer.of(fitted, level, grid, config, table)
+    fitted = train.estimate(training_at(AS_OF, data, config), config.train)
+    level = level_at(AS_OF, data, fitted, config)
+    valuation = margins.valuation(config.economics, Margin(config.economics.margin))
+    return Scorer.of(fitted, level, level.grid, table, valuation=valuation, churn_horizon_days=60)
 
 
 @pytest.fixture(scope="module")

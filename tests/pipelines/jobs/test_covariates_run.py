@@ -102,7 +102,7 @@ def test_a_plan_that_ends_too_early_stops_the_run_and_leaves_the_files(driven):
 def test_a_model_that_uses_covariates_is_not_run_without_them(driven, tmp_path):
     """By chance, this log is forecast better with these random numbers."""
     shop = copy_shop(driven, tmp_path / "copy")
-    fitted, _ = registry.load(shop.config)
+    fitted, _ = registry.load(shop.models)
     assert fitted.cohorts.options_.period_covariates
     text = shop.file.read_text(encoding="utf-8").replace(SECTIONS, "")
     shop.file.write_text(text, encoding="utf-8")

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from clvmodels.core.schema import NEW_COHORTS
-from pipelines.backtesting.candidates import CANDIDATES
+from pipelines.backtesting.candidates import FORECASTS
 from pipelines.backtesting.run import BacktestResult
-from pipelines.data.margins import Margin
+from pipelines.data.margins import Margin, MarginSource
 from pipelines.forecasting.new_customers import NewCustomers
 from pipelines.jobs import messages
 
@@ -26,9 +26,9 @@ def test_only_a_model_that_learned_later_days_is_warned_of(days, warned):
 
 
 def test_only_an_observed_margin_is_named(config):
-    assert messages.margin_line(Margin.configured(config)) == []
+    assert messages.margin_line(Margin(config.economics.margin)) == []
     day = dt.date(2022, 6, 30)
-    observed = Margin(0.425, "observed", day, day, purchases=1200, without=3)
+    observed = Margin(0.425, MarginSource.OBSERVED, day, day, purchases=1200, without=3)
     assert messages.margin_line(observed) == [
         "gross margin: 42.5% of revenue, as observed in the log (1,200 customer-days with a "
         "margin, 2022-06-30 to 2022-06-30; 3 record none)"
@@ -50,7 +50,7 @@ def test_why_nobody_is_still_to_come_is_said(config, basis, says):
     assert messages.budget_line(none, config) == f"customers still to come: {says}"
 
 
-def result(origins=("2022-03-31", "2022-06-30"), models=tuple(CANDIDATES), sold=10.0):
+def result(origins=("2022-03-31", "2022-06-30"), models=tuple(FORECASTS), sold=10.0):
     """A backtest of one cohort and month for each origin and model."""
     rows = [
         (model, pd.Timestamp(origin), 90, pd.Timestamp("2021-01-01"), pd.Timestamp("2022-07-01"))

@@ -13,7 +13,7 @@ from clvmodels.core.errors import DataError
 from pipelines.backtesting import run as backtest
 from pipelines.config import load as configuration
 from pipelines.console import Progress
-from pipelines.jobs import models as workflow
+from pipelines.jobs import report, train
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ def settings(config, tmp_path):
 
 def test_the_latest_report_is_the_last_that_is_whole(settings, tmp_path):
     with pytest.raises(DataError, match="no report under"):
-        workflow._latest_report(settings)
+        report._latest_report(settings)
     for name in ("2021-12-31", "2022-01-31", ".2022-02-28-left-by-a-killed-run"):
         (tmp_path / "shop" / name).mkdir(parents=True)
-        (tmp_path / "shop" / name / workflow.BACKTEST).write_text("{}", encoding="utf-8")
+        (tmp_path / "shop" / name / report.BACKTEST).write_text("{}", encoding="utf-8")
     (tmp_path / "shop" / "2022-02-28").mkdir()  # a forecast only
-    assert workflow._latest_report(settings).name == "2022-01-31"
+    assert report._latest_report(settings).name == "2022-01-31"
 
 
 def test_a_log_too_short_to_replay_is_trained_and_says_so(tmp_path):
@@ -39,7 +39,7 @@ def test_a_log_too_short_to_replay_is_trained_and_says_so(tmp_path):
     config = configuration.parse(
         {"name": "short", "source": source, "columns": columns, "output": output}
     )
-    outcome = workflow.train_job(config, dt.date(1997, 3, 31), Progress(quiet=True))
+    outcome = train.train_job(config, dt.date(1997, 3, 31), Progress(quiet=True))
     assert "too short" in outcome.lines[0]
     folder = Path(outcome.facts["report"])
     assert json.loads((folder / "backtest.json").read_text())["metrics"] == []
@@ -47,7 +47,7 @@ def test_a_log_too_short_to_replay_is_trained_and_says_so(tmp_path):
     card = (Path(outcome.facts["model"]) / "model_card.md").read_text()
     assert "a backtest needs about" in card
     with pytest.raises(DataError, match="a backtest needs about"):
-        workflow.backtest_job(config, dt.date(1997, 3, 31), Progress(quiet=True))
+        train.backtest_job(config, dt.date(1997, 3, 31), Progress(quiet=True))
 
 
 def test_a_backtest_on_a_sample_of_customers_says_so(copied, monkeypatch):

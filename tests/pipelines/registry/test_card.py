@@ -11,10 +11,25 @@ import pytest
 from shop import ID_PREFIX, TRAINED_AS_OF
 
 from clvmodels.core.months import add_months
+from pipelines.data.margins import Margin
 from pipelines.registry import card
 from pipelines.registry import store as registry
+from pipelines.training.level_source import LevelSource
 
 UNTIL = add_months(TRAINED_AS_OF, 6)
+
+
+def assumed(config, cohorts):
+    """As `clv train` writes them."""
+    return card.assumptions(
+        cohorts,
+        economics=config.economics,
+        governance=config.governance,
+        margin=Margin(config.economics.margin),
+        churn_horizon_days=config.train.churn_horizon_days,
+        time_zone=config.calendar.time_zone,
+        has_plan=config.plan is not None,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +38,7 @@ def text(trained):
 
 
 def test_the_card_names_data_parameters_and_both_engines(trained, text):
-    fitted, saved = registry.load(trained.config)
+    fitted, saved = registry.load(trained.models)
     assert saved.manifest["data"]["fingerprint"] in text
     for model in (fitted.transactions, fitted.spend):
         assert f"### {type(model).__name__}" in text
@@ -43,7 +58,7 @@ def test_the_card_s_scores_are_those_of_backtest_json(trained, text):
 
 
 def test_the_card_prints_every_assumption(trained, text):
-    said = card.assumptions(trained.config, registry.load(trained.config)[0])
+    said = assumed(trained.config, registry.load(trained.models)[0].cohorts)
     assert all(f"- {sentence}" in text for sentence in said)
     words = " ".join(said)
     for fact in ("40.0%", "1.50 EUR", "10.0% a year", "6 months", "60 days"):
@@ -62,17 +77,17 @@ def test_the_card_says_how_new_customers_come_on_this_log(trained, stopped, seas
     cohorts = SimpleNamespace(
         acquisition_has_stopped=stopped, options_=SimpleNamespace(season=season)
     )
-    assert card.assumptions(trained.config, SimpleNamespace(cohorts=cohorts))[-1].endswith(said)
-    off = card.assumptions(trained.config, SimpleNamespace(cohorts=None))[-1]
+    assert assumed(trained.config, cohorts)[-1].endswith(said)
+    off = assumed(trained.config, None)[-1]
     assert "not forecast" in off
 
 
 def test_the_card_prints_no_season_where_none_is_in_use(trained):
-    fitted, _ = registry.load(trained.config)
+    fitted, _ = registry.load(trained.models)
     assert "| Jan | Feb |" in card._cohorts(fitted, UNTIL)
     cohorts = fitted.cohorts
     cohorts.options_ = replace(cohorts.options_, season=False)
-    text = card._cohorts(replace(fitted, level="customers"), UNTIL)
+    text = card._cohorts(replace(fitted, level=LevelSource.CUSTOMERS), UNTIL)
     assert "No season is in it" in text
     assert "| Jan |" not in text
     assert "purchases are those of the customer models" in text

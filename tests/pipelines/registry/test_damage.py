@@ -144,7 +144,7 @@ def test_a_damaged_model_is_refused_before_it_is_opened(copied, name, monkeypatc
 
     monkeypatch.setattr(registry, "_fitted", opened)
     with pytest.raises(ModelFileError):
-        registry.load(copied.config)
+        registry.load(copied.models)
     ran = copied.clv("forecast")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("error: ")
@@ -191,8 +191,8 @@ def test_a_file_replaced_with_its_manifest_is_refused(copied, command, champion)
 def test_a_promotion_does_not_record_what_nothing_vouches_for(copied):
     """champion.json alone is what the release before wrote, for versions of its own schema."""
     registry.save(
-        registry.load(copied.config)[0], copied.config, card="# card\n", metrics=[], data={},
-        promote=False,
+        copied.models, registry.load(copied.models)[0], config={}, card="# card\n", metrics=[],
+        data={}, promote=False,
     )  # fmt: skip
     DAMAGES["record is gone, and the champion's checksum"](copied.models)
     assert copied.clv("models", "promote", f"{TRAINED_AS_OF}.2").code == 0
@@ -227,7 +227,7 @@ def test_verified_parameters_that_hold_no_models_are_an_error(copied, name):
 
 def test_a_classifier_of_another_scikit_learn_is_used(copied):
     """It is saved as numbers, which every scikit-learn of the same trees can use."""
-    expected, _ = registry.load(copied.config)
+    expected, _ = registry.load(copied.models)
     manifest_of(copied.models, lambda c: c["packages"].update({"scikit-learn": "1.6.0"}))
-    fitted, _ = registry.load(copied.config)
+    fitted, _ = registry.load(copied.models)
     assert fitted.churn.to_dict() == expected.churn.to_dict()

@@ -10,6 +10,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from at_a_day import training_at
 from earlier_release import churn_probability, fit_classifier, put_into_use, seal, write
 from shop import TRAINED_AS_OF
 
@@ -19,7 +20,7 @@ from pipelines import files
 from pipelines.registry import migration, records
 from pipelines.registry import store as registry
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
+from pipelines.training.model_choice import choose_model
 
 FIRST, SECOND, THIRD = (f"{TRAINED_AS_OF}.{number}" for number in (1, 2, 3))
 
@@ -37,8 +38,9 @@ class Trap:
 @pytest.fixture(scope="module")
 def churn(data, trained):
     """A classifier of the release before, the table it scores and what it said of it."""
-    known = training_data.extract(data.purchases, data.first_date, TRAINED_AS_OF, trained.config)
-    models = train.fit_earlier(known.churn, trained.config)
+    known = training_at(TRAINED_AS_OF, data, trained.config)
+    choice = choose_model(known.trial, trained.config.train)
+    models = train.fit_earlier(known.churn, choice.name)
     samples = [
         ChurnSample(train.with_model_features(part.features, model, 60), part.churned)
         for part, model in zip(known.churn, models, strict=True)
@@ -102,7 +104,7 @@ def test_migration_saves_the_same_model_as_numbers(earlier, churn):
         "model": str(earlier.models / SECOND), "version": SECOND, "from": FIRST, "in_use": True,
         "kept_categories": {name: len(values) for name, values in old.categories_.items()},
     }  # fmt: skip
-    fitted, saved = registry.load(earlier.config)
+    fitted, saved = registry.load(earlier.models)
     assert saved.version == SECOND
     np.testing.assert_allclose(fitted.churn.churn_probability(table), expected, rtol=0, atol=1e-12)
     assert (saved.folder / "parameters.json").read_bytes() == old_parameters
@@ -145,13 +147,13 @@ def test_of_migrations_at_once_one_saves_a_version(earlier, monkeypatch):
 
     def overtaken(old):
         monkeypatch.setattr(migration, "_unpickled", read)
-        assert migration.migrate(earlier.config, FIRST).version == SECOND
+        assert migration.migrate(earlier.models, FIRST).version == SECOND
         return read(old)
 
     monkeypatch.setattr(migration, "_unpickled", overtaken)
     with pytest.raises(ModelFileError, match=f"was migrated before, to version {SECOND}"):
-        migration.migrate(earlier.config, FIRST)
-    assert registry.versions(earlier.config) == [FIRST, SECOND]
+        migration.migrate(earlier.models, FIRST)
+    assert registry.versions(earlier.models) == [FIRST, SECOND]
     assert not [path for path in earlier.models.iterdir() if path.name.startswith(".")]
 
 
@@ -177,7 +179,7 @@ def test_what_is_not_in_use_is_not_put_into_use_by_migration(earlier):
     ran = earlier.clv("models", "migrate", SECOND, "--json", "--quiet")
     assert ran.json()["version"] == THIRD
     assert ran.json()["in_use"] is False
-    assert registry.champion(earlier.config) == FIRST
+    assert registry.champion(earlier.models) == FIRST
 
 
 def test_a_manifest_does_not_say_where_the_new_version_goes(earlier):
@@ -186,7 +188,7 @@ def test_a_manifest_does_not_say_where_the_new_version_goes(earlier):
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     seal(folder, {**manifest, "as_of": "../../../elsewhere/2022-08-31"})
     put_into_use(earlier, FIRST)
-    assert migration.migrate(earlier.config, FIRST).folder == earlier.models / SECOND
+    assert migration.migrate(earlier.models, FIRST).folder == earlier.models / SECOND
     assert not (earlier.folder / "elsewhere").exists()
     assert not (earlier.folder.parent / "elsewhere").exists()
 
@@ -225,7 +227,7 @@ def test_a_pickle_that_is_cut_off_is_refused(copied, churn):
     seal(folder, json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
     put_into_use(copied, FIRST)
     with pytest.raises(ModelFileError, match="is no churn classifier that this release knows"):
-        migration.migrate(copied.config, FIRST)
+        migration.migrate(copied.models, FIRST)
 
 
 def test_a_pickle_of_another_scikit_learn_is_refused(earlier, no_pickle):
@@ -235,24 +237,24 @@ def test_a_pickle_of_another_scikit_learn_is_refused(earlier, no_pickle):
     seal(folder, manifest)
     put_into_use(earlier, FIRST)
     with pytest.raises(ModelFileError, match=r"saved by scikit-learn 0\.24\.1"):
-        migration.migrate(earlier.config, FIRST)
+        migration.migrate(earlier.models, FIRST)
 
 
 def test_a_version_without_a_pickle_is_used_as_it_is(copied):
     write(copied, FIRST, None)
-    fitted, saved = registry.load(copied.config)
+    fitted, saved = registry.load(copied.models)
     assert fitted.churn is None
     assert saved.manifest["schema_version"] == 1
-    assert registry.load(copied.config, FIRST)[1].version == FIRST
+    assert registry.load(copied.models, FIRST)[1].version == FIRST
 
 
 def test_the_first_promotion_records_the_champion_before(copied):
     """Its digest is in champion.json and nowhere else."""
     write(copied, FIRST, None)
-    fitted, _ = registry.load(copied.config)
-    registry.save(fitted, copied.config, card="# card\n", metrics=[], data={})
-    assert registry.champion(copied.config) == SECOND
-    assert registry.load(copied.config, FIRST)[1].version == FIRST
+    fitted, _ = registry.load(copied.models)
+    registry.save(copied.models, fitted, config={}, card="# card\n", metrics=[], data={})
+    assert registry.champion(copied.models) == SECOND
+    assert registry.load(copied.models, FIRST)[1].version == FIRST
     assert sorted(records.recorded(copied.models)) == [FIRST, SECOND]
 
 
@@ -274,7 +276,7 @@ def test_a_version_without_a_record_is_used_once_it_is_accepted(copied):
     }  # fmt: skip
     assert digest in copied.clv("models", "accept", FIRST).out
     assert copied.clv("models", "promote", FIRST).code == 0
-    assert registry.load(copied.config)[1].version == FIRST
+    assert registry.load(copied.models)[1].version == FIRST
 
 
 def test_only_what_is_as_its_manifest_says_is_accepted(copied):

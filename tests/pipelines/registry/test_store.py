@@ -15,16 +15,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import training_at
 from shop import ID_PREFIX, TRAINED_AS_OF
 
 from clvmodels.core.errors import ModelFileError
+from clvmodels.registry import TRANSACTION_MODELS
 from pipelines import files
+from pipelines.data.features import scoring_table
 from pipelines.registry import records, saved
 from pipelines.registry import store as registry
 from pipelines.registry.records import CHAMPION, RECORDS
 from pipelines.registry.store import MANIFEST, PARAMETERS
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 VERSION = f"{TRAINED_AS_OF}.1"
 
@@ -32,10 +34,10 @@ SCORE = """
 import json, sys
 import pandas as pd
 from pipelines.config import load as config
+from pipelines.jobs.folders import models_folder
 from pipelines.registry import store as registry
 from pipelines.training import fit as train
-settings = config.load(sys.argv[1])
-fitted, _ = registry.load(settings)
+fitted, _ = registry.load(models_folder(config.load(sys.argv[1])))
 table = pd.read_parquet(sys.argv[2])
 with_model = train.with_model_features(table, fitted.transactions, 60)
 json.dump({
@@ -48,7 +50,8 @@ json.dump({
 
 
 def test_a_saved_model_scores_the_same_in_a_new_process(trained, data, tmp_path):
-    table = training_data.scoring_table(data.purchases, TRAINED_AS_OF).to_pandas()
+    with data.snapshot.earlier(TRAINED_AS_OF) as then:
+        table = scoring_table(then).to_pandas()
     table["monetary_value"] = table["monetary_value"].clip(lower=0)
     table.to_parquet(tmp_path / "new.parquet")
     done = subprocess.run(
@@ -56,8 +59,8 @@ def test_a_saved_model_scores_the_same_in_a_new_process(trained, data, tmp_path)
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     there = json.loads(done.stdout)
-    known = training_data.extract(data.purchases, data.first_date, TRAINED_AS_OF, trained.config)
-    fitted = train.estimate(known, trained.config)
+    known = training_at(TRAINED_AS_OF, data, trained.config)
+    fitted = train.estimate(known, trained.config.train)
     with_model = train.with_model_features(table, fitted.transactions, 60)
     here = {
         "alive": fitted.transactions.probability_alive(table),
@@ -70,12 +73,25 @@ def test_a_saved_model_scores_the_same_in_a_new_process(trained, data, tmp_path)
 
 
 def test_loading_gives_back_what_was_saved(trained):
-    fitted, saved = registry.load(trained.config)
+    fitted, saved = registry.load(trained.models)
     assert saved.version == VERSION
     assert fitted.as_of == TRAINED_AS_OF
-    again, _ = registry.load(trained.config, VERSION)
+    again, _ = registry.load(trained.models, VERSION)
     assert again.transactions.to_dict() == fitted.transactions.to_dict()
     assert again.spend.to_dict() == fitted.spend.to_dict()
+
+
+def test_the_manifest_holds_what_was_given_what_was_decided_and_the_product_s_own_scores(trained):
+    fitted, saved = registry.load(trained.models)
+    manifest = saved.manifest
+    assert manifest["name"] == "shop"
+    assert manifest["config"] == json.loads(json.dumps(trained.config.model_dump(mode="json")))
+    assert manifest["config"]["train"]["transaction_model"] == "auto"
+    choice = manifest["decided"]["transaction_model"]
+    assert choice["source"] == "compared"
+    assert TRANSACTION_MODELS[choice["name"]] is type(fitted.transactions)
+    assert manifest["decided"]["gross_margin"]["source"] == "configured"
+    assert {row["model"] for row in manifest["metrics"]} == {"clv", "churn"}
 
 
 def contents(path) -> bytes:
@@ -101,35 +117,37 @@ def test_no_customer_id_is_in_any_saved_file_but_the_customer_forecast(trained):
 
 def test_training_goes_on_where_champion_json_is_damaged(copied):
     """As its error says."""
-    fitted, _ = registry.load(copied.config)
+    fitted, _ = registry.load(copied.models)
     (copied.models / CHAMPION).write_text("{", encoding="utf-8")
-    again = registry.save(fitted, copied.config, card="# card", metrics=[], data={})
-    assert registry.champion(copied.config) == again.version
-    assert registry.load(copied.config)[1].version == again.version
+    again = registry.save(copied.models, fitted, config={}, card="# card", metrics=[], data={})
+    assert registry.champion(copied.models) == again.version
+    assert registry.load(copied.models)[1].version == again.version
 
 
 def test_an_altered_version_cannot_be_put_into_use(copied):
     (copied.models / VERSION / PARAMETERS).write_text("{}", encoding="utf-8")
     before = copied.files()
     with pytest.raises(ModelFileError, match="not the file that was saved"):
-        registry.make_champion(copied.config, VERSION)
+        registry.make_champion(copied.models, VERSION)
     assert copied.files() == before
 
 
 def save(copied, **options):
-    fitted, _ = registry.load(copied.config)
-    return registry.save(fitted, copied.config, card="# card", metrics=[], data={}, **options)
+    fitted, _ = registry.load(copied.models)
+    return registry.save(
+        copied.models, fitted, config={}, card="# card", metrics=[], data={}, **options
+    )
 
 
 def test_versions_of_one_day_are_counted_and_sorted_as_numbers(copied):
     before = (copied.models / VERSION / MANIFEST).read_bytes()
     for _ in range(10):
         save(copied)
-    assert registry.versions(copied.config) == [f"{TRAINED_AS_OF}.{k}" for k in range(1, 12)]
-    assert registry.champion(copied.config) == f"{TRAINED_AS_OF}.11"
+    assert registry.versions(copied.models) == [f"{TRAINED_AS_OF}.{k}" for k in range(1, 12)]
+    assert registry.champion(copied.models) == f"{TRAINED_AS_OF}.11"
     assert (copied.models / VERSION / MANIFEST).read_bytes() == before
     assert save(copied, promote=False).version == f"{TRAINED_AS_OF}.12"
-    assert registry.champion(copied.config) == f"{TRAINED_AS_OF}.11"
+    assert registry.champion(copied.models) == f"{TRAINED_AS_OF}.11"
 
 
 def test_a_save_that_dies_leaves_the_champion(copied, monkeypatch):
@@ -145,15 +163,17 @@ def test_a_save_that_dies_leaves_the_champion(copied, monkeypatch):
 
 
 def test_a_version_that_knows_later_data_stays_in_use(copied):
-    fitted, _ = registry.load(copied.config)
+    fitted, _ = registry.load(copied.models)
     early = replace(fitted, as_of=dt.date(2022, 6, 30))
     options = {"card": "# card", "metrics": [], "data": {}}
-    made = registry.save(early, copied.config, **options)
+    made = registry.save(copied.models, early, config={}, **options)
     assert made.later == TRAINED_AS_OF
-    assert registry.champion(copied.config) == VERSION
-    late = registry.save(replace(fitted, as_of=dt.date(2022, 9, 30)), copied.config, **options)
+    assert registry.champion(copied.models) == VERSION
+    late = registry.save(
+        copied.models, replace(fitted, as_of=dt.date(2022, 9, 30)), config={}, **options
+    )
     assert late.later is None
-    assert registry.champion(copied.config) == "2022-09-30.1"
+    assert registry.champion(copied.models) == "2022-09-30.1"
 
 
 def test_a_number_that_was_given_is_not_given_again(copied):
@@ -170,8 +190,8 @@ def test_a_number_that_another_takes_at_the_same_moment_is_left_to_it(copied, mo
     monkeypatch.setattr(files, "fcntl", None)
     looked = registry._next_counter
 
-    def late(config, day):
-        counter = looked(config, day)
+    def late(home, day):
+        counter = looked(home, day)
         if counter == 2:
             records.claim(copied.models, f"{day}.2", "0" * 64)
         if counter == 3:
@@ -191,16 +211,19 @@ home, file, me, locks = sys.argv[1:]
 sys.path.insert(0, home)
 from pipelines import files
 from pipelines.config import load as config
+from pipelines.jobs.folders import models_folder
 from pipelines.registry import store as registry
-settings = config.load(file)
+models = models_folder(config.load(file))
 if locks == "none":
     files.fcntl = None
-fitted, _ = registry.load(settings)
+fitted, _ = registry.load(models)
 Path(file).with_name(f"ready {me}").touch()
 while not Path(file).with_name("go").exists():
     time.sleep(0.001)
 for turn in range(3):
-    saved = registry.save(fitted, settings, card=f"# {me} {turn}", metrics=[], data={})
+    saved = registry.save(
+        models, fitted, config={}, card=f"# {me} {turn}", metrics=[], data={}
+    )
     print(saved.version, flush=True)
 """
 
@@ -228,8 +251,8 @@ def test_processes_that_save_at_once_get_a_version_each(copied, processes, locks
     last = 1 + 3 * processes
     assert sorted(cards, key=records.order) == [f"{TRAINED_AS_OF}.{k}" for k in range(2, last + 1)]
     for version, card in cards.items():
-        assert saved.verify(copied.config, version).card == card
-    used = registry.load(copied.config)[1].version
+        assert saved.verify(copied.models, version).card == card
+    used = registry.load(copied.models)[1].version
     assert used in cards
     if locks == "flock":
         assert used == f"{TRAINED_AS_OF}.{last}"

@@ -11,7 +11,7 @@ from report_example import config
 
 from pipelines.report.groups.cohorts import LEAST_OTHERS, Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS, fold, large_tenths
-from pipelines.report.inputs import REQUIRED, ReportInputs
+from pipelines.report.inputs import SCHEMAS, ReportInputs
 
 CONFIG = config()
 FIRST = pd.Period("2021-01", "M")
@@ -147,10 +147,10 @@ def reported(table: pd.DataFrame, until: pd.Timestamp) -> Groups:
     """Groups of the report as of the end of a month, whose backtest began two months before."""
     origin = (until - pd.offsets.MonthBegin(2)) + pd.offsets.MonthEnd(0)
     held = table[table["period"] <= until]
-    row = dict.fromkeys(REQUIRED["cells"], 0) | {"origin": origin, "model": "clv"}
+    row = dict.fromkeys(SCHEMAS["cells"].required, 0) | {"origin": origin, "model": "clv"}
     cells = pd.DataFrame([row | {"cohort": until, "period": until}])
     day = (until + pd.offsets.MonthEnd(0)).date()
-    lacking = set(REQUIRED["cohort_months"]) - set(held)
+    lacking = set(SCHEMAS["cohort_months"].required) - set(held)
     return ReportInputs(
         CONFIG, day, cells=cells, cohort_months=held.assign(**dict.fromkeys(lacking, 0.0))
     ).groups

@@ -10,6 +10,7 @@ from report_example import config, example_inputs, section
 
 from pipelines.report import summarize
 from pipelines.report.inputs import Learned
+from pipelines.training.level_source import LevelSource
 
 CORRECTIONS = pd.DataFrame(
     [("2024-01-01", 10, 0.5, 1.0, 1.1)],
@@ -56,7 +57,7 @@ def test_no_season_is_promised_where_none_is_in_use(selection, why):
 
 @pytest.mark.parametrize("season", [True, False])
 def test_where_customers_keep_their_level_nothing_else_is_claimed(season):
-    made = page(learned=Learned("customers", season))
+    made = page(learned=Learned(LevelSource.CUSTOMERS, season))
     said = text(made, "cohort_level")
     assert "every factor of purchases is 1" in said
     assert ("with its season" in said) == season

@@ -101,7 +101,7 @@ def test_tables_and_charts_are_all_placed_once(summary):
 
 
 def test_a_table_without_its_columns_is_refused():
-    with pytest.raises(MissingColumnError, match="the report's table tiers needs the column clv"):
+    with pytest.raises(MissingColumnError, match="the tiers table needs the column clv"):
         example_inputs(tiers=pd.DataFrame({"tier": ["a"], "customers": [1]}))
 
 

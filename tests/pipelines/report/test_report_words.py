@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.backtesting.candidates import CANDIDATES
+from pipelines.backtesting.candidates import FORECASTS
 from pipelines.report.tables import plain
 from pipelines.report.wording import verdicts, words
 
@@ -95,7 +95,7 @@ def test_intervals_that_failed_are_told(months, said):
 
 
 def test_every_model_of_the_backtest_has_a_label_and_a_line():
-    for name in CANDIDATES:
+    for name in FORECASTS:
         assert words.model_label(name) != name or name == "lifetimes"
         assert words.model_line(name).endswith(".")
 

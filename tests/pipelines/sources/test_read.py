@@ -17,8 +17,7 @@ import pytest
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config import load as config
 from pipelines.data import customer_days as transactions
-from pipelines.data import preview
-from pipelines.data.features import cohorts as features
+from pipelines.data import features, preview
 from pipelines.sources import read as sources
 from pipelines.sources.engines import batches
 

@@ -11,9 +11,10 @@ import pytest
 
 from clvmodels import BGNBD, GammaGamma
 from clvmodels.simulation.simulate import BGNBDProcess, simulate_log
+from pipelines.data.features import CohortHistory
 from pipelines.training import diagnostics as fit_quality
 from pipelines.training.fit import Fitted
-from pipelines.training.snapshot import TrainingData
+from pipelines.training.training_data import TrainingData
 
 
 @pytest.fixture(scope="module")
@@ -28,18 +29,20 @@ def known():
     counts = pd.Series(repeat).groupby(month.to_period("M").start_time).sum()
     spend = summary.query("frequency > 0")[["frequency", "monetary_value"]].assign(weight=1.0)
     return TrainingData(
-        as_of=dt.date(2023, 12, 31),
-        first_date=dt.date(2023, 1, 1),
+        history=CohortHistory(
+            pd.DataFrame(
+                {
+                    "cohort": pd.Timestamp("2023-01-01"),
+                    "period": counts.index,
+                    "purchases": counts.to_numpy(),
+                }
+            ),
+            first_date=dt.date(2023, 1, 1),
+            as_of=dt.date(2023, 12, 31),
+        ),
         summary=summary[["frequency", "recency", "T"]].assign(weight=1.0),
         spend=spend,
         repeat_spend=spend,
-        cohort_months=pd.DataFrame(
-            {
-                "cohort": pd.Timestamp("2023-01-01"),
-                "period": counts.index,
-                "purchases": counts.to_numpy(),
-            }
-        ),
     )
 
 

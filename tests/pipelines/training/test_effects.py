@@ -11,6 +11,7 @@ import pytest
 
 from clvmodels.core.months import month_grid
 from pipelines.training import effects
+from pipelines.training.level_source import LevelSource
 
 
 def fitted(**changes):
@@ -72,7 +73,7 @@ def test_what_is_not_used_says_so():
 def test_purchases_of_customer_models_do_not_use_them():
     for quantity, used in (("purchases", False), ("value", True)):
         model = fitted(quantity=quantity)
-        model.level = "customers"
+        model.level = LevelSource.CUSTOMERS
         assert effects.table(model)["used"].tolist() == [used]
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import training_at
 from closeness import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +18,11 @@ from shop import TRAINED_AS_OF, altered, dataset_of
 from clvmodels import BGNBD
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import month_end
+from clvmodels.registry import TRANSACTION_MODELS
+from pipelines.data.features import scoring_table
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
+from pipelines.training import model_choice, training_data
+from pipelines.training.model_choice import ModelSource, choose_model
 
 AS_OF = TRAINED_AS_OF
 
@@ -49,12 +53,12 @@ def other_future(log, config, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def known(data, config):
-    return training_data.extract(data.purchases, data.first_date, AS_OF, config)
+    return training_at(AS_OF, data, config)
 
 
 @pytest.fixture(scope="module")
 def fitted(known, config):
-    return train.estimate(known, config)
+    return train.estimate(known, config.train)
 
 
 def test_the_altered_log_is_another_log(data, other_future):
@@ -63,24 +67,22 @@ def test_the_altered_log_is_another_log(data, other_future):
 
 
 def test_nothing_after_as_of_reaches_the_models(data, other_future, known, config):
-    other = training_data.extract(other_future.purchases, other_future.first_date, AS_OF, config)
-    assert_close(known, other)
+    assert_close(known, training_at(AS_OF, other_future, config))
 
 
 def test_nothing_after_as_of_reaches_the_scores(data, other_future):
-    one = training_data.scoring_table(data.purchases, AS_OF).order_by("customer_id").to_pandas()
-    other = (
-        training_data.scoring_table(other_future.purchases, AS_OF)
-        .order_by("customer_id")
-        .to_pandas()
-    )
+    def scored_by(log):
+        with log.snapshot.earlier(AS_OF) as then:
+            return scoring_table(then).order_by("customer_id").to_pandas()
+
+    one, other = scored_by(data), scored_by(other_future)
     pd.testing.assert_frame_equal(one, other, rtol=1e-9)
 
 
 def test_a_change_before_as_of_does_reach_the_models(log, data, known, config, tmp_path):
     """The comparison above can fail."""
     with dataset_of(altered(log, AS_OF - dt.timedelta(days=120)), config, tmp_path) as early:
-        other = training_data.extract(early.purchases, early.first_date, AS_OF, config)
+        other = training_at(AS_OF, early, config)
     assert not known.summary.equals(other.summary)
     assert not known.churn[-1].features.equals(other.churn[-1].features)
 
@@ -113,9 +115,7 @@ def test_models_and_training_tables_hold_no_customers(known):
 
 
 def test_estimation_is_deterministic(data, known, fitted, config):
-    again = train.estimate(
-        training_data.extract(data.purchases, data.first_date, AS_OF, config), config
-    )
+    again = train.estimate(training_at(AS_OF, data, config), config.train)
     assert_close(again.transactions.to_dict(), fitted.transactions.to_dict())
     assert_close(again.spend.to_dict(), fitted.spend.to_dict())
     table = train.with_model_features(known.churn[-1].features, fitted.transactions, 60)
@@ -132,24 +132,25 @@ def test_parameters_of_the_simulation_are_recovered(fitted):
 
 def test_too_little_history_gives_no_classifier_and_a_note(data, config):
     early = data.first_date + dt.timedelta(days=75)
-    known = training_data.extract(data.purchases, data.first_date, early, config)
+    known = training_at(early, data, config)
     assert known.churn == ()
-    fitted = train.estimate(known, config)
+    fitted = train.estimate(known, config.train)
     assert fitted.churn is None
     assert any("churn_horizon_days" in note for note in fitted.notes)
     with pytest.raises(DataError, match="churn_horizon_days"):
-        train.fit_churn(known.churn, [], config)
+        train.fit_churn(known.churn, [], horizon_days=60, seed=1)
 
 
 @pytest.mark.parametrize("engine", ["own", "lifetimes"])
 @pytest.mark.parametrize("model", ["bgnbd", "mbgnbd", "pareto_nbd", "auto"])
 def test_every_configurable_model_is_fitted(known, config, engine, model):
     settings = config.train.model_copy(update={"engine": engine, "transaction_model": model})
-    chosen = config.model_copy(update={"train": settings})
-    fitted = train.fit_transactions(known.summary, chosen)
+    chosen = choose_model(None, settings)
+    assert chosen.name == ("bgnbd" if model == "auto" else model)
+    fitted = train.fit_transactions(known.summary, chosen.name, engine)
     assert type(fitted).__name__.startswith("Lifetimes") == (engine == "lifetimes")
     assert all(np.isfinite(value) for value in fitted.params_.values())
-    assert np.isfinite(train.fit_spend(known.spend, chosen).log_likelihood_)
+    assert np.isfinite(train.fit_spend(known.spend, engine).log_likelihood_)
 
 
 def test_both_engines_reach_the_same_fit(known):
@@ -161,11 +162,37 @@ def test_both_engines_reach_the_same_fit(known):
         assert row["own"] == pytest.approx(row["lifetimes"], abs=0.5)
 
 
+@pytest.mark.parametrize(("asked", "source"), [("auto", "compared"), ("pareto_nbd", "configured")])
+def test_the_model_that_a_run_goes_by_is_told_with_where_it_is_from(known, config, asked, source):
+    settings = config.train.model_copy(update={"transaction_model": asked})
+    trial = known.trial if asked == "auto" else None
+    choice = choose_model(trial, settings)
+    assert choice.described() == {"name": choice.name, "source": source}
+    assert choice.name in TRANSACTION_MODELS
+    assert (choice.note is None) == (trial is None)
+    if trial is None:
+        assert choice.name == asked
+
+
+def test_the_configuration_is_as_it_was_after_a_fit(known, fitted, config):
+    """The choice stands beside it."""
+    assert config.train.transaction_model == "auto"
+    assert fitted.choice.source is ModelSource.COMPARED
+    assert type(fitted.transactions) is TRANSACTION_MODELS[fitted.choice.name]
+
+
+def test_nothing_to_compare_on_leaves_the_simplest_model_and_says_so(known, config):
+    nobody = replace(known.trial, later=known.trial.later.assign(purchases=0))
+    choice = choose_model(nobody, config.train)
+    assert (choice.name, choice.source) == ("bgnbd", ModelSource.SIMPLEST)
+    assert choice.note.startswith("BGNBD, the simplest model: ")
+
+
 def test_a_choice_against_the_smallest_error_says_why():
     table = pd.DataFrame(
         {"model": ["MBGNBD", "ParetoNBD"], "mae": [1.4, 1.3], "identified": [True, False]}
     )
-    note = train.choice_note(table, 90)
+    note = model_choice._note(table, 90)
     assert "MBGNBD was chosen on the last 90 days" in note
     assert "MBGNBD 1.4000, ParetoNBD 1.3000 (not identified)" in note
     assert note.endswith("come last, whatever theirs.")
@@ -179,6 +206,6 @@ def test_notes_hold_findings_and_no_advice_to_programmers(known, config):
         warnings.simplefilter("always")
         BGNBD().fit(few)
     assert any("set penalty" in str(warning.message) for warning in caught)
-    notes = train.estimate(odd, config).notes
+    notes = train.estimate(odd, config.train).notes
     assert any("do not identify" in note for note in notes)
     assert not any("penalty" in note for note in notes)

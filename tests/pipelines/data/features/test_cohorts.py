@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from clvmodels import GammaGamma
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
+from pipelines.data.features import compression
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def spends():
 @pytest.mark.parametrize("spend_from", ["repeat", "all"])
 def test_close_mean_values_share_a_row_and_teach_the_same(spends, monkeypatch, spend_from):
     exact = features.compress_spend(spends, spend_from)
-    monkeypatch.setattr(features, "SPEND_CUSTOMERS", 1_000)
+    monkeypatch.setattr(compression, "SPEND_CUSTOMERS", 1_000)
     close = features.compress_spend(spends, spend_from)
     assert list(close) == list(exact)
     assert len(close) < 0.6 * len(exact)

@@ -9,21 +9,20 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import grid_at, level_at, training_at
 from closeness import assert_close
 from shop import altered, dataset_of
 
 from clvmodels.core.errors import ConfigError, DataError
-from pipelines.backtesting.candidates import CANDIDATES, Known
+from pipelines.backtesting.candidates import FORECASTS, Known
 from pipelines.config.load import Config, Plan
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
 from pipelines.data.features import drivers
 from pipelines.data.features.histories import histories
-from pipelines.forecasting import customers as forecast
-from pipelines.forecasting.levelling import cohort_level
+from pipelines.jobs import stages
 from pipelines.registry import store as registry
 from pipelines.training import effects
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
 
 AS_OF = dt.date(2022, 6, 30)
 MONTHS = pd.date_range("2021-01-01", "2023-06-01", freq="MS")
@@ -52,7 +51,7 @@ def told(config, spend, tmp_path_factory) -> Config:
 
 
 def extracted(data, config, as_of=AS_OF):
-    return replace(training_data.extract(data.purchases, data.first_date, as_of, config), churn=())
+    return replace(training_at(as_of, data, config), churn=())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def known(data, told):
 
 @pytest.fixture(scope="module")
 def fitted(known, told):
-    return train.estimate(known, told)
+    return train.estimate(known, told.train)
 
 
 def test_drivers_by_month_are_the_file_s_and_transformed(known, spend):
@@ -116,7 +115,7 @@ def test_nothing_after_the_origin_is_fitted(data, log, told, known, fitted, spen
         other = extracted(future, planned)
     assert_close(replace(other, drivers=known.drivers), known)
     pd.testing.assert_frame_equal(other.drivers.cohort, known.drivers.cohort)
-    again = train.estimate(other, planned)
+    again = train.estimate(other, planned.train)
     assert_close(again.cohorts.to_dict(), fitted.cohorts.to_dict())
     assert again.notes == fitted.notes
 
@@ -129,7 +128,7 @@ def test_the_notes_say_whether_they_are_used(fitted):
 
 def forced(known, told):
     """A model that uses its covariates, whatever the replays say."""
-    fitted = train.estimate(known, told)
+    fitted = train.estimate(known, told.train)
     forecaster = type(fitted.cohorts)(select=False, seed=1).fit(
         known.cohort_months,
         AS_OF,
@@ -143,13 +142,6 @@ def forced(known, told):
 @pytest.fixture(scope="module")
 def using(known, told):
     return forced(known, told)
-
-
-def level_at(as_of, data, fitted, config):
-    grid = forecast.default_grid(as_of, config)
-    history = features.cohort_months(data.purchases, as_of)
-    everybody = histories(features.summary(data.purchases, as_of, people="all"))
-    return cohort_level(fitted, everybody, grid, history, data.first_date)
 
 
 def test_a_plan_of_more_spend_changes_the_forecast_by_the_effect_found(data, using, told, known):
@@ -176,7 +168,8 @@ def test_a_dimension_that_all_customers_share_by_now_is_left_out(data, using, to
     """Those of every other country are erased: the saved model goes on without the countries."""
     left = log[log["land"] == log["land"].iloc[0]]
     with dataset_of(left, told, tmp_path) as rest:
-        now = drivers.read(rest.summary, rest.first_date, AS_OF, told)
+        with rest.snapshot.earlier(AS_OF) as then:
+            now = stages.drivers_at(told)(then)
         assert now.cohort is None
         assert drivers.notes(now, AS_OF)[0] == (
             "note: all customers share one country, so nothing tells cohorts apart by it"
@@ -222,17 +215,15 @@ def test_the_backtest_s_candidates_take_them(data, using, known, told):
     summary = features.summary(data.purchases, AS_OF)
     customers = summary.to_pandas()
     customers["quarter"] = pd.to_datetime(customers["cohort"]).dt.to_period("Q").dt.start_time
-    seen = Known(known, forecast.default_grid(AS_OF, told), histories(summary), customers)
+    seen = Known(known, grid_at(AS_OF, told), histories(summary), customers)
     for name in ("clv", "cohort"):
-        cells = CANDIDATES[name](seen, using, told).cells
+        cells = FORECASTS[name](seen, using, told.train).cells
         assert np.isfinite(cells["purchases"]).all()
 
 
 def test_a_saved_model_needs_the_covariates_it_was_fitted_with(using, told, known, tmp_path):
-    output = told.output.model_copy(update={"models": str(tmp_path)})
-    settings = told.model_copy(update={"output": output})
-    registry.save(using, settings, card="", metrics=[], data={})
-    loaded, _ = registry.load(settings)
+    registry.save(tmp_path / "shop", using, config={}, card="", metrics=[], data={})
+    loaded, _ = registry.load(tmp_path / "shop")
     assert loaded.drivers == drivers.Drivers()
     again = train.with_drivers(loaded, known.drivers)
     assert_close(again.cohorts.to_dict(), using.cohorts.to_dict())
@@ -280,8 +271,8 @@ def test_a_plan_far_outside_what_was_seen_is_told(known):
 
 
 def test_one_value_for_all_is_noted(known, told):
-    alike = replace(known, drivers=replace(known.drivers, cohort=None))
-    fitted = train.estimate(alike, told)
+    shared = replace(known.drivers, cohort=None, shared=("country",))
+    fitted = train.estimate(replace(known, drivers=shared), told.train)
     assert any("share one country: nothing tells cohorts apart" in n for n in fitted.notes)
 
 

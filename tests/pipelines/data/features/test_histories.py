@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from at_a_day import grid_at
 from hypothesis import given
 from hypothesis import strategies as st
 from shop import TRAINED_AS_OF, altered, dataset_of
 
 from clvmodels.registry import SPEND_MODELS
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
 from pipelines.data.features.histories import MEAN_VALUE, histories, spend_table
 from pipelines.data.features.rfm import spend_evidence
 from pipelines.forecasting import customers as forecast
 from pipelines.training import fit as train
-from pipelines.training import snapshot as training_data
+from pipelines.training import training_data
 
 AS_OF = TRAINED_AS_OF
 
@@ -59,12 +60,8 @@ def test_sums_over_histories_are_sums_over_customers(refunded, summary, config, 
     settings = config.train.model_copy(
         update={"engine": engine, "spend_from": spend_from, "cohort_level": False}
     )
-    config = config.model_copy(update={"train": settings})
-    known = training_data.extract(
-        refunded.purchases, refunded.first_date, refunded.as_of, config, summary
-    )
-    fitted = train.estimate(known, config)
-    grid = forecast.default_grid(refunded.as_of, config)
+    fitted = train.estimate(training_data.extract(refunded.snapshot, settings), settings)
+    grid = grid_at(refunded.as_of, config)
     some = features.sample_customers(summary, 0.2)
     table = histories(some)
     found = forecast.history_sums(fitted, table, grid).set_index(["cohort", "period"])

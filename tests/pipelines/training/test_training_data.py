@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 
 from pipelines.data import customer_days as transactions
-from pipelines.data.features import cohorts as features
+from pipelines.data import features
+from pipelines.data.features import Snapshot
 from pipelines.sources.dialect import held
-from pipelines.training import snapshot as training_data
+from pipelines.training import training_data
 
 ORIGINS = [dt.date(2022, month, 15) for month in (5, 6, 8, 10)]
 HORIZON = 70
+FIRST = dt.date(2021, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +122,25 @@ def test_no_origin_gives_no_table(purchases, counts):
 @pytest.mark.parametrize("cohort", ["month", "quarter"])
 def test_cohort_months_read_first_purchases_off_the_summary(purchases, cohort):
     day = ORIGINS[2]
-    with held(features.summary(purchases, day, people="all")) as summary:
-        handed = features.cohort_months(purchases, day, cohort, summary)
-    pd.testing.assert_frame_equal(handed, features.cohort_months(purchases, day, cohort))
+    with Snapshot.at(purchases, FIRST, day) as then:
+        found = features.cohort_months(then, cohort).set_index(["cohort", "period"])
+    rows = purchases.to_pandas()
+    bought = rows[(rows["purchase"] == 1) & (rows["date"] <= pd.Timestamp(day))]
+    first = bought.groupby("customer_id")["date"].min()
+    unit = {"month": "M", "quarter": "Q"}[cohort]
+    cells = bought.assign(cohort=bought["customer_id"].map(first).dt.to_period(unit).dt.start_time)
+    counts = cells.groupby(["cohort", cells["date"].dt.to_period("M").dt.start_time]).size()
+    every = (found["purchases"] + found["first_purchases"])[lambda number: number > 0]
+    assert every.to_dict() == counts.to_dict()
+
+
+def test_a_snapshot_holds_nothing_of_later_days_and_leaves_nothing_behind(purchases):
+    engine, day = purchases.get_backend(), ORIGINS[1]
+    before = set(engine.list_tables())
+    with Snapshot.at(purchases, FIRST, day) as then, then.earlier(ORIGINS[0]) as earlier:
+        assert then.purchases.date.max().execute() <= pd.Timestamp(day)
+        assert earlier.purchases.date.max().execute() <= pd.Timestamp(ORIGINS[0])
+        assert (earlier.first_date, earlier.as_of) == (FIRST, ORIGINS[0])
+        known = by_customer(features.summary(purchases, ORIGINS[0], people="all"))
+        pd.testing.assert_frame_equal(by_customer(earlier.summary), known)
+    assert set(engine.list_tables()) == before

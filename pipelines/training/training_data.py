@@ -13,10 +13,11 @@ from ibis.expr.types import Table
 
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import last_month_end
-from pipelines.config.load import Config
-from pipelines.data.features import cohorts as features
-from pipelines.data.features import drivers
+from pipelines.config.load import Train
+from pipelines.data import features
+from pipelines.data.features.cohorts import CohortHistory
 from pipelines.data.features.drivers import Drivers
+from pipelines.data.features.snapshot import Snapshot
 from pipelines.sources.dialect import held
 
 CHURN_ORIGINS = 4
@@ -63,7 +64,7 @@ class Trial:
 
     Attributes
     ----------
-    known : DataFrame
+    summary : DataFrame
         Compressed RFM summary at the earlier day.
     later : DataFrame
         The same histories with ``purchases`` from then to the as-of date.
@@ -71,21 +72,19 @@ class Trial:
         From the earlier day to the as-of date.
     """
 
-    known: pd.DataFrame
+    summary: pd.DataFrame
     later: pd.DataFrame
     days: int
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Small tables, all known at ``as_of``, from which every model is estimated.
+    """Small tables of one snapshot, from which every model is estimated without an engine.
 
     Attributes
     ----------
-    as_of : date
-        Last day known.
-    first_date : date
-        First day of the log.
+    history : CohortHistory
+        By cohort and month, with the first day of the log and the last one known.
     summary : DataFrame
         Compressed RFM summary (schema.COMPRESSED_SUMMARY).
     spend : DataFrame
@@ -95,23 +94,34 @@ class TrainingData:
     trial : Trial, optional
         An earlier day and what followed, on which models are compared; None where the model is
         named in the configuration.
-    cohort_months : DataFrame
-        History by cohort and month (schema.COHORT_MONTHS).
     churn : tuple of ChurnData
         Oldest origin first; the last one calibrates. Every label ends on or before ``as_of``.
     drivers : Drivers
         Covariates; rows of months after ``as_of`` are plans.
     """
 
-    as_of: dt.date
-    first_date: dt.date
+    history: CohortHistory
     summary: pd.DataFrame
     spend: pd.DataFrame
     repeat_spend: pd.DataFrame
-    cohort_months: pd.DataFrame
     trial: Trial | None = None
     churn: tuple[ChurnData, ...] = ()
     drivers: Drivers = field(default_factory=Drivers)
+
+    @property
+    def as_of(self) -> dt.date:
+        """Last day known."""
+        return self.history.as_of
+
+    @property
+    def first_date(self) -> dt.date:
+        """First day of the log."""
+        return self.history.first_date
+
+    @property
+    def cohort_months(self) -> pd.DataFrame:
+        """History by cohort and month, schema.COHORT_MONTHS."""
+        return self.history.months
 
     @property
     def has_repeats(self) -> bool:
@@ -132,55 +142,38 @@ def churn_origins(first_date: dt.date, as_of: dt.date, horizon_days: int) -> lis
     return sorted(origin for origin in origins if origin >= earliest)
 
 
-def extract(
-    purchases: Table,
-    first_date: dt.date,
-    as_of: dt.date,
-    config: Config,
-    summary: Table | None = None,
-) -> TrainingData:
-    """Read from the engine what the models learn from, all of it known at ``as_of``.
+def extract(snapshot: Snapshot, settings: Train, drivers: Drivers | None = None) -> TrainingData:
+    """Read from the engine what the models learn from, all of it known at the snapshot's day.
 
     Parameters
     ----------
-    purchases : ibis Table
-        ``schema.PURCHASES``.
-    first_date : date
-        First day of the log.
-    as_of : date
-    config : Config
-    summary : ibis Table, optional
-        The summary of everybody at ``as_of`` where it is at hand, such as ``Dataset.summary`` at
-        the data's own as-of date; otherwise it is evaluated here, once.
+    snapshot : Snapshot
+    settings : Train
+        What is fitted.
+    drivers : Drivers, optional
+        What is told beside the log (:func:`pipelines.data.features.drivers.read`).
     """
-    if summary is None:
-        with held(features.summary(purchases, as_of, people="all")) as made:
-            return extract(purchases, first_date, as_of, config, made)
-    told = drivers.read(summary, first_date, as_of, config)
-    repeat_spend = features.compress_spend(summary, "repeat")
-    spend_from = config.train.spend_from
-    horizon = config.train.churn_horizon_days
-    origins = churn_origins(first_date, as_of, horizon)
-    earlier = trial_day(first_date, as_of)
+    purchases, as_of = snapshot.purchases, snapshot.as_of
+    repeat_spend = features.compress_spend(snapshot.summary, "repeat")
+    origins = churn_origins(snapshot.first_date, as_of, settings.churn_horizon_days)
+    earlier = trial_day(snapshot.first_date, as_of)
     with held(features.counts_at(purchases, (*origins, earlier, as_of))) as counts:
-        tried = trial(counts, earlier, as_of) if _is_open(config) else None
-        churn = churn_tables(purchases, counts, origins, horizon)
+        tried = trial(counts, earlier, as_of) if _is_open(settings) else None
+        churn = churn_tables(purchases, counts, origins, settings.churn_horizon_days)
     return TrainingData(
-        as_of=as_of,
-        first_date=first_date,
-        summary=features.compress(summary),
+        history=CohortHistory.of(snapshot),
+        summary=features.compress(snapshot.summary),
         spend=repeat_spend
-        if spend_from == "repeat"
-        else features.compress_spend(summary, spend_from),
+        if settings.spend_from == "repeat"
+        else features.compress_spend(snapshot.summary, settings.spend_from),
         repeat_spend=repeat_spend,
-        cohort_months=features.cohort_months(purchases, as_of, summary=summary),
         trial=tried,
         churn=churn,
-        drivers=told,
+        drivers=drivers or Drivers(),
     )
 
 
-def require_repeats(known: TrainingData) -> None:
+def require_repeats(data: TrainingData) -> None:
     """Hold the log to what every model learns from: somebody who came back.
 
     Raises
@@ -188,20 +181,20 @@ def require_repeats(known: TrainingData) -> None:
     DataError
         If nobody was observed for a day after the first purchase, or nobody bought again.
     """
-    if known.has_repeats:
+    if data.has_repeats:
         return
-    if known.as_of <= known.first_date:
-        found = (
+    if data.as_of <= data.first_date:
+        seen = (
             "no customer has been observed for a day after the first purchase: the log begins on "
-            f"{known.first_date}, and nothing after {known.as_of} is known"
+            f"{data.first_date}, and nothing after {data.as_of} is known"
         )
     else:
-        found = (
-            f"no customer bought on a second day from {known.first_date} to {known.as_of}: there "
+        seen = (
+            f"no customer bought on a second day from {data.first_date} to {data.as_of}: there "
             "are no repeat purchases to learn from"
         )
     raise DataError(
-        f"{found}. Forecasts are learned from customers who come back; a log of several months is "
+        f"{seen}. Forecasts are learned from customers who come back; a log of several months is "
         "needed. If yours is one, check [columns] customer_id, timestamp and date_format."
     )
 
@@ -217,27 +210,12 @@ def trial(counts: Table, earlier: dt.date, as_of: dt.date) -> Trial:
     ``counts`` are those of :func:`pipelines.data.features.rfm.counts_at` at both days.
     """
     later = features.compress(features.history(counts, earlier, as_of), by=["purchases"])
-    known = later.groupby(["frequency", "recency", "T"])["weight"].sum().reset_index()
-    return Trial(known, later, (as_of - earlier).days)
+    summary = later.groupby(["frequency", "recency", "T"])["weight"].sum().reset_index()
+    return Trial(summary, later, (as_of - earlier).days)
 
 
-def _is_open(config: Config) -> bool:
-    return config.train.transaction_model == "auto" and config.train.engine == "own"
-
-
-def scoring_table(purchases: Table, as_of: dt.date, summary: Table | None = None) -> Table:
-    """Everything a customer is scored by: RFM summary, dimensions and churn features.
-
-    ``summary`` may be given where it is at hand, also that of everybody: who may not be profiled
-    has no churn features, and so no row.
-    """
-    if summary is None:
-        summary = features.summary(purchases, as_of)
-    churn = features.churn_features(purchases, as_of)
-    return summary.join(
-        churn.drop(*(n for n in churn.columns if n in summary.columns and n != "customer_id")),
-        "customer_id",
-    )
+def _is_open(settings: Train) -> bool:
+    return settings.transaction_model == "auto" and settings.engine == "own"
 
 
 def churn_data(purchases: Table, origin: dt.date, horizon_days: int) -> ChurnData:
@@ -280,9 +258,9 @@ def _churn_data(
     sample: Table, origin: dt.date, horizon_days: int, summary: pd.DataFrame
 ) -> ChurnData:
     until = origin + dt.timedelta(days=horizon_days)
-    known = features.churn_features(sample, origin)
+    before = features.churn_features(sample, origin)
     later = features.customer_outcomes(sample, origin, until)
-    both = known.left_join(later, "customer_id").drop("customer_id_right")
+    both = before.left_join(later, "customer_id").drop("customer_id_right")
     outcomes = {name: both[name].cast("float64").fill_null(0.0) for name in OUTCOMES}
     # In a fixed order, on which splits and the last bits of sums depend.
     table = both.mutate(**outcomes).to_pandas().sort_values("customer_id", ignore_index=True)

@@ -1,0 +1,118 @@
+"""Stages that several jobs go through, each as one step on the console."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.backtesting import run as backtest
+from pipelines.backtesting.origins import too_short
+from pipelines.backtesting.run import BacktestResult
+from pipelines.config.load import Config
+from pipelines.console import Progress
+from pipelines.data import customer_days as transactions
+from pipelines.data import margins, privacy
+from pipelines.data.customer_days import Dataset
+from pipelines.data.features import CohortHistory, Snapshot, drivers
+from pipelines.data.features.drivers import DriversAt
+from pipelines.data.margins import Margin
+from pipelines.forecasting import deliver
+from pipelines.forecasting.customers import horizon_grid
+from pipelines.forecasting.deliver import Delivered
+from pipelines.forecasting.delivered import Label
+from pipelines.sources import read as sources
+from pipelines.training import fit as train
+from pipelines.training import training_data
+from pipelines.training.fit import Fitted
+from pipelines.training.training_data import TrainingData
+
+
+@contextmanager
+def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterator[Dataset]:
+    """Read and check the source."""
+    with ExitStack() as stack:
+        with progress.step("read and check the transactions"):
+            data = stack.enter_context(transactions.load(config, as_of))
+        yield data
+
+
+def margin_of(data: Dataset, config: Config) -> Margin:
+    """The gross margin that the run goes by."""
+    return margins.margin(data.purchases, config.economics.margin, config.columns.margin)
+
+
+def drivers_at(config: Config) -> DriversAt:
+    """What is told beside the log, at any day."""
+    return drivers.reader(config.covariates, config.plan, config.economics.horizon_months)
+
+
+def read_training(snapshot: Snapshot, config: Config) -> TrainingData:
+    """Read what the models learn from."""
+    return training_data.extract(snapshot, config.train, drivers_at(config)(snapshot))
+
+
+def fit(data: Dataset, config: Config, progress: Progress) -> tuple[TrainingData, Fitted]:
+    """Fit every model at the data's as-of date."""
+    with progress.step("read what the models learn from"):
+        learned_from = read_training(data.snapshot, config)
+        training_data.require_repeats(learned_from)
+    with progress.step("fit the models"):
+        return learned_from, train.estimate(learned_from, config.train)
+
+
+def check_fit(learned_from: TrainingData, progress: Progress) -> pd.DataFrame:
+    """Fit the reference models by both engines."""
+    with progress.step("check the fit against the lifetimes package"):
+        return train.parity(learned_from)
+
+
+def backtested(data: Dataset, config: Config, progress: Progress) -> BacktestResult:
+    """Forecast from past origins, and compare."""
+    return backtest.run(
+        data.snapshot,
+        data.last_date,
+        settings=config.backtest,
+        training=config.train,
+        drivers_at=drivers_at(config),
+        progress=progress,
+    )
+
+
+def backtested_or_noted(
+    data: Dataset, fitted: Fitted, config: Config, progress: Progress
+) -> tuple[BacktestResult, Fitted]:
+    """Backtest, or note with the models that the log is too short for one."""
+    reason = too_short(data.first_date, data.last_date, config.backtest.origins)
+    if reason:
+        note = f"No past forecast could be tested: {reason}"
+        return BacktestResult.nothing(), replace(fitted, notes=(*fitted.notes, note))
+    return backtested(data, config, progress), fitted
+
+
+def delivered(
+    fitted: Fitted,
+    snapshot: Snapshot,
+    history: CohortHistory,
+    folder: Path,
+    config: Config,
+    margin: Margin,
+) -> Delivered:
+    """Forecast every customer over the configured horizon, and write both tables."""
+    return deliver.write(
+        fitted,
+        snapshot,
+        history,
+        horizon_grid(snapshot.as_of, config.economics.horizon_months),
+        folder,
+        label=Label.of(config.name, config.economics.currency, snapshot.as_of),
+        valuation=margins.valuation(config.economics, margin),
+        churn_horizon_days=config.train.churn_horizon_days,
+        names=privacy.pseudonyms(config),
+        embedded=partial(sources.embedded, config),
+    )

@@ -1,0 +1,133 @@
+"""`clv train` and `clv backtest`: fit, replay the past, report and, for the one, save."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pandas as pd
+
+from clvmodels.numerics.threads import one_blas_thread
+from pipelines.backtesting.candidates import Compared
+from pipelines.config.load import Config
+from pipelines.console import Outcome, Progress
+from pipelines.data.features import drivers
+from pipelines.data.margins import Margin
+from pipelines.jobs import messages, stages
+from pipelines.jobs.folders import models_folder
+from pipelines.jobs.report import PAGE, metric_records, write_report
+from pipelines.registry import card
+from pipelines.registry import store as registry
+from pipelines.training.fit import Fitted
+
+OWN = (Compared.CLV.value, Compared.CHURN.value)
+"""Models whose figures are the product's own."""
+
+
+@one_blas_thread
+def train_job(
+    config: Config, as_of: dt.date | None, progress: Progress, promote: bool = True
+) -> Outcome:
+    """Fit, backtest and forecast; save the models and the report.
+
+    The version is put into use unless ``promote`` is off, or the one in use knows later data.
+    """
+    with stages.dataset(config, as_of, progress) as data:
+        margin = stages.margin_of(data, config)
+        learned_from, fitted = stages.fit(data, config, progress)
+        result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
+        parity = stages.check_fit(learned_from, progress)
+        folder, metrics = write_report(
+            data, learned_from, fitted, result, config, progress, parity, margin
+        )
+        described = data.described()
+    with progress.step("save the models"):
+        saved = registry.save(
+            models_folder(config),
+            fitted,
+            config=config.model_dump(mode="json"),
+            card=model_card(fitted, described, metrics, parity, config, margin),
+            metrics=metric_records(metrics[metrics["model"].isin(OWN)]),
+            data=described,
+            decided=decided(fitted, margin),
+            promote=promote,
+        )
+    aside = "" if promote else " (challenger, not in use)"
+    if saved.later:
+        aside = (
+            f" (not in use: the model in use knows data up to {saved.later}; `clv models promote` "
+            f"{saved.version} puts this one into use)"
+        )
+    return Outcome(
+        [
+            *drivers.notes(fitted.drivers, fitted.as_of),
+            *messages.headline(result, config),
+            *messages.margin_line(margin),
+            f"model:  {saved.folder}{aside}",
+            f"report: {folder / PAGE}",
+        ],
+        {
+            "model": str(saved.folder),
+            "report": str(folder),
+            "version": saved.version,
+            "in_use": promote and not saved.later,
+            "gross_margin": margin.described(),
+        },
+    )
+
+
+@one_blas_thread
+def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
+    """Replay the past and write the report, without saving models."""
+    with stages.dataset(config, as_of, progress) as data:
+        margin = stages.margin_of(data, config)
+        learned_from, fitted = stages.fit(data, config, progress)
+        result = stages.backtested(data, config, progress)
+        parity = stages.check_fit(learned_from, progress)
+        folder, _ = write_report(
+            data, learned_from, fitted, result, config, progress, parity, margin
+        )
+    return Outcome(
+        [
+            *messages.headline(result, config),
+            *messages.margin_line(margin),
+            f"report: {folder / PAGE}",
+        ],
+        {"report": str(folder), "gross_margin": margin.described()},
+    )
+
+
+def model_card(
+    fitted: Fitted,
+    account: dict[str, Any],
+    metrics: pd.DataFrame,
+    parity: pd.DataFrame,
+    config: Config,
+    margin: Margin,
+) -> str:
+    """The card of what was fitted, with the assumptions of the business."""
+    assumptions = card.assumptions(
+        fitted.cohorts,
+        economics=config.economics,
+        governance=config.governance,
+        margin=margin,
+        churn_horizon_days=config.train.churn_horizon_days,
+        time_zone=config.calendar.time_zone,
+        has_plan=config.plan is not None,
+    )
+    return card.write(
+        fitted,
+        name=config.name,
+        economics=config.economics,
+        assumptions=assumptions,
+        account=account,
+        metrics=metrics,
+        parity=parity,
+    )
+
+
+def decided(fitted: Fitted, margin: Margin) -> dict[str, Any]:
+    """What the run decided beside the configuration, and where it is from."""
+    choice = fitted.choice
+    model = {} if choice is None else {"transaction_model": choice.described()}
+    return {"gross_margin": margin.described(), **model}
