@@ -23,7 +23,7 @@ from clvmodels.transactions.nbd import NBD
 from clvmodels.transactions.pareto_nbd import ParetoNBD
 from clvmodels.transactions.regular.erlang import BGCNBD, MBGCNBD
 
-CANDIDATES = (BGNBD, MBGNBD, ParetoNBD)
+CANDIDATES = (BGNBD, MBGNBD, ParetoNBD, BGCNBD, MBGCNBD)
 """Transaction models that a configuration's ``auto`` chooses from, in order of preference."""
 
 

@@ -257,6 +257,13 @@ def _reach(shape: Array) -> Array:
     return 37 / shape + np.minimum(1.0, np.sqrt(74 / shape))
 
 
+def mixed_gamma_moments(weights: Sequence[Array], s: Array) -> tuple[Array, Array]:
+    """Mean and variance of Gamma(s + j, 1) with probability ``weights[j]``, rowwise."""
+    mean = np.asarray(s + sum(j * weight for j, weight in enumerate(weights)))
+    spread = sum(weight * (s + j - mean) ** 2 for j, weight in enumerate(weights))
+    return mean, np.asarray(mean + spread)
+
+
 def mixed_gamma_quantile(weights: Sequence[Array], s: Array, probability: float) -> Array:
     """Quantile of Gamma(s + j, 1) with probability ``weights[j]``, rowwise.
 
@@ -275,8 +282,7 @@ def mixed_gamma_quantile(weights: Sequence[Array], s: Array, probability: float)
     if k == 1 or probability == 0:
         return np.asarray(low)
     high = special.gammaincinv(s + (k - 1), probability)
-    mean = s + sum(j * weight for j, weight in enumerate(weights))
-    variance = mean + sum(weight * (s + j - mean) ** 2 for j, weight in enumerate(weights))
+    mean, variance = mixed_gamma_moments(weights, s)
     value = special.gammaincinv(mean * mean / variance, probability) * (variance / mean)
     for _ in range(8):
         value = np.clip(value, low, high)

@@ -144,6 +144,22 @@ class BGBB(TransactionModel):
         buys, refuses = p["alpha"] + data.frequency, p["beta"] + data.T - data.frequency
         return np.asarray(special.betaincinv(buys, refuses, probability))
 
+    def purchase_rate_shape(self, summary: Any) -> Array:
+        """Inverse squared coefficient of variation of the probability of buying, if alive.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency, recency, T.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        data, p = self._read(summary)
+        buys, refuses = p["alpha"] + data.frequency, p["beta"] + data.T - data.frequency
+        return np.asarray(buys * (buys + refuses + 1) / refuses)
+
     def _read(self, summary: Any) -> tuple[Histories, Parameters]:
         data, p = super()._read(summary)
         _check_occasions(data)

@@ -8,7 +8,7 @@ higher k, the more even the gaps. What is to come depends on the time since the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +26,14 @@ from clvmodels.numerics.stages import (
     at_least,
     discounted_in_stages,
     exactly,
+    mixed_gamma_moments,
     mixed_gamma_quantile,
     purchases_in_stages,
     stage_terms,
 )
 from clvmodels.transactions.alive import Counts, Parameters
-from clvmodels.transactions.beta_geometric import BetaGeometricModel, R
+from clvmodels.transactions.base import TransactionModel
+from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD, BetaGeometricModel, R
 from clvmodels.transactions.regular import likelihood
 from clvmodels.transactions.regular.choice import MOST_STAGES, best_fit
 
@@ -58,6 +60,9 @@ class ErlangModel(BetaGeometricModel):
     """
 
     k_: int
+
+    of_chance: ClassVar[type[TransactionModel]]
+    """The model that it is where k is 1."""
 
     def __init__(
         self,
@@ -192,6 +197,23 @@ class ErlangModel(BetaGeometricModel):
         rate = mixed_gamma_quantile(weights, s, probability)
         return np.asarray(rate / (p["alpha"] + data.T) / self.k_)
 
+    def purchase_rate_shape(self, summary: Any) -> Array:
+        """Shape of a customer's purchase rate, given that she is alive: 1 over its squared CV.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency, recency, T.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        data, p = self._read(summary)
+        s, weights = self._passed(p, data.frequency, data.T)
+        mean, variance = mixed_gamma_moments(weights, s)
+        return np.asarray(mean * mean / variance)
+
     # The likelihood
 
     def _start(self, data: Histories) -> Array:
@@ -308,6 +330,16 @@ class ErlangModel(BetaGeometricModel):
         return total
 
 
+def distinct(models: Iterable[TransactionModel]) -> list[TransactionModel]:
+    """Leave out fitted models of one stage beside the model of chance that they are."""
+    kept: list[TransactionModel] = []
+    for model in models:
+        known = {type(other) for other in kept}
+        if not (isinstance(model, ErlangModel) and model.k_ == 1 and model.of_chance in known):
+            kept.append(model)
+    return kept
+
+
 def _stages(k: Any) -> int:
     if whole_number(k, "k", 1) > MOST_STAGES:
         raise InvalidValueError(f"k must be a whole number from 1 to {MOST_STAGES}; found {k}")
@@ -354,6 +386,7 @@ class BGCNBD(ErlangModel):
     """
 
     _first = 0
+    of_chance = BGNBD
 
 
 class MBGCNBD(ErlangModel):
@@ -383,3 +416,4 @@ class MBGCNBD(ErlangModel):
     """
 
     _first = 1
+    of_chance = MBGNBD

@@ -256,6 +256,19 @@ def test_one_in_a_hundred_who_are_alive_buys_faster_than_her_99_percent_end(tran
             assert over[some].mean() == pytest.approx(1 - probability, abs=4 * error)
 
 
+def test_the_shape_of_a_rate_is_that_of_the_true_rates(transaction_model):
+    """Mean and spread of the rates of simulated customers who are alive, by history alike."""
+    process = PROCESSES[type(transaction_model)](**TRUE_PARAMETERS[type(transaction_model)])
+    log = simulate_log(process, 60_000, days=60, acquisition=0, random_state=8)
+    alive = log.customers()["alive"].to_numpy()
+    summary, rate = log.summary()[alive], log.traits.rate[alive]
+    shape = transaction_model.purchase_rate_shape(summary)
+    none = (summary["frequency"] == 0).to_numpy()  # of one recency and T
+    assert np.ptp(shape[none]) <= 1e-9 * shape[none][0]
+    spread = rate[none].std() / rate[none].mean()
+    assert shape[none][0] == pytest.approx(1 / spread**2, rel=0.08)
+
+
 def test_the_rate_that_a_history_bears_bounds_what_is_expected(transaction_model, histories):
     rates = [transaction_model.purchase_rate_quantile(histories, q) for q in (0.0, 0.9, 0.99)]
     assert (rates[0] == 0).all()
