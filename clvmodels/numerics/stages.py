@@ -102,7 +102,8 @@ def at_least(n: Array, weights: Sequence[Array], s: Array, z: Array) -> Array:
 
 def exactly(n: Array, weights: Sequence[Array], s: Array, z: Array) -> Array:
     """P(N = n) of the purchases of :func:`purchases_in_stages`, of any shape."""
-    k, total = len(weights), 0.0
+    k = len(weights)
+    total = np.zeros(np.broadcast_shapes(n.shape, s.shape, z.shape, weights[0].shape))
     for j, weight in enumerate(weights):
         for stages in range(k):
             m = k * n - j + stages
@@ -155,8 +156,10 @@ def _more_passed(weights: Sequence[Array], s: Array) -> Array:
 
 def _parts(order: npt.NDArray[np.intp], stages: Array) -> list[npt.NDArray[np.intp]]:
     """Split rows in ascending order of their stages into parts of about the same work."""
+    if not order.size:
+        return []
     work = np.cumsum(stages[order])
-    cuts = np.searchsorted(work, np.arange(_ELEMENTS, work[-1], _ELEMENTS)) if order.size else []
+    cuts = np.searchsorted(work, np.arange(_ELEMENTS, work[-1], _ELEMENTS))
     return [part for part in np.split(order, np.unique(cuts)) if part.size]
 
 

@@ -75,7 +75,8 @@ def _terms(x: Array, last: Array, n: Array, parameters: list[Value]) -> Terms:
     share = np.exp(log_probability - value[:, None])
     alpha, beta, gamma, delta = (np.reshape(value, (-1, 1)) for value in parameters)
     x = x[:, None]
-    slopes, curves = [], {}
+    slopes: list[Array] = []
+    curves: dict[tuple[int, int], Array] = {}
     for one, other, added_one, added_other in (
         (alpha, beta, x, seen - x),
         (gamma, delta, gone, seen),
