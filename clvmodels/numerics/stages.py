@@ -24,6 +24,8 @@ Array = npt.NDArray[np.float64]
 _MOST_STAGES = 1500
 _ELEMENTS = 200_000
 _EXACT_TERMS = 96
+_FEW_STAGES = 4
+"""Up to which the probability of a count is summed over stages; beyond, it is a difference."""
 _TAIL_RULE = np.polynomial.legendre.leggauss(24)
 
 
@@ -103,6 +105,10 @@ def at_least(n: Array, weights: Sequence[Array], s: Array, z: Array) -> Array:
 def exactly(n: Array, weights: Sequence[Array], s: Array, z: Array) -> Array:
     """P(N = n) of the purchases of :func:`purchases_in_stages`, of any shape."""
     k = len(weights)
+    if k > _FEW_STAGES:
+        n = np.asarray(n)
+        some = np.where(n > 0, at_least(np.maximum(n, 1), weights, s, z), 1.0)
+        return np.asarray(np.maximum(some - at_least(n + 1, weights, s, z), 0.0))
     total = np.zeros(np.broadcast_shapes(n.shape, s.shape, z.shape, weights[0].shape))
     for j, weight in enumerate(weights):
         for stages in range(k):

@@ -200,6 +200,8 @@ def score(
     clv = np.einsum("ij,j->i", net, discount)
     low, high = clv_interval(fitted, summary, months, grid, clv)
     purchases, revenue = months.purchases.sum(axis=1), months.revenue.sum(axis=1)
+    some = purchases > NOBODY
+    spend = np.divide(revenue, purchases, out=months.spend.copy(), where=some)
     return pd.DataFrame(
         {
             "customer_id": summary["customer_id"],
@@ -207,10 +209,8 @@ def score(
             "probability_alive": fitted.transactions.probability_alive(summary),
             "churn_probability": churn_probability(fitted, summary, churn_horizon_days),
             "expected_purchases": purchases,
-            "expected_spend": np.divide(
-                revenue, purchases, out=months.spend.copy(), where=purchases > NOBODY
-            ),
-            "expected_revenue": revenue,
+            "expected_spend": spend,
+            "expected_revenue": np.where(some, revenue, purchases * spend),
             "clv": clv,
             "clv_low": low,
             "clv_high": high,

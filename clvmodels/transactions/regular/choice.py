@@ -18,8 +18,11 @@ from clvmodels.transactions.regular.likelihood import of_gaps
 Array = npt.NDArray[np.float64]
 Fitted = TypeVar("Fitted", bound=Model)
 
-MOST_STAGES = 12
-"""Beyond, gaps are as good as constant: their standard deviation is below 29 % of their mean."""
+STAGES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24)
+"""What k is chosen from."""
+
+MOST_STAGES = STAGES[-1]
+"""Gaps that are as good as constant: their standard deviation is a fifth of their mean."""
 
 GAPS = "log_gap_shares"
 """Sum over a customer's gaps between purchases of ln(gap / recency); free of units."""
@@ -45,9 +48,8 @@ def best_fit(
     data, gaps = _read(summary, weights)
     tried: dict[int, tuple[float, Fitted, list[warnings.WarningMessage]]] = {}
 
-    def score(k: int) -> float:
-        if not 1 <= k <= MOST_STAGES:
-            return -np.inf
+    def score(place: int) -> float:
+        k = STAGES[place]
         if k not in tried:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", ConvergenceWarning)
@@ -56,17 +58,16 @@ def best_fit(
             tried[k] = value, model, caught
         return tried[k][0]
 
-    k = 1
+    at = 0
     if gaps is not None:
-        alone = [of_gaps(stages, data, gaps) for stages in range(1, MOST_STAGES + 1)]
-        k = 1 + int(np.argmax(alone))
+        at = int(np.argmax([of_gaps(k, data, gaps) for k in STAGES]))
     least = 1e-9 * float(data.weight.sum())
-    while k > 1 and score(k - 1) >= score(k) - least:
-        k -= 1
-    while k < MOST_STAGES and score(k + 1) > score(k) + least:
-        k += 1
-    score(k)
-    _, model, caught = tried[k]
+    while at > 0 and score(at - 1) >= score(at) - least:
+        at -= 1
+    while at + 1 < len(STAGES) and score(at + 1) > score(at) + least:
+        at += 1
+    score(at)
+    _, model, caught = tried[STAGES[at]]
     for warning in caught:
         if isinstance(warning.message, Warning):
             warn_caller(warning.message)

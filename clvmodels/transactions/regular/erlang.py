@@ -53,7 +53,7 @@ class ErlangModel(BetaGeometricModel):
     penalty, purchase_covariates, dropout_covariates
         See :class:`clvmodels.transactions.base.TransactionModel`.
     k : int or "auto"
-        Stages from one purchase to the next, 1 to 12; by default the number under which the
+        Stages from one purchase to the next, 1 to 24; by default the number under which the
         purchases are likeliest. The table may say how even the gaps are (``log_gap_shares``, see
         :meth:`fit`); otherwise frequency, recency and T alone must tell, which takes more
         customers.

@@ -209,7 +209,7 @@ def a_trial(process, cut=300, days=200):
     ("process", "chosen"),
     [
         (MBGCNBDProcess(1.2, 12.0, 0.7, 4.0, k=3), "mbgcnbd"),
-        (BGCNBDProcess(1.2, 12.0, 0.7, 4.0, k=3), "bgcnbd"),
+        (BGCNBDProcess(1.2, 12.0, 0.7, 4.0, k=3), "mbgcnbd"),
         (MBGNBDProcess(1.2, 36.0, 0.7, 4.0), "mbgnbd"),
     ],
 )

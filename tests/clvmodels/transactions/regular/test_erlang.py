@@ -139,6 +139,14 @@ def test_expected_purchases_against_a_slow_sum(model, k, t):
     np.testing.assert_allclose(found, slow, rtol=1e-10)
 
 
+@pytest.mark.parametrize("k", [2, 7, 24])
+def test_counts_add_up_for_any_number_of_stages(model, k):
+    own, n = model.from_params(**COMMON, k=k), np.arange(300)
+    pmf = own.purchase_pmf_given_history(HISTORIES, n, 20.0)
+    assert pmf.sum(axis=1) == pytest.approx(1.0, abs=1e-9)
+    assert pmf @ n == pytest.approx(own.expected_purchases(HISTORIES, 20.0), rel=1e-7)
+
+
 @pytest.mark.parametrize("t", [400.0, 3000.0])
 def test_long_sums_are_integrated(model, t):
     """A customer of 600 purchases: hundreds and thousands more are to come."""
@@ -265,7 +273,7 @@ def test_k_is_kept(known, model):
     description = json.loads(json.dumps(known.to_dict()))
     assert description["k"] == known.k_
     assert model_from_dict(description).k_ == known.k_
-    for bad in (0, 13, 2.5, "two", None):
+    for bad in (0, 25, 2.5, "two", None):
         with pytest.raises(ModelFileError, match="damaged"):
             model_from_dict(description | {"k": bad})
         with pytest.raises(InvalidValueError, match="k must"):
