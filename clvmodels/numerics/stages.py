@@ -81,8 +81,8 @@ def purchases_in_stages(
     k = len(weights)
     total = np.zeros(s.size)
     # Stages until more are negligible: past the mean, at the geometric rate z / (1 + z).
-    tail = 38 / np.log1p(1 / np.maximum(z, 1e-300))
-    stages = (s + k) * z + 9 * np.sqrt((s + k) * z * (1 + z)) + tail + k
+    tail = 30 / np.log1p(1 / np.maximum(z, 1e-300))
+    stages = (s + k) * z + 7.5 * np.sqrt((s + k) * z * (1 + z)) + tail + k
     short = (stages < _MOST_STAGES) & (s * np.log1p(z) < 600)
     index = np.flatnonzero(short & (z > 1e-100))
     order = index[np.argsort(stages[index])]
