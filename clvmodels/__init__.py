@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from clvmodels.transactions.discrete.beta_binomial import BGBB
     from clvmodels.transactions.nbd import NBD
     from clvmodels.transactions.pareto_nbd import ParetoNBD
-    from clvmodels.transactions.regular.erlang import BGCNBD, MBGCNBD
+    from clvmodels.transactions.regular.cnbd import BGCNBD, MBGCNBD
 
 _HOMES = {
     "BGBB": "transactions.discrete.beta_binomial",
     "ShiftedBetaGeometric": "contracts.shifted_beta_geometric",
     "renewals_table": "contracts.table",
-    "BGCNBD": "transactions.regular.erlang",
-    "MBGCNBD": "transactions.regular.erlang",
+    "BGCNBD": "transactions.regular.cnbd",
+    "MBGCNBD": "transactions.regular.cnbd",
     "BGNBD": "transactions.beta_geometric",
     "MBGNBD": "transactions.beta_geometric",
     "NBD": "transactions.nbd",

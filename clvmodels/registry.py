@@ -21,7 +21,7 @@ from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
 from clvmodels.transactions.discrete.beta_binomial import BGBB
 from clvmodels.transactions.nbd import NBD
 from clvmodels.transactions.pareto_nbd import ParetoNBD
-from clvmodels.transactions.regular.erlang import BGCNBD, MBGCNBD
+from clvmodels.transactions.regular.cnbd import BGCNBD, MBGCNBD
 
 CANDIDATES = (BGNBD, MBGNBD, ParetoNBD, MBGCNBD)
 """Transaction models that a configuration's ``auto`` chooses from, in order of preference.

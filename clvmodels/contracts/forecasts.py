@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from clvmodels.core.arguments import LARGEST, number, numbers, read_horizons, whole_number
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import Renewals
+from clvmodels.core.renewals import Renewals
 from clvmodels.estimation.uncertainty import Model, RandomState
 from clvmodels.numerics.special import draw_geometric, log_rising
 from clvmodels.numerics.stays import discounted_stays, expected_stays

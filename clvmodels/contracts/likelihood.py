@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.core.tables import Renewals
+from clvmodels.core.renewals import Renewals
 from clvmodels.estimation.covariates import Design
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, weight_by_count
 from clvmodels.estimation.maximum import LogLikelihood

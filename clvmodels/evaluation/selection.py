@@ -12,7 +12,7 @@ from clvmodels.core.arguments import numbers, read_horizon
 from clvmodels.core.errors import ConvergenceWarning, InvalidValueError
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.base import TransactionModel
-from clvmodels.transactions.regular.erlang import distinct
+from clvmodels.transactions.regular.cnbd import distinct
 
 
 @one_blas_thread

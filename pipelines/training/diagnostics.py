@@ -15,7 +15,7 @@ from clvmodels.evaluation import transactions as diagnostics
 from clvmodels.registry import CANDIDATES
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.nbd import NBD
-from clvmodels.transactions.regular.erlang import distinct
+from clvmodels.transactions.regular.cnbd import distinct
 from pipelines.training.fit import Fitted
 from pipelines.training.training_data import TrainingData
 

@@ -22,20 +22,12 @@ from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.estimation.saved import part_of
 from clvmodels.estimation.uncertainty import RandomState
 from clvmodels.numerics.special import draw_geometric, draw_poisson, log_rising, trigamma
-from clvmodels.numerics.stages import (
-    at_least,
-    discounted_in_stages,
-    exactly,
-    mixed_gamma_moments,
-    mixed_gamma_quantile,
-    purchases_in_stages,
-    stage_terms,
-)
 from clvmodels.transactions.alive import Counts, Parameters
 from clvmodels.transactions.base import TransactionModel
-from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD, BetaGeometricModel, R
+from clvmodels.transactions.beta_geometric import R
 from clvmodels.transactions.regular import likelihood
 from clvmodels.transactions.regular.choice import MOST_STAGES, best_fit
+from clvmodels.transactions.regular.forecasts import ErlangForecasts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +37,7 @@ Array = npt.NDArray[np.float64]
 _DRAWN_AT_ONCE = 5_000_000
 
 
-class ErlangModel(BetaGeometricModel):
+class ErlangModel(ErlangForecasts):
     """Base of the two models; see the module.
 
     Parameters
@@ -58,8 +50,6 @@ class ErlangModel(BetaGeometricModel):
         :meth:`fit`); otherwise frequency, recency and T alone must tell, which takes more
         customers.
     """
-
-    k_: int
 
     of_chance: ClassVar[type[TransactionModel]]
     """The model that it is where k is 1."""
@@ -172,48 +162,6 @@ class ErlangModel(BetaGeometricModel):
         drawn = super().resample(summary, rng)
         return drawn.assign(log_gap_shares=self._draw_gaps(drawn["frequency"].to_numpy(), rng))
 
-    def purchase_rate_quantile(self, summary: Any, probability: float) -> Array:
-        """Quantile of the purchase rate lambda / k of a customer, given that she is alive.
-
-        Of a customer with j of the k stages to her next purchase behind her, lambda is
-        Gamma(r + k x + j, alpha + T); the history says how likely each j is.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            With frequency, recency, T.
-        probability : float
-            Between 0 and 1; 0.99 is the rate that one in a hundred such customers exceeds.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            Purchases per unit of T.
-        """
-        if not 0 <= probability < 1:
-            raise InvalidValueError(f"a probability lies in [0, 1); found {probability}")
-        data, p = self._read(summary)
-        s, weights = self._passed(p, data.frequency, data.T)
-        rate = mixed_gamma_quantile(weights, s, probability)
-        return np.asarray(rate / (p["alpha"] + data.T) / self.k_)
-
-    def purchase_rate_shape(self, summary: Any) -> Array:
-        """Shape of a customer's purchase rate, given that she is alive: 1 over its squared CV.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            With frequency, recency, T.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-        """
-        data, p = self._read(summary)
-        s, weights = self._passed(p, data.frequency, data.T)
-        mean, variance = mixed_gamma_moments(weights, s)
-        return np.asarray(mean * mean / variance)
-
     # The likelihood
 
     def _start(self, data: Histories) -> Array:
@@ -250,58 +198,7 @@ class ErlangModel(BetaGeometricModel):
     ) -> Terms:
         return likelihood.row_terms(self.k_, self._first, (x, recency, T), (r, alpha, a, b))
 
-    # What is to come of a customer who is alive
-
-    def _parameters(self, data: Histories) -> Parameters:
-        """Natural parameters, and the time since the last purchase: it says of the next one."""
-        return dict(super()._parameters(data)) | {"silence": data.T - data.recency}
-
-    def _passed(self, p: Parameters, x: Array, T: Array) -> tuple[Array, list[Array]]:
-        """Shape of the rate of stages, and how likely 0 to k - 1 of them are passed."""
-        s = np.asarray(p["r"] + self.k_ * x)
-        terms = stage_terms(self.k_, s, p["silence"] / (p["alpha"] + T))
-        whole = sum(terms)
-        return s, [np.asarray(term / whole) for term in terms]
-
-    def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array:
-        s, end = np.asarray(p["r"] + self.k_ * x), np.asarray(p["alpha"] + T)
-        quiet, _, _ = likelihood.no_purchase_since(self.k_, s, T - recency, end)
-        may_leave = x + self._first > 0
-        tries = np.where(may_leave, p["b"] + (x + (self._first - 1)), 1.0)
-        gap = np.log1p((T - recency) / (p["alpha"] + recency))
-        log_odds = np.log(p["a"]) - np.log(tries) + s * gap - quiet
-        return np.where(may_leave, special.expit(-log_odds), 1.0)
-
-    def _expected_if_alive(self, p: Parameters, x: Array, T: Array, t: Array) -> Array:
-        s, weights = self._passed(p, x, T)
-        b = p["b"] + x + self._first
-        return purchases_in_stages(weights, s, p["a"], b, t / (p["alpha"] + T))
-
-    def _pmf_if_alive(self, p: Parameters, x: Array, T: Array, t: float, n: Array) -> Array:
-        s, weights = self._passed(p, x, T)
-        a, b = p["a"], p["b"] + x + self._first
-        z = t / (p["alpha"] + T)
-        log_beta = special.betaln(a, b)
-        made_n = exactly(n, weights, s, z) * np.exp(special.betaln(a, b + n) - log_beta)
-        # or the n-th was the last, of n or more that there would have been
-        before = np.maximum(n, 1.0)
-        left_at_n = np.exp(special.betaln(a + 1, b + before - 1) - log_beta)
-        return made_n + np.where(n > 0, left_at_n * at_least(before, weights, s, z), 0.0)
-
-    def _discounted_if_alive(self, p: Parameters, x: Array, T: Array, rate: float) -> Array:
-        s, weights = self._passed(p, x, T)
-        b = p["b"] + x + self._first
-        return discounted_in_stages(weights, s, p["a"], b, rate * (p["alpha"] + T))
-
-    def _draw_if_alive(
-        self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
-    ) -> Counts:
-        s, weights = self._passed(p, x, T)
-        passed = (rng.random(s.shape) > np.cumsum(weights, axis=0)[:-1]).sum(axis=0)
-        rate = rng.gamma(s + passed) / (p["alpha"] + T)
-        leave = rng.beta(p["a"], p["b"] + x + self._first)
-        would = (passed + draw_poisson(rate * t, rng)) // self.k_
-        return np.minimum(would, draw_geometric(leave, rng))
+    # Drawn histories
 
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
@@ -330,90 +227,7 @@ class ErlangModel(BetaGeometricModel):
         return total
 
 
-def distinct(models: Iterable[TransactionModel]) -> list[TransactionModel]:
-    """Leave out fitted models of one stage beside the model of chance that they are."""
-    kept: list[TransactionModel] = []
-    for model in models:
-        known = {type(other) for other in kept}
-        if not (isinstance(model, ErlangModel) and model.k_ == 1 and model.of_chance in known):
-            kept.append(model)
-    return kept
-
-
 def _stages(k: Any) -> int:
     if whole_number(k, "k", 1) > MOST_STAGES:
         raise InvalidValueError(f"k must be a whole number from 1 to {MOST_STAGES}; found {k}")
     return int(k)
-
-
-class BGCNBD(ErlangModel):
-    r"""Beta-geometric / condensed negative binomial distribution model with Erlang-k gaps.
-
-    As :class:`~clvmodels.transactions.beta_geometric.BGNBD`, with purchases that come more evenly
-    than by chance. The likelihood of a history of x repeat purchases, the last at t_x, observed
-    for T, is up to what does not depend on the parameters
-
-    .. math::
-       L = \frac{B(a, b+x)}{B(a, b)} \frac{\Gamma(r+kx)\,\alpha^r}{\Gamma(r)}
-           \left[ \sum_{j<k} \frac{(r+kx)_j}{j!} \frac{(T-t_x)^j}{(\alpha+T)^{r+kx+j}}
-           + 1_{x>0} \frac{a}{b+x-1} (\alpha+t_x)^{-(r+kx)} \right],
-
-    the probability of being alive is the first summand's share of the bracket, and expected
-    purchases are that probability times
-    :func:`clvmodels.numerics.stages.purchases_in_stages`, which is exact (the paper approximates).
-    ``log_likelihood_`` is that of frequency, recency and T, on the scale of BG/NBD's.
-
-    Parameters
-    ----------
-    penalty, purchase_covariates, dropout_covariates, k
-        See :class:`ErlangModel`. Covariates, less their mean, scale lambda by exp(gamma' z)
-        through alpha, and a and b by their own exp(gamma_a' z), exp(gamma_b' z); coefficients are
-        named ``purchase:z``, ``dropout_a:z`` and ``dropout_b:z``.
-
-    Attributes
-    ----------
-    k_ : int
-        Stages from one purchase to the next.
-    params_ : dict
-        ``r`` (shape) and ``alpha`` (in the unit of T) of the rate of stages, ``a`` and ``b``;
-        with covariates, of a customer who has their mean.
-
-    References
-    ----------
-    Reutterer, T., Platzer, M. and Schroeder, N. (2021). Leveraging purchase regularity for
-    predicting customer behavior the easy way. International Journal of Research in Marketing
-    38(1), 194-215.
-    """
-
-    _first = 0
-    of_chance = BGNBD
-
-
-class MBGCNBD(ErlangModel):
-    """Modified BG/CNBD-k: a customer may leave after her first purchase too.
-
-    As :class:`BGCNBD`, with one more chance to leave, at time 0, as
-    :class:`~clvmodels.transactions.beta_geometric.MBGNBD` has it.
-
-    Parameters
-    ----------
-    penalty, purchase_covariates, dropout_covariates, k
-        As in :class:`BGCNBD`.
-
-    Attributes
-    ----------
-    k_ : int
-        Stages from one purchase to the next.
-    params_ : dict
-        ``r`` (shape) and ``alpha`` (in the unit of T) of the rate of stages, ``a`` and ``b``;
-        with covariates, of a customer who has their mean.
-
-    References
-    ----------
-    Reutterer, T., Platzer, M. and Schroeder, N. (2021). Leveraging purchase regularity for
-    predicting customer behavior the easy way. International Journal of Research in Marketing
-    38(1), 194-215.
-    """
-
-    _first = 1
-    of_chance = MBGNBD

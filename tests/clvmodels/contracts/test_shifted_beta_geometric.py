@@ -122,7 +122,7 @@ def test_nobody_pays_more_often_than_the_contract_allows(regular):
 def test_gradient_and_hessian_against_finite_differences(plans):
     from clvmodels.contracts.likelihood import by_customer, plain
     from clvmodels.contracts.shifted_beta_geometric import _customers
-    from clvmodels.core.tables import read_renewals
+    from clvmodels.core.renewals import read_renewals
     from clvmodels.estimation.covariates import Scaling
 
     data = read_renewals(plans, covariates=("high_end",), fit=True)
