@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from clvmodels.churn.classifier import ChurnClassifier
     from clvmodels.cohorts.forecaster import CohortForecaster
     from clvmodels.cohorts.reconcile import reconcile
+    from clvmodels.contracts.shifted_beta_geometric import ShiftedBetaGeometric
+    from clvmodels.contracts.table import renewals_table
     from clvmodels.core.rfm import rfm_summary
     from clvmodels.evaluation.lifetimes import (
         LifetimesBGNBD,
@@ -30,12 +32,19 @@ if TYPE_CHECKING:
     from clvmodels.simulation.simulate import simulate_log
     from clvmodels.spend.gamma_gamma import GammaGamma
     from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
+    from clvmodels.transactions.discrete.beta_binomial import BGBB
     from clvmodels.transactions.nbd import NBD
     from clvmodels.transactions.pareto_nbd import ParetoNBD
+    from clvmodels.transactions.regular.cnbd import BGCNBD, MBGCNBD
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
+    "BGBB": "transactions.discrete.beta_binomial",
+    "ShiftedBetaGeometric": "contracts.shifted_beta_geometric",
+    "renewals_table": "contracts.table",
+    "BGCNBD": "transactions.regular.cnbd",
+    "MBGCNBD": "transactions.regular.cnbd",
     "BGNBD": "transactions.beta_geometric",
     "MBGNBD": "transactions.beta_geometric",
     "NBD": "transactions.nbd",
@@ -63,7 +72,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "BGBB",
+    "BGCNBD",
     "BGNBD",
+    "MBGCNBD",
     "MBGNBD",
     "NBD",
     "SPEND_MODELS",
@@ -76,6 +88,7 @@ __all__ = [
     "LifetimesMBGNBD",
     "LifetimesParetoNBD",
     "ParetoNBD",
+    "ShiftedBetaGeometric",
     "UnitEconomics",
     "cumulative_ltv",
     "customer_lifetime_value",
@@ -84,6 +97,7 @@ __all__ = [
     "model_from_dict",
     "payback_period",
     "reconcile",
+    "renewals_table",
     "rfm_summary",
     "simulate_log",
     "value_tiers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from clvmodels.contracts.shifted_beta_geometric import ShiftedBetaGeometric
 from clvmodels.core.errors import ModelFileError
 from clvmodels.estimation.parameters import Model
 from clvmodels.evaluation.lifetimes import (
@@ -17,16 +18,23 @@ from clvmodels.spend.base import SpendModel
 from clvmodels.spend.gamma_gamma import GammaGamma
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.beta_geometric import BGNBD, MBGNBD
+from clvmodels.transactions.discrete.beta_binomial import BGBB
 from clvmodels.transactions.nbd import NBD
 from clvmodels.transactions.pareto_nbd import ParetoNBD
+from clvmodels.transactions.regular.cnbd import BGCNBD, MBGCNBD
 
-CANDIDATES = (BGNBD, MBGNBD, ParetoNBD)
-"""Transaction models that a configuration's ``auto`` chooses from, in order of preference."""
+CANDIDATES = (BGNBD, MBGNBD, ParetoNBD, MBGCNBD)
+"""Transaction models that a configuration's ``auto`` chooses from, in order of preference.
+
+Of the two regular ones that which lets customers leave at once: where many do, the other misreads
+their silence, and finds k in it only if it is told the gaps."""
 
 
 TRANSACTION_MODELS: Mapping[str, Callable[[], TransactionModel]] = {
     "bgnbd": BGNBD,
     "mbgnbd": MBGNBD,
+    "bgcnbd": BGCNBD,
+    "mbgcnbd": MBGCNBD,
     "nbd": NBD,
     "pareto_nbd": ParetoNBD,
     "lifetimes_bgnbd": LifetimesBGNBD,
@@ -45,8 +53,12 @@ _CLASSES: dict[str, type[Model]] = {
     for model in (
         BGNBD,
         MBGNBD,
+        BGCNBD,
+        MBGCNBD,
         NBD,
         ParetoNBD,
+        BGBB,
+        ShiftedBetaGeometric,
         GammaGamma,
         LifetimesBGNBD,
         LifetimesMBGNBD,

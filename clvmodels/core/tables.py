@@ -104,18 +104,18 @@ def read_histories(
         If a value is missing or impossible (recency beyond T, a negative count, ...).
     """
     covariates = column_names(covariates, "covariates")
-    columns = _read(summary, ("frequency", "recency", "T", *covariates), weights)
+    columns = read_columns(summary, ("frequency", "recency", "T", *covariates), weights)
     frequency, recency, T = columns["frequency"], columns["recency"], columns["T"]
     _check_frequency(frequency)
     _check_size("T", T)
-    _reject(recency < 0, "recency must not be negative", recency=recency)
-    _reject(
+    reject(recency < 0, "recency must not be negative", recency=recency)
+    reject(
         recency > T,
         "recency must not exceed T: the last purchase lies after the end of observation",
         recency=recency,
         T=T,
     )
-    _reject(
+    reject(
         (frequency == 0) & (recency > 0),
         "a customer without repeat purchases has recency 0",
         frequency=frequency,
@@ -131,8 +131,8 @@ def read_exposures(table: Any, covariates: Sequence[str] = ()) -> Histories:
     As :func:`read_histories`, with frequency and recency 0.
     """
     covariates = column_names(covariates, "covariates")
-    columns = _read(table, ("T", *covariates), None)
-    _reject(columns["T"] < 0, "T must not be negative", T=columns["T"])
+    columns = read_columns(table, ("T", *covariates), None)
+    reject(columns["T"] < 0, "T must not be negative", T=columns["T"])
     _check_size("T", columns["T"])
     zero = np.zeros_like(columns["T"])
     extra = {name: columns[name] for name in covariates}
@@ -141,7 +141,7 @@ def read_exposures(table: Any, covariates: Sequence[str] = ()) -> Histories:
 
 def read_counts(table: Any) -> tuple[Array, Array]:
     """Read frequency and weight (1 where there is none); shapes (n,)."""
-    columns = _read(table, ("frequency",), None)
+    columns = read_columns(table, ("frequency",), None)
     _check_frequency(columns["frequency"])
     return columns["frequency"], columns["weight"]
 
@@ -194,11 +194,13 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
         As in :func:`read_histories`; a monetary_value must be positive in a fit, and must not be
         negative in a forecast.
     """
-    columns = _read(summary, ("frequency", "monetary_value"), weights, may_be_null="monetary_value")
+    columns = read_columns(
+        summary, ("frequency", "monetary_value"), weights, may_be_null="monetary_value"
+    )
     frequency, value, weight = (columns[name] for name in ("frequency", "monetary_value", "weight"))
     _check_frequency(frequency)
     bought = frequency > 0
-    _reject(
+    reject(
         bought & ~(value > 0 if fit else value >= 0),
         f"monetary_value must {'be positive' if fit else 'not be negative'} wherever frequency "
         "is positive: leave out free and refunded purchases before the summary",
@@ -219,12 +221,13 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
     return Spends(frequency[bought], value[bought], weight[bought])
 
 
-def _read(
+def read_columns(
     table: Any,
     names: Sequence[str],
     weights: npt.ArrayLike | None,
     may_be_null: str | None = None,
 ) -> dict[str, Array]:
+    """Read numeric columns and ``weight`` (1 where there is none); finite but for one of them."""
     try:
         frame = nw.from_native(table, eager_only=True)
     except TypeError:
@@ -253,9 +256,9 @@ def _read(
     for name, values in arrays.items():
         if name != may_be_null:
             sized = {name: values}
-            _reject(~np.isfinite(values), f"{name} must be a finite number", **sized)
-            _reject(np.abs(values) > LARGEST, f"{name} must be {LARGEST:g} at most", **sized)
-    _reject(
+            reject(~np.isfinite(values), f"{name} must be a finite number", **sized)
+            reject(np.abs(values) > LARGEST, f"{name} must be {LARGEST:g} at most", **sized)
+    reject(
         ~(np.isfinite(weight) & (weight >= 0)),
         "a weight must be finite and not negative",
         weight=weight,
@@ -276,23 +279,29 @@ def _numbers(series: nw.Series[Any], name: str) -> Array:
 
 
 def _check_frequency(frequency: Array) -> None:
-    _reject(
-        (frequency < 0) | (frequency > MAX_FREQUENCY) | (frequency != np.floor(frequency)),
-        f"frequency must be a whole number from 0 to {MAX_FREQUENCY}",
-        frequency=frequency,
+    check_whole("frequency", frequency)
+
+
+def check_whole(name: str, values: Array) -> None:
+    """Refuse what is no whole number from 0 to :data:`MAX_FREQUENCY`, by row."""
+    reject(
+        (values < 0) | (values > MAX_FREQUENCY) | (values != np.floor(values)),
+        f"{name} must be a whole number from 0 to {MAX_FREQUENCY}",
+        **{name: values},
     )
 
 
 def _check_size(name: str, values: Array, least: float = 1 / LARGEST) -> None:
     """Refuse what overflows once it is squared or divided by."""
-    _reject(
+    reject(
         (values > LARGEST) | ((values > 0) & (values < least)),
         f"{name} must be 0 or lie between {least:g} and {LARGEST:g}; use another unit",
         **{name: values},
     )
 
 
-def _reject(bad: npt.NDArray[np.bool_], rule: str, **columns: Array) -> None:
+def reject(bad: npt.NDArray[np.bool_], rule: str, **columns: Array) -> None:
+    """Raise an InvalidValueError that shows the first rows that break a rule, if any does."""
     if not bad.any():
         return
     rows = np.flatnonzero(bad)

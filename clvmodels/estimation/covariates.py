@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.core.arguments import LARGEST
+from clvmodels.core.arguments import LARGEST, number
+from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories
 from clvmodels.estimation.likelihood import Value, dot
 
@@ -187,6 +188,35 @@ class CovariateEffects:
                     columns_of[i] = np.append(columns_of[i], at)
                 at += 1
         return Design(matrices, columns_of, free)
+
+
+def values_of_new_customer(
+    given: Mapping[str, float] | None, names: Sequence[str], scaling: Scaling
+) -> dict[str, Array]:
+    """Read the covariates of a customer of whom nothing else is known; shapes (1,).
+
+    What is not given is the mean of the customers fitted (0 where none is kept).
+
+    Raises
+    ------
+    InvalidValueError
+        If one is unknown or no number.
+    """
+    given = given or {}
+    if not isinstance(given, Mapping):
+        raise InvalidValueError(
+            f"covariates must map names to values, as {{'age': 40}}; found {given!r}"
+        )
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise InvalidValueError(
+            f"unknown covariates {', '.join(unknown)}; the model has {', '.join(names) or 'none'}"
+        )
+    usual = scaling.centre
+    return {
+        name: np.array([number(given.get(name, usual.get(name, 0.0)), f"the covariate {name}")])
+        for name in names
+    }
 
 
 def _within_reach(shift: Array) -> Array:

@@ -5,18 +5,21 @@ Sources
 Fader, Hardie and Lee (2005), "Counting Your Customers the Easy Way", Marketing Science 24(2),
 assumptions (i) to (v) (BG/NBD); Batislam, Denizel and Filiztekin (2007), IJRM 24 (MBG/NBD);
 Schmittlein, Morrison and Colombo (1987), Management Science 33(1) (Pareto/NBD);
+Reutterer, Platzer and Schroeder (2021), IJRM 38(1) (BG/CNBD-k and MBG/CNBD-k);
+Fader and Hardie (2007), "How to Project Customer Retention", Journal of Interactive Marketing
+21(1) (contracts);
 Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value", equations (1a) to (1c).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clvmodels.core.arguments import is_finite
+from clvmodels.core.arguments import is_finite, whole_number
 from clvmodels.core.errors import InvalidValueError
 
 Floats = NDArray[np.float64]
@@ -30,13 +33,16 @@ class Traits:
     ``rate`` is purchases per day while active, ``dropout`` the model's own dropout parameter
     (probability per purchase, or rate per day), ``lifetime`` days from the first purchase to the
     dropout and ``most_repeats`` the repeat purchases made until then; the one that the model does
-    not speak of is infinite.
+    not speak of is infinite. Every ``stages``-th event of a Poisson process is a purchase (1: all
+    are); with a ``period`` purchases come so many days apart, and chance has no part in when.
     """
 
     rate: Floats
     dropout: Floats
     lifetime: Floats
     most_repeats: Floats
+    stages: int = 1
+    period: float | None = None
 
 
 class Process(Protocol):
@@ -100,6 +106,56 @@ class MBGNBDProcess(BGNBDProcess):
         """Draw ``n`` customers."""
         traits = super().draw(n, rng)
         return Traits(traits.rate, traits.dropout, traits.lifetime, traits.most_repeats - 1)
+
+
+@dataclass(frozen=True)
+class BGCNBDProcess(BGNBDProcess):
+    """As BG/NBD, with gaps between purchases that are Erlang-``k``.
+
+    ``r`` and ``alpha`` are those of the rate of stages, of which ``k`` make a purchase.
+    """
+
+    k: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number(self.k, "k", 1)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Traits:
+        """Draw ``n`` customers."""
+        traits = super().draw(n, rng)
+        return replace(traits, rate=traits.rate / self.k, stages=int(self.k))
+
+
+@dataclass(frozen=True)
+class MBGCNBDProcess(BGCNBDProcess):
+    """As BG/CNBD-k, and the customer may also drop out right after the first purchase."""
+
+    def draw(self, n: int, rng: np.random.Generator) -> Traits:
+        """Draw ``n`` customers."""
+        traits = super().draw(n, rng)
+        return replace(traits, most_repeats=traits.most_repeats - 1)
+
+
+@dataclass(frozen=True)
+class ContractProcess(_Positive):
+    """A payment every ``period`` days until the contract is not renewed.
+
+    At each renewal a customer leaves with a probability of her own, Beta(``a``, ``b``) across
+    customers: the number of renewals is shifted beta-geometric. The first payment opens the
+    contract.
+    """
+
+    a: float
+    b: float
+    period: float = 30.0
+
+    def draw(self, n: int, rng: np.random.Generator) -> Traits:
+        """Draw ``n`` customers."""
+        dropout = rng.beta(self.a, self.b, n)
+        lifetime = self.period * _geometric(dropout, rng)
+        rate, never = np.full(n, 1 / self.period), np.full(n, np.inf)
+        return Traits(rate, dropout, lifetime, never, period=self.period)
 
 
 @dataclass(frozen=True)

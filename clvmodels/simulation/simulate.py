@@ -1,8 +1,9 @@
 """Customers with known parameters: an exact, vectorised transaction log to test against.
 
-Each customer buys by a Poisson process of their own rate and leaves by the dropout rule of one
-of the buy-till-you-die models; the value of each purchase follows the Gamma-Gamma model. Season,
-trend and cohort effects change the rate over calendar time.
+Each customer buys by a Poisson process of their own rate (or at every k-th of its events, or as a
+contract says) and leaves by the dropout rule of one of the buy-till-you-die models; the value of
+each purchase follows the Gamma-Gamma model. Season, trend and cohort effects change the rate over
+calendar time.
 
 Notes
 -----
@@ -25,10 +26,13 @@ from clvmodels.core.arguments import number, numbers, whole_number
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.simulation.log import SimulatedLog
 from clvmodels.simulation.processes import (
+    BGCNBDProcess,
     BGNBDProcess,
+    ContractProcess,
     Floats,
     GammaGammaSpend,
     Integers,
+    MBGCNBDProcess,
     MBGNBDProcess,
     NBDProcess,
     ParetoNBDProcess,
@@ -37,8 +41,11 @@ from clvmodels.simulation.processes import (
 )
 
 __all__ = [
+    "BGCNBDProcess",
     "BGNBDProcess",
+    "ContractProcess",
     "GammaGammaSpend",
+    "MBGCNBDProcess",
     "MBGNBDProcess",
     "NBDProcess",
     "ParetoNBDProcess",
@@ -70,7 +77,8 @@ def simulate_log(
     Parameters
     ----------
     process : Process
-        How they buy and leave, such as :class:`BGNBDProcess`.
+        How they buy and leave, such as :class:`BGNBDProcess`; season, trend and cohort effects
+        leave :class:`ContractProcess` alone.
     n_customers : int
     spend : GammaGammaSpend, optional
         Value of a purchase; by default p = 6.25, q = 3.74, v = 15.44.
@@ -103,58 +111,82 @@ def simulate_log(
     joined = _first_purchases(acquisition, n_customers, days, rng)
     traits = process.draw(n_customers, rng)
     clock = _clock(start, days, season, trend)
-    rate = traits.rate * _cohort_factor(cohort_effects, start, joined)
-    later, repeats = _repeats(rate, traits, joined, days, clock, rng)
-    customer, day = _merged(joined, later, repeats)
+    factor = _cohort_factor(cohort_effects, start, joined)
+    customer, day = _purchase_days(traits, factor, joined, days, clock, rng)
     spend = spend or GammaGammaSpend(6.25, 3.74, 15.44)
-    mean_spend, amount = spend.draw(repeats + 1, rng)
+    mean_spend, amount = spend.draw(np.bincount(customer, minlength=n_customers), rng)
     return SimulatedLog(
         start, float(days), customer, day, amount, joined, traits, mean_spend, first_number
     )
 
 
-def _repeats(
-    rate: Floats,
+def _purchase_days(
     traits: Traits,
+    factor: Any,
     joined: Floats,
     days: float,
-    seasons: tuple[Floats, Floats],
+    clock: tuple[Floats, Floats],
     rng: np.random.Generator,
-) -> tuple[Floats, Integers]:
-    """Days of the repeat purchases, customer by customer, and how many each makes."""
-    knots, clock = seasons
-    opens = np.interp(joined, knots, clock)
-    closes = np.interp(np.minimum(joined + traits.lifetime, days), knots, clock)
-    drawn = rng.poisson(rate * (closes - opens))
-    repeats = np.minimum(drawn, traits.most_repeats).astype(np.int64)
-    position = _ordered_uniforms(drawn, repeats, rng)
-    position *= np.repeat(closes - opens, repeats)
-    position += np.repeat(opens, repeats)
-    # Rounding on the way through the clock must not put a purchase before the first one.
-    first, end = np.repeat(joined, repeats), np.nextafter(days, 0)
-    return np.clip(np.interp(position, clock, knots), first, end), repeats
-
-
-def _merged(joined: Floats, later: Floats, repeats: Integers) -> tuple[Integers, Floats]:
+) -> tuple[Integers, Floats]:
     """Customer and day of every purchase, each customer's first one before the repeats."""
+    if traits.period is None:
+        repeats, later = _by_chance(traits, factor, joined, days, clock, rng)
+    else:
+        repeats, later = _by_contract(traits.period, traits.lifetime, joined, days)
     customer = np.repeat(np.arange(joined.size), repeats + 1)
     is_first = np.empty(customer.size, dtype=bool)
     is_first[:1] = True
     np.not_equal(customer[1:], customer[:-1], out=is_first[1:])
     day = np.empty(customer.size)
-    day[is_first], day[~is_first] = joined, later
+    day[is_first] = joined
+    # Rounding on the way through the clock must not put a purchase before the first one.
+    day[~is_first] = np.clip(later, np.repeat(joined, repeats), np.nextafter(days, 0))
     return customer, day
 
 
-def _ordered_uniforms(drawn: Integers, kept: Integers, rng: np.random.Generator) -> Floats:
-    """Smallest ``kept`` of ``drawn`` uniforms, in ascending order, for each customer in turn."""
+def _by_chance(
+    traits: Traits,
+    factor: Any,
+    joined: Floats,
+    days: float,
+    clock: tuple[Floats, Floats],
+    rng: np.random.Generator,
+) -> tuple[Integers, Floats]:
+    """How often each customer buys again, and all the days of it, customer by customer."""
+    knots, passed = clock
+    rate = traits.stages * traits.rate * factor
+    opens = np.interp(joined, knots, passed)
+    closes = np.interp(np.minimum(joined + traits.lifetime, days), knots, passed)
+    drawn = rng.poisson(rate * (closes - opens))
+    repeats = np.minimum(drawn // traits.stages, traits.most_repeats).astype(np.int64)
+    position = _ordered_uniforms(drawn, repeats, traits.stages, rng)
+    position *= np.repeat(closes - opens, repeats)
+    position += np.repeat(opens, repeats)
+    return repeats, np.interp(position, passed, knots)
+
+
+def _by_contract(
+    period: float, lifetime: Floats, joined: Floats, days: float
+) -> tuple[Integers, Floats]:
+    """As :func:`_by_chance`, a period apart."""
+    periods = np.minimum(lifetime, days - joined) / period
+    repeats = np.maximum(np.ceil(periods * (1 - 1e-12)) - 1, 0).astype(np.int64)
+    number = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats) + 1
+    return repeats, np.repeat(joined, repeats) + period * number
+
+
+def _ordered_uniforms(
+    drawn: Integers, kept: Integers, every: int, rng: np.random.Generator
+) -> Floats:
+    """Each ``every``-th of ``drawn`` uniforms in ascending order, ``kept`` by customer in turn."""
     gaps = drawn + 1
     ends = np.cumsum(gaps)
     sums = np.cumsum(rng.standard_exponential(int(ends[-1])))
     before = np.concatenate(([0.0], sums[ends[:-1] - 1]))
     total = sums[ends - 1] - before
     offset = np.repeat(np.cumsum(kept) - kept, kept)
-    index = np.repeat(ends - gaps, kept) + np.arange(offset.size) - offset
+    place = every * (np.arange(offset.size) - offset + 1) - 1
+    index = np.repeat(ends - gaps, kept) + place
     ordered: Floats = (sums[index] - np.repeat(before, kept)) / np.repeat(total, kept)
     return ordered
 

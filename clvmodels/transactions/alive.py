@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.core.arguments import number, numbers, read_horizon
+from clvmodels.core.arguments import numbers, read_horizon
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import MAX_FREQUENCY, Histories, read_histories
-from clvmodels.estimation.covariates import CovariateEffects, Scaling
+from clvmodels.estimation.covariates import CovariateEffects, Scaling, values_of_new_customer
 from clvmodels.numerics.special import unique_rows
 
 if TYPE_CHECKING:
@@ -71,23 +71,8 @@ class AliveModel(_Base):
         return self._effects.natural(self.params_, data.covariates, self._scaling)
 
     def _new_customer(self, covariates: Mapping[str, float] | None) -> Histories:
-        given, names = covariates or {}, self._effects.columns
-        if not isinstance(given, Mapping):
-            raise InvalidValueError(
-                f"covariates must map names to values, as {{'age': 40}}; found {given!r}"
-            )
-        unknown = [name for name in given if name not in names]
-        if unknown:
-            raise InvalidValueError(
-                f"unknown covariates {', '.join(unknown)}; "
-                f"the model has {', '.join(names) or 'none'}"
-            )
         zero = np.zeros(1)
-        usual = self._scaling.centre
-        values = {
-            name: np.array([number(given.get(name, usual.get(name, 0.0)), f"the covariate {name}")])
-            for name in names
-        }
+        values = values_of_new_customer(covariates, self._effects.columns, self._scaling)
         return Histories(zero, zero, zero, np.ones(1), values)
 
     def _over_histories(self, function: Any, p: Parameters, data: Histories) -> Array:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.core.errors import ConvergenceWarning, warn_caller
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.tables import Histories, compress, read_exposures, read_histories
+from clvmodels.estimation.covariate_parameters import CovariateParameters
 from clvmodels.estimation.covariates import Design, Scaling
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, dot
 from clvmodels.estimation.maximum import (
@@ -38,7 +38,9 @@ SAMPLE_CUSTOMERS = 20_000
 _CHUNK = 32_768
 
 
-class TransactionModel(CovariateModel, Forecasts, AliveModel, Uncertainty, Model, Estimator):
+class TransactionModel(
+    CovariateModel, CovariateParameters, Forecasts, AliveModel, Uncertainty, Model, Estimator
+):
     """A model of when customers buy and when they leave.
 
     Parameters
@@ -216,22 +218,7 @@ class TransactionModel(CovariateModel, Forecasts, AliveModel, Uncertainty, Model
             found = self._estimate(
                 of(data, design), start[free], names[free].tolist(), customers, sample
             )
-        constant = tuple(names[~design.free].tolist())
-        if constant:
-            warn_caller(
-                ConvergenceWarning(
-                    f"{type(self).__name__}: the coefficients {', '.join(constant)} are not "
-                    "identified, because their covariates do not vary; they are set to 0.",
-                    "Leave those covariates out.",
-                )
-            )
-        every = np.eye(names.size)[:, free]
-        return Estimate(
-            every @ found.theta,
-            found.log_likelihood,
-            every @ found.covariance @ every.T,
-            found.unidentified + constant,
-        )
+        return self._with_constants(found, design)
 
     def _estimate(
         self,

@@ -82,6 +82,22 @@ class Forecasts(_Base):
 
         return self._over_histories(quantile, p, data)[:, 0]
 
+    def purchase_rate_shape(self, summary: Any) -> Array:
+        """Shape of a customer's purchase rate, given that she is alive: 1 over its squared CV.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            With frequency, recency, T.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        data, p = self._read(summary)
+        shape, _ = self._rate_if_alive(p, data.frequency, data.T)
+        return np.asarray(np.broadcast_to(shape, data.frequency.shape))
+
     def expected_purchases(self, summary: Any, horizon: npt.ArrayLike) -> Array:
         """Expected purchases in the period of length ``horizon`` after the end of observation.
 

@@ -284,8 +284,8 @@ class Train(Section):
     """What is fitted."""
 
     engine: Literal["own", "lifetimes"] = "own"
-    transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd"] = Field(
-        "auto", description="auto: the one that tells customers apart best on an earlier day"
+    transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd", "bgcnbd", "mbgcnbd"] = (
+        Field("auto", description="auto: the one that tells customers apart best on an earlier day")
     )
     spend_from: Literal["all", "repeat"] = Field(
         "all", description="whether the first purchase says something about the value of later ones"
@@ -295,6 +295,15 @@ class Train(Section):
     )
     churn_horizon_days: int = Field(90, ge=7, le=730)
     seed: int = Field(20260101, ge=0)
+
+    @model_validator(mode="after")
+    def _of_what_the_engine_has(self) -> Train:
+        if self.engine == "lifetimes" and self.transaction_model in ("bgcnbd", "mbgcnbd"):
+            raise ValueError(
+                f"the lifetimes package has no {self.transaction_model}; leave engine out, or name "
+                "another transaction_model"
+            )
+        return self
 
 
 class Backtest(Section):

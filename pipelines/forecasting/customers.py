@@ -200,6 +200,8 @@ def score(
     clv = np.einsum("ij,j->i", net, discount)
     low, high = clv_interval(fitted, summary, months, grid, clv)
     purchases, revenue = months.purchases.sum(axis=1), months.revenue.sum(axis=1)
+    some = purchases > NOBODY
+    spend = np.divide(revenue, purchases, out=months.spend.copy(), where=some)
     return pd.DataFrame(
         {
             "customer_id": summary["customer_id"],
@@ -207,10 +209,8 @@ def score(
             "probability_alive": fitted.transactions.probability_alive(summary),
             "churn_probability": churn_probability(fitted, summary, churn_horizon_days),
             "expected_purchases": purchases,
-            "expected_spend": np.divide(
-                revenue, purchases, out=months.spend.copy(), where=purchases > NOBODY
-            ),
-            "expected_revenue": revenue,
+            "expected_spend": spend,
+            "expected_revenue": np.where(some, revenue, purchases * spend),
             "clv": clv,
             "clv_low": low,
             "clv_high": high,
@@ -238,15 +238,16 @@ def clv_interval(
 ) -> tuple[Array, Array]:
     """90 % interval of each customer's CLV: what one customer may do, parameters taken as known.
 
-    Purchases given that the customer is alive vary like a negative binomial with the posterior
-    shape r + frequency; values of purchases like the Gamma-Gamma posterior. Revenue's interval
-    is scaled to CLV by their expected ratio. Where a customer most likely buys nothing more, and
-    the few who do carry the mean above nine tenths of all outcomes, it is drawn out to the mean.
+    Purchases given that the customer is alive vary like a negative binomial with the shape of her
+    rate (r + frequency where purchases come by chance); values of purchases like the Gamma-Gamma
+    posterior. Revenue's interval is scaled to CLV by their expected ratio. Where a customer most
+    likely buys nothing more, and the few who do carry the mean above nine tenths of all outcomes,
+    it is drawn out to the mean.
     """
     horizon = float(grid.edges[-1])
     alive = np.maximum(fitted.transactions.probability_alive(summary), 1e-12)
     expected = np.asarray(fitted.transactions.expected_purchases(summary, horizon=horizon))
-    shape = fitted.transactions.params_["r"] + summary["frequency"].to_numpy(dtype=float)
+    shape = fitted.transactions.purchase_rate_shape(summary)
     given_alive = expected / alive
     second = alive * (given_alive + given_alive**2 * (1 + 1 / shape))
     within, between = fitted.spend.variation(spend_table(summary, fitted.spend_from))

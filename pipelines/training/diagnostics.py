@@ -15,6 +15,7 @@ from clvmodels.evaluation import transactions as diagnostics
 from clvmodels.registry import CANDIDATES
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.nbd import NBD
+from clvmodels.transactions.regular.cnbd import distinct
 from pipelines.training.fit import Fitted
 from pipelines.training.training_data import TrainingData
 
@@ -73,7 +74,7 @@ def _comparison(fitted: Fitted, data: TrainingData) -> pd.DataFrame:
             # A family that these data do not pin down only loses the comparison.
             warnings.simplefilter("ignore", ConvergenceWarning)
             models += [kind().fit(data.summary) for kind in kinds[len(models) :]]
-    return diagnostics.compare_models(models) if models else pd.DataFrame()
+    return diagnostics.compare_models(distinct(models)) if models else pd.DataFrame()
 
 
 def _learned_from(model: TransactionModel, summary: pd.DataFrame) -> bool:

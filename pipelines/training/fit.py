@@ -27,7 +27,7 @@ from pipelines.config.load import Train
 from pipelines.data.features.drivers import Drivers, require_same
 from pipelines.data.features.rfm import SpendFrom
 from pipelines.training.level_source import LevelSource, choose_level
-from pipelines.training.model_choice import ModelChoice, choose_model
+from pipelines.training.model_choice import ModelChoice, choose_model, evenness
 from pipelines.training.training_data import CHURN_LEAST_DAYS, ChurnData, TrainingData
 
 Engine = Literal["own", "lifetimes"]
@@ -84,6 +84,8 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
         transactions = fit_transactions(data.summary, choice.name, settings.engine)
         spend = fit_spend(data.spend, settings.engine)
     notes += [w.message.finding for w in caught if isinstance(w.message, ConvergenceWarning)]
+    how_even = evenness(transactions)
+    notes += [how_even] if how_even else []
     earlier = fit_earlier(data.churn, choice.name, settings.engine)
     cohorts = None
     level = LevelSource.COHORTS

@@ -13,6 +13,9 @@ import pandas as pd
 from clvmodels.core.errors import DataError
 from clvmodels.evaluation.selection import compare_on_holdout
 from clvmodels.registry import CANDIDATES, TRANSACTION_MODELS
+from clvmodels.transactions.base import TransactionModel
+from clvmodels.transactions.regular.choice import MOST_STAGES
+from clvmodels.transactions.regular.erlang import ErlangModel
 from pipelines.config.load import Train
 from pipelines.training.training_data import Trial
 
@@ -70,6 +73,20 @@ def choose_model(trial: Trial | None, settings: Train) -> ModelChoice:
         return ModelChoice(_name(simplest), ModelSource.SIMPLEST, note)
     best = _name(str(table["model"][0]))
     return ModelChoice(best, ModelSource.COMPARED, _note(table, trial.days))
+
+
+def evenness(model: TransactionModel) -> str | None:
+    """Say how even the gaps between purchases are, where a model knows, and propose a plan's."""
+    if not isinstance(model, ErlangModel) or model.k_ == 1:
+        return None
+    name, k = type(model).__name__, model.k_
+    if k < MOST_STAGES:
+        return f"{name}: purchases come more evenly than by chance (gaps are Erlang-{k})."
+    return (
+        f"{name}: purchases come at all but constant intervals, as the payments of a plan do. "
+        "Where customers are under contract, a model of renewals (ShiftedBetaGeometric) forecasts "
+        "them, and never more than one a period."
+    )
 
 
 def _name(of_class: str) -> str:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD
+from typing import Any
+
+from clvmodels import BGCNBD, BGNBD, MBGCNBD, MBGNBD, NBD, ParetoNBD
 
 TRUE_PARAMETERS = {
     BGNBD: {"r": 0.6, "alpha": 8.0, "a": 0.8, "b": 2.5},
     MBGNBD: {"r": 0.8, "alpha": 7.0, "a": 0.7, "b": 2.8},
     ParetoNBD: {"r": 0.6, "alpha": 8.0, "s": 0.7, "beta": 12.0},
     NBD: {"r": 0.6, "alpha": 8.0},
+    BGCNBD: {"r": 1.2, "alpha": 3.0, "a": 0.8, "b": 2.5, "k": 2},
+    MBGCNBD: {"r": 1.2, "alpha": 3.0, "a": 0.7, "b": 2.8, "k": 3},
 }
+
+
+def given(model: type) -> dict[str, Any]:
+    """What is given to a model beside its parameters."""
+    parameters = TRUE_PARAMETERS[model]
+    return {name: value for name, value in parameters.items() if name not in model.parameter_names}

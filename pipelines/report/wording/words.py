@@ -68,6 +68,8 @@ MODEL_NAMES = {
     "BGNBD": "BG/NBD",
     "MBGNBD": "MBG/NBD",
     "ParetoNBD": "Pareto/NBD",
+    "BGCNBD": "BG/CNBD-k",
+    "MBGCNBD": "MBG/CNBD-k",
     "NBD": "NBD",
     "GammaGamma": "Gamma-Gamma",
 }

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from true_parameters import TRUE_PARAMETERS
 
-from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
+from clvmodels import BGCNBD, BGNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
 from clvmodels.core.errors import ConvergenceWarning, InvalidValueError, ModelFileError
 from clvmodels.simulation.simulate import BGNBDProcess, simulate_log
 
 SETTINGS = {
     model: {"purchase_covariates": ("z",)}
     | ({} if model is NBD else {"dropout_covariates": ("z", "online")})
-    for model in (BGNBD, MBGNBD, ParetoNBD, NBD)
+    for model in (BGNBD, MBGNBD, ParetoNBD, NBD, BGCNBD)
 }
 
 

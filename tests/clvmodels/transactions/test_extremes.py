@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from true_parameters import TRUE_PARAMETERS
+from true_parameters import given as beside
 
 from clvmodels import BGNBD, GammaGamma
 from clvmodels.core.errors import ConvergenceWarning, InvalidValueError
@@ -35,7 +36,8 @@ HISTORIES = st.lists(histories(), min_size=1, max_size=4).map(pd.DataFrame)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), table=HISTORIES, horizon=logs(-3, 4))
 def test_forecasts(model, data, table, horizon):
-    fitted = model.from_params(**{name: data.draw(logs(-3, 3)) for name in model.parameter_names})
+    drawn = {name: data.draw(logs(-3, 3)) for name in model.parameter_names}
+    fitted = model.from_params(**drawn, **beside(model))
     alive = fitted.probability_alive(table)
     expected = fitted.expected_purchases(table, [horizon, 2 * horizon])
     pmf = fitted.purchase_pmf_given_history(table, [0, 1, 5], horizon)
@@ -49,8 +51,17 @@ def test_forecasts(model, data, table, horizon):
         assert (values >= 0).all()
     assert (alive <= 1).all()
     assert (pmf.sum(axis=1) <= 1 + 1e-9).all()
-    # the second period adds no more than the first: customers only leave
-    assert (expected[:, 1] <= 2 * expected[:, 0] * (1 + 1e-9)).all()
+    k = beside(model).get("k", 1)
+    if k == 1:
+        # the second period adds no more than the first: customers only leave
+        assert (expected[:, 1] <= 2 * expected[:, 0] * (1 + 1e-9)).all()
+    else:
+        # as many as without dropout at most, of which one is under way by k - 1 stages at most
+        stages = fitted.params_["r"] + k * table["frequency"] + k - 1
+        most = stages / (fitted.params_["alpha"] + table["T"]) * horizon
+        for column, periods in enumerate((1, 2)):
+            bound = alive * (k - 1 + periods * most) / k
+            assert (expected[:, column] <= bound * (1 + 1e-9)).all()
     # e^-1 of the purchases of the first period come before its end
     assert (dert >= np.exp(-1) * expected[:, 0] * (1 - 1e-9)).all()
     assert (discounted <= expected[:, 1] * (1 + 1e-9)).all()

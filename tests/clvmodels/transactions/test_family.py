@@ -12,13 +12,15 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from closeness import assert_close
-from true_parameters import TRUE_PARAMETERS
+from true_parameters import TRUE_PARAMETERS, given
 
-from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
+from clvmodels import BGCNBD, BGNBD, MBGCNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
 from clvmodels.core.errors import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.core.tables import read_histories
 from clvmodels.simulation.simulate import (
+    BGCNBDProcess,
     BGNBDProcess,
+    MBGCNBDProcess,
     MBGNBDProcess,
     NBDProcess,
     ParetoNBDProcess,
@@ -31,6 +33,8 @@ PROCESSES = {
     MBGNBD: MBGNBDProcess,
     ParetoNBD: ParetoNBDProcess,
     NBD: NBDProcess,
+    BGCNBD: BGCNBDProcess,
+    MBGCNBD: MBGCNBDProcess,
 }
 
 HORIZONS = [0.0, 1.0, 10.0, 100.0, 1000.0]
@@ -62,7 +66,8 @@ ODD_PARAMETERS = {
     ],
     NBD: [{"r": 1e-3}, {"r": 1e3}],
 }
-ODD_PARAMETERS[MBGNBD] = ODD_PARAMETERS[BGNBD]
+for like in (MBGNBD, BGCNBD, MBGCNBD):
+    ODD_PARAMETERS[like] = ODD_PARAMETERS[BGNBD]
 ODD = [(model, odd) for model, cases in ODD_PARAMETERS.items() for odd in cases]
 
 
@@ -89,6 +94,7 @@ def test_the_estimate_is_a_maximum(fitted, histories):
     for name in fitted.params_:
         for factor in (0.999, 1.001):
             moved = fitted.params_ | {name: fitted.params_[name] * factor}
+            moved |= given(type(fitted))
             assert type(fitted).from_params(**moved).log_likelihood(histories) < at
 
 
@@ -171,7 +177,9 @@ def test_a_large_table_is_fitted_as_the_small_one(transaction_model):
     daily["recency"] = np.ceil(daily["recency"])
     whole = type(transaction_model)().fit(daily)
     columns = ["frequency", "recency", "T"]
-    compressed = daily.groupby(columns).size().rename("weight").reset_index()
+    by_history = daily.groupby(columns)
+    weight = by_history.size().rename("weight")
+    compressed = by_history.mean().join(weight).reset_index()
     close(type(transaction_model)().fit(compressed), whole)
     assert whole.log_likelihood(compressed) == pytest.approx(whole.log_likelihood_, rel=1e-12)
 
@@ -236,7 +244,7 @@ def check_laws(model: TransactionModel, table: pd.DataFrame) -> None:
 
 def test_one_in_a_hundred_who_are_alive_buys_faster_than_her_99_percent_end(transaction_model):
     """Against the true rates of simulated customers, of every age and frequency."""
-    process = PROCESSES[type(transaction_model)](**transaction_model.params_)
+    process = PROCESSES[type(transaction_model)](**TRUE_PARAMETERS[type(transaction_model)])
     log = simulate_log(process, 60_000, days=60, random_state=8)
     alive = log.customers()["alive"].to_numpy()
     summary, rate = log.summary()[alive], log.traits.rate[alive]
@@ -246,6 +254,19 @@ def test_one_in_a_hundred_who_are_alive_buys_faster_than_her_99_percent_end(tran
         for some in (bought == 0, (bought > 0) & (bought < 4), bought >= 4):
             error = np.sqrt(probability * (1 - probability) / some.sum())
             assert over[some].mean() == pytest.approx(1 - probability, abs=4 * error)
+
+
+def test_the_shape_of_a_rate_is_that_of_the_true_rates(transaction_model):
+    """Mean and spread of the rates of simulated customers who are alive, by history alike."""
+    process = PROCESSES[type(transaction_model)](**TRUE_PARAMETERS[type(transaction_model)])
+    log = simulate_log(process, 60_000, days=60, acquisition=0, random_state=8)
+    alive = log.customers()["alive"].to_numpy()
+    summary, rate = log.summary()[alive], log.traits.rate[alive]
+    shape = transaction_model.purchase_rate_shape(summary)
+    none = (summary["frequency"] == 0).to_numpy()  # of one recency and T
+    assert np.ptp(shape[none]) <= 1e-9 * shape[none][0]
+    spread = rate[none].std() / rate[none].mean()
+    assert shape[none][0] == pytest.approx(1 / spread**2, rel=0.08)
 
 
 def test_the_rate_that_a_history_bears_bounds_what_is_expected(transaction_model, histories):
@@ -259,7 +280,7 @@ def test_the_rate_that_a_history_bears_bounds_what_is_expected(transaction_model
         name: value / 7 if name in transaction_model.scale_names else value
         for name, value in transaction_model.params_.items()
     }
-    slower = type(transaction_model).from_params(**scaled)
+    slower = type(transaction_model).from_params(**scaled, **given(type(transaction_model)))
     assert slower.purchase_rate_quantile(in_weeks, 0.99) == pytest.approx(7 * rates[2], rel=1e-12)
     with pytest.raises(InvalidValueError, match="probability"):
         transaction_model.purchase_rate_quantile(histories, 1.0)

@@ -71,7 +71,10 @@ def written(request, config, tmp_path_factory):
 def most_purchases(fitted, summary, days):
     """Alive for so long, at the 99 % end of the own rate: from the published posterior."""
     p = fitted.transactions.params_
-    posterior = stats.gamma(p["r"] + summary["frequency"], scale=1 / (p["alpha"] + summary["T"]))
+    # of regular buyers: k stages a purchase, and up to k - 1 of them since the last one
+    k = getattr(fitted.transactions, "k_", 1)
+    stages = p["r"] + k * summary["frequency"] + k - 1
+    posterior = stats.gamma(stages, scale=1 / (p["alpha"] + summary["T"]) / k)
     return fitted.transactions.probability_alive(summary) * days * posterior.ppf(0.99)
 
 

@@ -13,16 +13,28 @@ from at_a_day import training_at
 from closeness import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from shop import TRAINED_AS_OF, altered, dataset_of
 
-from clvmodels import BGNBD
-from clvmodels.core.errors import DataError
+from clvmodels import BGCNBD, BGNBD, MBGCNBD
+from clvmodels.core.errors import ConvergenceWarning, DataError
 from clvmodels.core.months import month_end
-from clvmodels.registry import TRANSACTION_MODELS
+from clvmodels.evaluation.selection import compare_on_holdout
+from clvmodels.registry import CANDIDATES, TRANSACTION_MODELS
+from clvmodels.simulation.simulate import (
+    BGCNBDProcess,
+    ContractProcess,
+    MBGCNBDProcess,
+    MBGNBDProcess,
+    simulate_log,
+)
+from clvmodels.transactions.regular.choice import MOST_STAGES
+from pipelines.config.load import Train
 from pipelines.data.features import scoring_table
 from pipelines.training import fit as train
 from pipelines.training import model_choice, training_data
-from pipelines.training.model_choice import ModelSource, choose_model
+from pipelines.training.model_choice import ModelSource, choose_model, evenness
+from pipelines.training.training_data import Trial
 
 AS_OF = TRAINED_AS_OF
 
@@ -142,8 +154,12 @@ def test_too_little_history_gives_no_classifier_and_a_note(data, config):
 
 
 @pytest.mark.parametrize("engine", ["own", "lifetimes"])
-@pytest.mark.parametrize("model", ["bgnbd", "mbgnbd", "pareto_nbd", "auto"])
+@pytest.mark.parametrize("model", ["bgnbd", "mbgnbd", "pareto_nbd", "auto", "bgcnbd", "mbgcnbd"])
 def test_every_configurable_model_is_fitted(known, config, engine, model):
+    if engine == "lifetimes" and model in ("bgcnbd", "mbgcnbd"):
+        with pytest.raises(ValidationError, match=f"lifetimes package has no {model}"):
+            Train(engine=engine, transaction_model=model)
+        return
     settings = config.train.model_copy(update={"engine": engine, "transaction_model": model})
     chosen = choose_model(None, settings)
     assert chosen.name == ("bgnbd" if model == "auto" else model)
@@ -179,6 +195,48 @@ def test_the_configuration_is_as_it_was_after_a_fit(known, fitted, config):
     assert config.train.transaction_model == "auto"
     assert fitted.choice.source is ModelSource.COMPARED
     assert type(fitted.transactions) is TRANSACTION_MODELS[fitted.choice.name]
+
+
+def a_trial(process, cut=300, days=200):
+    """What the customers of a process had bought by a day, and what they bought after it."""
+    log = simulate_log(process, 4000, days=cut + days, acquisition=250, random_state=6)
+    known = log.summary(until=cut)[["frequency", "recency", "T"]].assign(weight=1.0)
+    made = np.bincount(log.customer[log.day > cut], minlength=log.n_customers)
+    return Trial(known, known.assign(purchases=made[: len(known)]), days)
+
+
+@pytest.mark.parametrize(
+    ("process", "chosen"),
+    [
+        (MBGCNBDProcess(1.2, 12.0, 0.7, 4.0, k=3), "mbgcnbd"),
+        (BGCNBDProcess(1.2, 12.0, 0.7, 4.0, k=3), "mbgcnbd"),
+        (MBGNBDProcess(1.2, 36.0, 0.7, 4.0), "mbgnbd"),
+    ],
+)
+def test_regular_buyers_are_found_among_the_models_and_chance_stays_chance(config, process, chosen):
+    trial = a_trial(process)
+    choice = choose_model(trial, config.train)
+    table = compare_on_holdout(CANDIDATES, trial.summary, trial.later, trial.days)
+    mae = table.set_index("model")["mae"]
+    if process.__class__ is MBGNBDProcess:
+        assert choice.name in ("bgnbd", "mbgnbd", "pareto_nbd")
+    else:
+        assert choice.name == chosen
+        assert mae.min() < 0.94 * mae[["BGNBD", "MBGNBD", "ParetoNBD"]].min()
+
+
+def test_how_even_purchases_are_is_told_and_a_plan_proposed(known):
+    regular = BGCNBD.from_params(r=1.0, alpha=3.0, a=0.8, b=2.5, k=3)
+    assert "Erlang-3" in evenness(regular)
+    for silent in (BGNBD().fit(known.summary), BGCNBD.from_params(**regular.params_, k=1)):
+        assert evenness(silent) is None
+    log = simulate_log(ContractProcess(1.0, 12.0), 1500, days=700, random_state=2)
+    paid = log.summary()[["frequency", "recency", "T"]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # all pay equally often
+        plan = MBGCNBD().fit(paid)
+    assert plan.k_ == MOST_STAGES
+    assert "a model of renewals" in evenness(plan)
 
 
 def test_nothing_to_compare_on_leaves_the_simplest_model_and_says_so(known, config):

@@ -1,0 +1,1 @@
+"""Customers under contract, who renew it or do not."""

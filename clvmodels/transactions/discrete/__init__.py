@@ -1,0 +1,1 @@
+"""Customers who have occasions to buy, and at each of them do or do not."""

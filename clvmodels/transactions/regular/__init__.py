@@ -1,0 +1,1 @@
+"""Customers whose purchases come more evenly than by chance."""
