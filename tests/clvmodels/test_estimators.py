@@ -7,18 +7,26 @@ import sklearn.exceptions
 from sklearn.base import clone
 
 import clvmodels
-from clvmodels import BGNBD, SPEND_MODELS, TRANSACTION_MODELS, ChurnClassifier, CohortForecaster
+from clvmodels import (
+    BGBB,
+    BGNBD,
+    SPEND_MODELS,
+    TRANSACTION_MODELS,
+    ChurnClassifier,
+    CohortForecaster,
+    ShiftedBetaGeometric,
+)
 from clvmodels.core.errors import InvalidValueError, NotFittedError
 from clvmodels.core.estimator import Estimator
 from clvmodels.simulation.simulate import BGNBDProcess, simulate_log
 from clvmodels.transactions.seasonal_clock import SeasonalClock
 
 ESTIMATORS = [*TRANSACTION_MODELS.values(), *SPEND_MODELS.values(), ChurnClassifier]
-ESTIMATORS += [CohortForecaster, SeasonalClock]
+ESTIMATORS += [BGBB, ShiftedBetaGeometric, CohortForecaster, SeasonalClock]
 
 
-INNER = {"BetaGeometricModel"}
-"""What two models share; nobody fits it."""
+INNER = {"BetaGeometricModel", "ErlangModel", "ErlangForecasts"}
+"""What two models share; nobody fits them."""
 
 
 def new(kind: type[Estimator]) -> Estimator:
