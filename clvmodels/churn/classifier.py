@@ -13,7 +13,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from clvmodels.churn.evaluation import churn_scores as churn_scores
@@ -23,9 +22,8 @@ from clvmodels.churn.trees import Trees, reals
 from clvmodels.core.errors import DataError, MissingColumnError, ModelFileError
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.schema import SCHEMA_VERSION
+from clvmodels.core.types import Array, Booleans
 from clvmodels.numerics.threads import one_blas_thread, one_openmp_thread
-
-Array = NDArray[np.float64]
 
 MIN_ROWS = 50
 """Fewest customers of each class that the trees, and again the calibration, must see."""
@@ -162,7 +160,7 @@ class ChurnClassifier(Estimator):
         from sklearn.inspection import permutation_importance
         from sklearn.metrics import roc_auc_score
 
-        def auc(model: ChurnClassifier, matrix: Array, churned: NDArray[np.bool_]) -> float:
+        def auc(model: ChurnClassifier, matrix: Array, churned: Booleans) -> float:
             return float(roc_auc_score(churned, model.trees_.log_odds(matrix)))
 
         sample = sample.thinned(max_rows, self.random_state)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clvmodels.core.schema import LEAST_CUSTOMERS
+from clvmodels.core.types import Booleans
 
 MAX_CATEGORIES = 100
 """Most frequent values of a text column that are told apart."""
@@ -30,7 +31,7 @@ class ChurnSample:
     """
 
     features: pd.DataFrame
-    churned: NDArray[np.bool_]
+    churned: Booleans
     origin: NDArray[np.intp] | None = None
 
     @staticmethod

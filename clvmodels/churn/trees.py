@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvmodels.core.errors import ModelFileError
+from clvmodels.core.types import Array
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-Array = NDArray[np.float64]
 
 WHOLE = {
     "count": 2**32, "feature_idx": 2**31, "missing_go_to_left": 2, "left": 2**32, "right": 2**32,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.model import CohortModel, old_customers
@@ -14,10 +13,9 @@ from clvmodels.cohorts.model.table import Cells, Months
 from clvmodels.core.arguments import LARGEST, numbers
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.months import MonthGrid, month_dates, month_grid, month_number
+from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
-
-Array = npt.NDArray[np.float64]
 
 HALF_LIFE_MONTHS = 3.0
 

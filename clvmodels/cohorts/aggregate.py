@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts import intervals
 from clvmodels.cohorts.model.model import Forecast
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.months import month_dates
+from clvmodels.core.types import Integers
 
 Level = Literal["cohort_month", "quarter_month", "month", "total"]
 
@@ -42,7 +42,7 @@ def summed(
     return out
 
 
-def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, Integers]:
     cells = made.cells
     cohort = {
         "cohort_month": cells.cohort,

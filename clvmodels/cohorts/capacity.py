@@ -14,9 +14,8 @@ so that a customer's numbers follow from their own history and the months' facto
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from clvmodels.core.types import Array
 
 ROUNDS = 200
 CLOSE = 1e-10

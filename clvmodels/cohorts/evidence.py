@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.intervals import Spread
@@ -23,6 +22,7 @@ from clvmodels.cohorts.replay import (
     replay,
 )
 from clvmodels.core.months import MONTH_NAMES
+from clvmodels.core.types import Integers
 from clvmodels.numerics.loglinear import MOST_ROUNDS, LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
 
@@ -68,7 +68,7 @@ def _sights(months: Months) -> str:
     )
 
 
-def _runs(of_year: npt.NDArray[np.int64]) -> list[str]:
+def _runs(of_year: Integers) -> list[str]:
     """Months of the year (0 to 11, ascending) as 'July to December'; a run may cross the year."""
     breaks = np.flatnonzero(np.diff(of_year) > 1) + 1
     parts = np.split(of_year, breaks)

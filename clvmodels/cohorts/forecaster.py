@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts import intervals
@@ -35,8 +34,6 @@ from clvmodels.core.estimator import Estimator
 from clvmodels.core.months import month_number
 from clvmodels.estimation.saved import part_of
 from clvmodels.numerics.threads import one_blas_thread
-
-Array = npt.NDArray[np.float64]
 
 logger = logging.getLogger(__package__)
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from clvmodels.core.arguments import number, whole_number
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.special import symmetric_root
-
-Array = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 LEVEL = 0.9
 DRAWS = 1000
 
 
 def draw_log_means(
-    fit: LogLinearFit, design: Array, period: Labels, draws: int, rng: np.random.Generator
+    fit: LogLinearFit, design: Array, period: Integers, draws: int, rng: np.random.Generator
 ) -> Array:
     """Deviations of the log mean from its forecast, shape (n, draws).
 
@@ -97,7 +94,7 @@ def draw_revenue(
     return np.where(mu > 0, drawn, 0.0)
 
 
-def group_sums(values: Array, group: Labels, groups: int) -> Array:
+def group_sums(values: Array, group: Integers, groups: int) -> Array:
     """Sum rows of ``values``, shape (n, d), within groups; shape (groups, d)."""
     out = np.zeros((groups, values.shape[1]))
     np.add.at(out, group, values)

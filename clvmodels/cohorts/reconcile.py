@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
+from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.threads import one_blas_thread
-
-Array = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 KEYS = ["cohort", "period"]
 QUANTITIES = ["purchases", "revenue"]
@@ -165,7 +162,7 @@ def _aligned(
     return left, right.loc[left.index]
 
 
-def _factors(base: Array, target: Array, corrections: Array, period: Labels) -> Array:
+def _factors(base: Array, target: Array, corrections: Array, period: Integers) -> Array:
     """Factors of log corrections, each month scaled to what is wanted in all."""
     some = base >= NOBODY
     wanted = np.bincount(period, weights=target)
@@ -180,14 +177,14 @@ def _factors(base: Array, target: Array, corrections: Array, period: Labels) -> 
     return np.asarray(factor * scale[period])
 
 
-def _corrections(base: Array, target: Array, weight: Array, period: Labels) -> Array:
+def _corrections(base: Array, target: Array, weight: Array, period: Integers) -> Array:
     """Log correction of each cell, its own as far as it is believed."""
     base = np.where(base < NOBODY, 0.0, base)
     company, own = _log_corrections(base, target, period)
     return np.asarray(company + weight * (own - company))
 
 
-def _value_corrections(base: Array, target: Array, period: Labels) -> Array:
+def _value_corrections(base: Array, target: Array, period: Integers) -> Array:
     """Log correction of the value of a purchase, the company's where a cell has none."""
     company, own = (
         revenue - purchases
@@ -201,7 +198,7 @@ def _value_corrections(base: Array, target: Array, period: Labels) -> Array:
     return np.asarray(np.where(usable, own, company))
 
 
-def _log_corrections(base: Array, target: Array, period: Labels) -> tuple[Array, Array]:
+def _log_corrections(base: Array, target: Array, period: Integers) -> tuple[Array, Array]:
     """Log correction of the company in each cell's month, and of the cell itself."""
     below = np.bincount(period, weights=base)
     above = np.bincount(period, weights=target)
@@ -212,7 +209,9 @@ def _log_corrections(base: Array, target: Array, period: Labels) -> tuple[Array,
     return company[period], np.where(usable, own, company[period])
 
 
-def _weights(base: Array, target: Array, cohort: Labels, period: Labels, counts: Array) -> Array:
+def _weights(
+    base: Array, target: Array, cohort: Integers, period: Integers, counts: Array
+) -> Array:
     if not np.all(np.isfinite(counts)):
         return np.ones(counts.size)
     company, own = _log_corrections(base, target, period)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts import intervals
@@ -20,10 +19,8 @@ from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.cohorts.model.table import Cells, CohortTable, read_cohort_months
 from clvmodels.core import metrics
 from clvmodels.core.months import last_month_end, month_dates, month_end, month_number
+from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.threads import one_blas_thread
-
-Array = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 LEAST_MONTHS = 4
 MOST_ORIGINS = 6
@@ -81,7 +78,7 @@ class Replay:
         return metrics.bias(self.actual, self.forecast)
 
 
-def quarter_cells(cells: Cells) -> tuple[Labels, int]:
+def quarter_cells(cells: Cells) -> tuple[Integers, int]:
     """Group of each cell by cohort quarter and calendar month, and the number of groups."""
     _, group = np.unique(cells.cohort // 3 * 1_000_000 + cells.period, return_inverse=True)
     return group.astype(np.int64), int(group.max(initial=-1)) + 1

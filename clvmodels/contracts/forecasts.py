@@ -13,13 +13,12 @@ from clvmodels.core.arguments import LARGEST, number, numbers, read_horizons, wh
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.renewals import Renewals
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.parameters import Model, RandomState
 from clvmodels.estimation.uncertainty import Uncertainty
 from clvmodels.numerics.special import draw_geometric, log_rising
 from clvmodels.numerics.stays import discounted_stays, expected_stays
 
-Array = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 Pair = tuple[Array, Array]
 
 
@@ -145,7 +144,7 @@ class ContractForecasts(Uncertainty, Model, Estimator):
 
     def simulate(
         self, table: Any, horizon: int, n_draws: int, random_state: RandomState = None
-    ) -> Counts:
+    ) -> Integers:
         """Draw renewals to come, exactly, from each customer's posterior.
 
         Parameters

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.renewals import Renewals
+from clvmodels.core.types import Array
 from clvmodels.estimation.covariates import Design
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, weight_by_count
 from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.numerics.special import trigamma
-
-Array = npt.NDArray[np.float64]
 
 ALPHA, BETA = range(2)
 

@@ -13,6 +13,7 @@ from clvmodels.contracts.likelihood import by_customer, plain, row_terms
 from clvmodels.core.arguments import column_names
 from clvmodels.core.renewals import Renewals, read_opportunities, read_renewals
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array
 from clvmodels.estimation.covariate_parameters import CovariateParameters
 from clvmodels.estimation.covariates import (
     CovariateEffects,
@@ -28,8 +29,6 @@ from clvmodels.numerics.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = npt.NDArray[np.float64]
 
 
 class ShiftedBetaGeometric(CovariateParameters, ContractForecasts):

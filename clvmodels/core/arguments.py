@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.errors import InvalidValueError
-
-Array = npt.NDArray[np.float64]
+from clvmodels.core.types import Array
 
 LARGEST = 1e100
 """Beyond it, or as far below 1, squares and products overflow: another unit is needed."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from clvmodels.core.arguments import numbers
 from clvmodels.core.errors import InvalidValueError
-
-Array = NDArray[np.float64]
+from clvmodels.core.types import Array
 
 
 def _pair(actual: ArrayLike, forecast: ArrayLike) -> tuple[Array, Array]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from clvmodels.core.arguments import day
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array, Integers
 
 MONTH_NAMES = (
     "January",
@@ -45,15 +45,15 @@ class MonthGrid:
 
     as_of: dt.date
     periods: tuple[dt.date, ...]
-    edges: NDArray[np.float64]
+    edges: Array
 
     @property
-    def days(self) -> NDArray[np.float64]:
+    def days(self) -> Array:
         """Forecast days in each month, shape (k,)."""
         return np.diff(self.edges, prepend=0.0)
 
     @property
-    def midpoints(self) -> NDArray[np.float64]:
+    def midpoints(self) -> Array:
         """Days from ``as_of`` to the middle of each month's forecast days, shape (k,)."""
         return self.edges - self.days / 2
 
@@ -114,7 +114,7 @@ def quarter_start(day: dt.date) -> dt.date:
     return day.replace(month=3 * ((day.month - 1) // 3) + 1, day=1)
 
 
-def month_number(days: object) -> NDArray[np.int64]:
+def month_number(days: object) -> Integers:
     """Calendar months of dates, as 12 x year + month - 1."""
     try:
         index = pd.DatetimeIndex(pd.to_datetime(days))  # type: ignore[call-overload]
@@ -126,6 +126,6 @@ def month_number(days: object) -> NDArray[np.int64]:
     return np.asarray(index.year * 12 + index.month - 1, dtype=np.int64)
 
 
-def month_dates(numbers: NDArray[np.int64]) -> pd.DatetimeIndex:
+def month_dates(numbers: Integers) -> pd.DatetimeIndex:
     """First days of months counted as in :func:`month_number`."""
     return pd.DatetimeIndex([dt.date(n // 12, n % 12 + 1, 1) for n in numbers.tolist()])

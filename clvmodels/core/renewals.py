@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from clvmodels.core.arguments import column_names
 from clvmodels.core.tables import check_whole, read_columns, reject
-
-Array = npt.NDArray[np.float64]
+from clvmodels.core.types import Array
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from clvmodels.core.arguments import LARGEST, column_names, numbers
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
-
-Array = npt.NDArray[np.float64]
+from clvmodels.core.types import Array, Booleans
 
 MAX_FREQUENCY = 10_000_000
 
@@ -300,7 +299,7 @@ def _check_size(name: str, values: Array, least: float = 1 / LARGEST) -> None:
     )
 
 
-def reject(bad: npt.NDArray[np.bool_], rule: str, **columns: Array) -> None:
+def reject(bad: Booleans, rule: str, **columns: Array) -> None:
     """Raise an InvalidValueError that shows the first rows that break a rule, if any does."""
     if not bad.any():
         return

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from clvmodels.core.errors import ConvergenceWarning, warn_caller
+from clvmodels.core.types import Array
 from clvmodels.estimation.covariates import CovariateEffects, Design, Scaling
 from clvmodels.estimation.maximum import Estimate
 from clvmodels.estimation.saved import MODEL_VERSION, part_of, read_scaling
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from clvmodels.estimation.parameters import Model as _Base
 else:
     _Base = ABC  # a part of a model, beside it: the classes stay a few deep
-
-Array = npt.NDArray[np.float64]
 
 
 class CovariateParameters(_Base):

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from clvmodels.core.arguments import LARGEST, number
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array, Booleans
 from clvmodels.estimation.likelihood import Value, dot
 
-Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
 REACH = 30.0
@@ -101,7 +101,7 @@ class Design:
 
     matrices: list[Array]
     columns: list[Positions]
-    free: npt.NDArray[np.bool_]
+    free: Booleans
 
     def rows(self, index: Positions) -> Design:
         """Return the design of some of the customers."""

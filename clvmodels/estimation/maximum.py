@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from clvmodels.core.arguments import number
 from clvmodels.core.errors import ConvergenceWarning, InvalidValueError, warn_caller
+from clvmodels.core.types import Array, Booleans
 from clvmodels.estimation.likelihood import Total
 from clvmodels.numerics.newton import Optimum, maximize
 
-Array = npt.NDArray[np.float64]
 LogLikelihood = Callable[[Array], Total]
 
 BOX = 14.0
@@ -132,7 +132,7 @@ def _penalised(
     )
 
 
-def _unidentified(best: Optimum, customers: float) -> npt.NDArray[np.bool_]:
+def _unidentified(best: Optimum, customers: float) -> Booleans:
     curvature, axes = np.linalg.eigh(-best.hessian)
     flat = curvature < max(_LEAST_INFORMATION / customers, 1e-12 * float(curvature[-1]))
     if best.converged and not flat.any():
@@ -143,13 +143,13 @@ def _unidentified(best: Optimum, customers: float) -> npt.NDArray[np.bool_]:
     return _involved(axes, flat if flat.any() else np.arange(curvature.size) == 0)
 
 
-def _held_by_prior(best: Optimum, penalty: float) -> npt.NDArray[np.bool_]:
+def _held_by_prior(best: Optimum, penalty: float) -> Booleans:
     """Which parameters lie along axes where the data say less than the prior does."""
     curvature, axes = np.linalg.eigh(-best.hessian - penalty * np.eye(best.theta.size))
     return _involved(axes, curvature < penalty)
 
 
-def _involved(axes: Array, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _involved(axes: Array, chosen: Booleans) -> Booleans:
     return np.asarray(np.any(np.abs(axes[:, chosen]) > 0.3, axis=1), dtype=np.bool_)
 
 

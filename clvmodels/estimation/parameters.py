@@ -14,6 +14,7 @@ import numpy.typing as npt
 from clvmodels.core.arguments import column_names, number
 from clvmodels.core.errors import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.core.schema import SCHEMA_VERSION
+from clvmodels.core.types import Array
 from clvmodels.estimation.maximum import Estimate
 from clvmodels.estimation.saved import MODEL_VERSION, part_of, read_covariance, read_parameters
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 else:
     _Base = ABC  # what is fitted is an Estimator too, beside it: the classes stay a few deep
 
-Array = npt.NDArray[np.float64]
 logger = logging.getLogger(__package__)
 
 RandomState = int | np.random.Generator | None

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from clvmodels.core.arguments import is_finite, number, numbers
 from clvmodels.core.errors import InvalidValueError, ModelFileError
+from clvmodels.core.types import Array
 from clvmodels.estimation.covariates import Scaling
-
-Array = npt.NDArray[np.float64]
 
 MODEL_VERSION = 2
 """Schema version of models whose parameters are stated at a centre of the covariates: a release

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from clvmodels.core.arguments import probability, whole_number
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array
 from clvmodels.estimation.parameters import RandomState
 from clvmodels.numerics.special import symmetric_root
 from clvmodels.numerics.threads import one_blas_thread
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     _Base = Model
 else:
     _Base = object  # a part of a model, beside it: the classes stay a few deep
-
-Array = npt.NDArray[np.float64]
 
 
 class Interval(NamedTuple):

@@ -11,15 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.table import Cells, CohortTable, future_cells, read_cohort_months
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import MonthGrid, month_dates, month_end
+from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.threads import one_openmp_thread
 
-Array = npt.NDArray[np.float64]
 Baseline = Callable[[pd.DataFrame, dt.date, dt.date], pd.DataFrame]
 
 RECENT_MONTHS = 3
@@ -244,7 +243,7 @@ def _by_age(grid: Array, table: CohortTable, first: Array) -> Array:
     return np.asarray(np.cumsum(values, axis=1))
 
 
-def _development(cumulative: Array, ages: npt.NDArray[np.int64], upto: int) -> Array:
+def _development(cumulative: Array, ages: Integers, upto: int) -> Array:
     """Growth factors from age a to a + 1, a = 0 .. upto - 1."""
     oldest = int(ages.max())
     seen = np.ones(oldest)

@@ -21,6 +21,7 @@ from clvmodels.core.arguments import read_horizons
 from clvmodels.core.errors import ConvergenceWarning, DataError, InvalidValueError, warn_caller
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.tables import read_histories, read_spends
+from clvmodels.core.types import Array
 from clvmodels.estimation.parameters import Model
 from clvmodels.estimation.saved import read_covariance
 from clvmodels.estimation.uncertainty import Uncertainty
@@ -32,8 +33,6 @@ from clvmodels.transactions.pareto_nbd import ParetoNBD
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = npt.NDArray[np.float64]
 
 
 ATTEMPTS: tuple[tuple[float, dict[str, float]], ...] = (

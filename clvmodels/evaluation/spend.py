@@ -15,10 +15,9 @@ from scipy.special import betainc
 
 from clvmodels.core.arguments import whole_number
 from clvmodels.core.tables import read_spends
+from clvmodels.core.types import Array
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.spend.base import SpendModel
-
-Array = npt.NDArray[np.float64]
 
 
 @one_blas_thread

@@ -17,11 +17,10 @@ import pandas as pd
 from clvmodels.core.arguments import numbers, whole_number
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories, read_histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.parameters import Model
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.base import TransactionModel
-
-Array = npt.NDArray[np.float64]
 
 MOST_TIMES = 400
 """Distinct T that are kept apart; where there are more, neighbours share their mean."""
@@ -223,7 +222,7 @@ def _times(data: Histories) -> tuple[Array, Array]:
     return mean[kept] / total[kept], total[kept]
 
 
-def _recency_groups(data: Histories, groups: int) -> tuple[npt.NDArray[np.int64], list[str]]:
+def _recency_groups(data: Histories, groups: int) -> tuple[Integers, list[str]]:
     bought = data.frequency > 0
     order = np.argsort(data.recency[bought])
     reached = np.cumsum(data.weight[bought][order])

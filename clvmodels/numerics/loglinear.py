@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq, nnls
 
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array
 from clvmodels.numerics.threads import one_blas_thread
-
-Array = npt.NDArray[np.float64]
 
 MOST_SD = 1.5
 """Largest spread of a block's effects that data can show, in logs: a factor of 4 up or down."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from clvmodels.core.types import Array, Booleans
+
 Objective = Callable[[Array], tuple[float, Array, Array]]
 """theta (k,) -> value, gradient (k,), Hessian (k, k)."""
 
@@ -37,7 +37,7 @@ class Optimum:
     gradient: Array
     hessian: Array
     converged: bool
-    at_bound: npt.NDArray[np.bool_]
+    at_bound: Booleans
     iterations: int
 
 
@@ -119,14 +119,12 @@ def _trusted(radius: float, ratio: float, length: float) -> float:
     return radius
 
 
-def _held(theta: Array, gradient: Array, lower: Array, upper: Array) -> npt.NDArray[np.bool_]:
+def _held(theta: Array, gradient: Array, lower: Array, upper: Array) -> Booleans:
     held = ((theta <= lower) & (gradient < 0)) | ((theta >= upper) & (gradient > 0))
     return np.asarray(held, dtype=np.bool_)
 
 
-def _step(
-    gradient: Array, hessian: Array, free: npt.NDArray[np.bool_], radius: float
-) -> tuple[Array, bool]:
+def _step(gradient: Array, hessian: Array, free: Booleans, radius: float) -> tuple[Array, bool]:
     """Maximise the quadratic model within the radius; say whether it is strictly concave."""
     step = np.zeros_like(gradient)
     if not free.any():

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-Array = npt.NDArray[np.float64]
+from clvmodels.core.types import Array
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _DECAY_NODES, _DECAY_WEIGHTS = np.polynomial.legendre.leggauss(12)

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.quadrature import beta_nodes
-
-Array = npt.NDArray[np.float64]
 
 _SERIES_TERMS = 3000
 _CHUNK = 4096
@@ -145,12 +144,12 @@ def symmetric_root(covariance: Array) -> Array:
     return np.asarray((axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T)
 
 
-def draw_geometric(p: Array, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def draw_geometric(p: Array, rng: np.random.Generator) -> Integers:
     """Trials until the first success; astronomically many where p is all but 0."""
     return rng.geometric(np.maximum(p, 1e-15))
 
 
-def draw_poisson(mean: Array, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def draw_poisson(mean: Array, rng: np.random.Generator) -> Integers:
     """Poisson counts; means beyond what an integer holds are cut."""
     return rng.poisson(np.minimum(mean, 1e18))
 
@@ -182,7 +181,7 @@ def unique_rows(*columns: Array) -> tuple[list[Array], npt.NDArray[np.intp]] | N
     return [column[first[used]] for column in columns], position[key]
 
 
-def _codes(column: Array) -> tuple[npt.NDArray[np.int64], int]:
+def _codes(column: Array) -> tuple[Integers, int]:
     low, high = column.min(), column.max()
     if high - low < 1_000_000:
         code = (column - low).astype(np.int64)

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.core.types import Array
 from clvmodels.numerics.quadrature import beta_nodes, panels
 from clvmodels.numerics.special import negative_binomial_pmf
-
-Array = npt.NDArray[np.float64]
 
 _MOST_STAGES = 1500
 _ELEMENTS = 200_000

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.core.types import Array
 from clvmodels.numerics.quadrature import beta_nodes
 from clvmodels.numerics.special import log_rising
-
-Array = npt.NDArray[np.float64]
 
 _NEAR_POLE = 1e-4
 _CHUNK = 256

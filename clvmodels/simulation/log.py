@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clvmodels.core.arguments import number
-from clvmodels.simulation.processes import Floats, Integers, Traits
+from clvmodels.core.types import Array, Integers
+from clvmodels.simulation.processes import Traits
 
 _SECONDS_A_DAY = 86_400
 
@@ -45,11 +46,11 @@ class SimulatedLog:
     start: dt.date
     days: float
     customer: Integers
-    day: Floats
-    amount: Floats
-    joined: Floats
+    day: Array
+    amount: Array
+    joined: Array
     traits: Traits
-    mean_spend: Floats
+    mean_spend: Array
     first_number: int = 0
 
     @property

@@ -17,13 +17,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clvmodels.core.arguments import is_finite, whole_number
 from clvmodels.core.errors import InvalidValueError
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from clvmodels.core.types import Array, Integers
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,10 @@ class Traits:
     are); with a ``period`` purchases come so many days apart, and chance has no part in when.
     """
 
-    rate: Floats
-    dropout: Floats
-    lifetime: Floats
-    most_repeats: Floats
+    rate: Array
+    dropout: Array
+    lifetime: Array
+    most_repeats: Array
     stages: int = 1
     period: float | None = None
 
@@ -187,14 +184,14 @@ class GammaGammaSpend(_Positive):
     q: float
     v: float
 
-    def draw(self, counts: Integers, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    def draw(self, counts: Integers, rng: np.random.Generator) -> tuple[Array, Array]:
         """Each customer's mean value, shape (n,), and every purchase's value, (counts.sum(),)."""
         scale = self.v / np.maximum(rng.gamma(self.q, 1.0, counts.size), np.finfo(float).tiny)
         values = rng.gamma(self.p, 1.0, int(counts.sum())) * np.repeat(scale, counts)
         return self.p * scale, values
 
 
-def _geometric(probability: Floats, rng: np.random.Generator) -> Floats:
+def _geometric(probability: Array, rng: np.random.Generator) -> Array:
     """Trials until the first success, as floats: infinite where the probability underflows."""
     with np.errstate(divide="ignore"):
         log_failure = np.log1p(-probability)

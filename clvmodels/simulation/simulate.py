@@ -24,14 +24,13 @@ from numpy.typing import ArrayLike
 
 from clvmodels.core.arguments import number, numbers, whole_number
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array, Integers
 from clvmodels.simulation.log import SimulatedLog
 from clvmodels.simulation.processes import (
     BGCNBDProcess,
     BGNBDProcess,
     ContractProcess,
-    Floats,
     GammaGammaSpend,
-    Integers,
     MBGCNBDProcess,
     MBGNBDProcess,
     NBDProcess,
@@ -123,11 +122,11 @@ def simulate_log(
 def _purchase_days(
     traits: Traits,
     factor: Any,
-    joined: Floats,
+    joined: Array,
     days: float,
-    clock: tuple[Floats, Floats],
+    clock: tuple[Array, Array],
     rng: np.random.Generator,
-) -> tuple[Integers, Floats]:
+) -> tuple[Integers, Array]:
     """Customer and day of every purchase, each customer's first one before the repeats."""
     if traits.period is None:
         repeats, later = _by_chance(traits, factor, joined, days, clock, rng)
@@ -147,11 +146,11 @@ def _purchase_days(
 def _by_chance(
     traits: Traits,
     factor: Any,
-    joined: Floats,
+    joined: Array,
     days: float,
-    clock: tuple[Floats, Floats],
+    clock: tuple[Array, Array],
     rng: np.random.Generator,
-) -> tuple[Integers, Floats]:
+) -> tuple[Integers, Array]:
     """How often each customer buys again, and all the days of it, customer by customer."""
     knots, passed = clock
     rate = traits.stages * traits.rate * factor
@@ -166,8 +165,8 @@ def _by_chance(
 
 
 def _by_contract(
-    period: float, lifetime: Floats, joined: Floats, days: float
-) -> tuple[Integers, Floats]:
+    period: float, lifetime: Array, joined: Array, days: float
+) -> tuple[Integers, Array]:
     """As :func:`_by_chance`, a period apart."""
     periods = np.minimum(lifetime, days - joined) / period
     repeats = np.maximum(np.ceil(periods * (1 - 1e-12)) - 1, 0).astype(np.int64)
@@ -177,7 +176,7 @@ def _by_contract(
 
 def _ordered_uniforms(
     drawn: Integers, kept: Integers, every: int, rng: np.random.Generator
-) -> Floats:
+) -> Array:
     """Each ``every``-th of ``drawn`` uniforms in ascending order, ``kept`` by customer in turn."""
     gaps = drawn + 1
     ends = np.cumsum(gaps)
@@ -187,13 +186,13 @@ def _ordered_uniforms(
     offset = np.repeat(np.cumsum(kept) - kept, kept)
     place = every * (np.arange(offset.size) - offset + 1) - 1
     index = np.repeat(ends - gaps, kept) + place
-    ordered: Floats = (sums[index] - np.repeat(before, kept)) / np.repeat(total, kept)
+    ordered: Array = (sums[index] - np.repeat(before, kept)) / np.repeat(total, kept)
     return ordered
 
 
 def _first_purchases(
     acquisition: float | ArrayLike | None, n: int, days: float, rng: np.random.Generator
-) -> Floats:
+) -> Array:
     if acquisition is None:
         return rng.uniform(0, days, n)
     weights = numbers(acquisition, "acquisition")
@@ -211,7 +210,7 @@ def _first_purchases(
 
 def _clock(
     start: dt.date, days: float, season: Sequence[float] | None, trend: float
-) -> tuple[Floats, Floats]:
+) -> tuple[Array, Array]:
     """Days and the integral of the rate factor up to each, strictly increasing."""
     whole = int(np.ceil(days))
     knots = np.arange(whole + 1, dtype=float)
@@ -227,7 +226,7 @@ def _clock(
     return knots, np.concatenate(([0.0], np.cumsum(speed)))
 
 
-def _cohort_factor(effects: Sequence[float] | None, start: dt.date, joined: Floats) -> Any:
+def _cohort_factor(effects: Sequence[float] | None, start: dt.date, joined: Array) -> Any:
     if effects is None:
         return 1.0
     factors = numbers(effects, "cohort_effects")
@@ -239,7 +238,7 @@ def _cohort_factor(effects: Sequence[float] | None, start: dt.date, joined: Floa
     return factors[np.minimum(month, factors.size - 1)]
 
 
-def _months(start: dt.date, day: Floats) -> Integers:
+def _months(start: dt.date, day: Array) -> Integers:
     """Calendar months since January 1970."""
     dates = np.datetime64(start, "D") + np.floor(day).astype("timedelta64[D]")
     return dates.astype("datetime64[M]").astype(np.int64)

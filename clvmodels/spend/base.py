@@ -5,14 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from clvmodels.core.estimator import Estimator
+from clvmodels.core.types import Array
 from clvmodels.estimation.parameters import Model
 from clvmodels.estimation.uncertainty import Uncertainty
-
-Array = npt.NDArray[np.float64]
 
 
 class SpendModel(Uncertainty, Model, Estimator):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from clvmodels.core.arguments import LARGEST, numbers
 from clvmodels.core.errors import InvalidValueError, warn_caller
 from clvmodels.core.tables import Spends, read_counts, read_spends
+from clvmodels.core.types import Array
 from clvmodels.estimation.likelihood import dot
 from clvmodels.estimation.maximum import check_penalty, estimate, systematic_sample
 from clvmodels.estimation.parameters import RandomState
@@ -20,7 +21,6 @@ from clvmodels.spend.likelihood import log_likelihood, moment_start
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = npt.NDArray[np.float64]
 
 SAMPLE_ROWS = 60_000
 SAMPLE_CUSTOMERS = 20_000

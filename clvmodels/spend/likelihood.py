@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.tables import Spends
+from clvmodels.core.types import Array
 from clvmodels.estimation.likelihood import Terms, Total, dot, weight_by_count
 from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.numerics.special import log_rising
-
-Array = npt.NDArray[np.float64]
 
 P, Q, V = range(3)
 

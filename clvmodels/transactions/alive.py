@@ -12,6 +12,7 @@ import numpy.typing as npt
 from clvmodels.core.arguments import numbers, read_horizon
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import MAX_FREQUENCY, Histories, read_histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.covariates import CovariateEffects, Scaling, values_of_new_customer
 from clvmodels.numerics.special import unique_rows
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 else:
     _Base = ABC  # a part of TransactionModel: the classes stay a few deep
 
-Array = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 Parameters = Mapping[str, Any]
 
 
@@ -50,7 +49,7 @@ class AliveModel(_Base):
     @abstractmethod
     def _draw_if_alive(
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
-    ) -> Counts: ...
+    ) -> Integers: ...
 
     @abstractmethod
     def _discounted_if_alive(self, p: Parameters, x: Array, T: Array, rate: float) -> Array: ...

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.tables import Histories, compress, read_exposures, read_histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.covariate_parameters import CovariateParameters
 from clvmodels.estimation.covariates import Design, Scaling
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, dot
@@ -24,14 +25,13 @@ from clvmodels.estimation.maximum import (
 from clvmodels.estimation.parameters import Model, RandomState
 from clvmodels.estimation.uncertainty import Uncertainty
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.alive import AliveModel, Counts, Parameters
+from clvmodels.transactions.alive import AliveModel, Parameters
 from clvmodels.transactions.covariate_model import CovariateModel
 from clvmodels.transactions.forecasts import Forecasts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = npt.NDArray[np.float64]
 
 SAMPLE_ROWS = 60_000
 SAMPLE_CUSTOMERS = 20_000
@@ -89,7 +89,7 @@ class TransactionModel(
     @abstractmethod
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
-    ) -> tuple[Counts, Array]:
+    ) -> tuple[Integers, Array]:
         """Frequency and recency of new customers observed for T; shapes (n,)."""
 
     @abstractmethod

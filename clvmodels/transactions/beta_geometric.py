@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.covariates import Effect
 from clvmodels.estimation.likelihood import Terms, Total, Value, weight_by_count
 from clvmodels.estimation.maximum import LogLikelihood
@@ -29,10 +29,8 @@ from clvmodels.numerics.special import (
     purchases_until_dropout,
     trigamma,
 )
-from clvmodels.transactions.alive import Counts, Parameters
+from clvmodels.transactions.alive import Parameters
 from clvmodels.transactions.base import TransactionModel, moment_start
-
-Array = npt.NDArray[np.float64]
 
 _CHUNK = 8192
 R, ALPHA, A, B = range(4)
@@ -180,14 +178,14 @@ class BetaGeometricModel(TransactionModel):
 
     def _draw_if_alive(
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
-    ) -> Counts:
+    ) -> Integers:
         rate = rng.gamma(p["r"] + x) / (p["alpha"] + T)
         leave = rng.beta(p["a"], p["b"] + x + self._first)
         return np.minimum(draw_poisson(rate * t, rng), draw_geometric(leave, rng))
 
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
-    ) -> tuple[Counts, Array]:
+    ) -> tuple[Integers, Array]:
         rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
         leave = rng.beta(p["a"], p["b"], T.shape)
         would = draw_poisson(rate * T, rng)

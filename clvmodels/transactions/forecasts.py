@@ -19,10 +19,10 @@ from clvmodels.core.arguments import (
 )
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import read_histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.parameters import RandomState
 from clvmodels.estimation.uncertainty import Interval, positive_interval
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.alive import Array, Counts
 
 if TYPE_CHECKING:
     from clvmodels.estimation.uncertainty import Uncertainty
@@ -277,7 +277,7 @@ class Forecasts(_Base):
 
     def simulate(
         self, summary: Any, horizon: float, n_draws: int, random_state: RandomState = None
-    ) -> Counts:
+    ) -> Integers:
         """Draw future purchase counts, exactly, from each customer's posterior.
 
         Parameters

@@ -6,18 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.covariates import Effect
 from clvmodels.estimation.likelihood import Terms, Total, Value
 from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.numerics.special import draw_poisson, log_rising, negative_binomial_pmf, trigamma
-from clvmodels.transactions.alive import Counts, Parameters
+from clvmodels.transactions.alive import Parameters
 from clvmodels.transactions.base import TransactionModel, moment_start
-
-Array = npt.NDArray[np.float64]
 
 R, ALPHA = range(2)
 
@@ -90,12 +88,12 @@ class NBD(TransactionModel):
 
     def _draw_if_alive(
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
-    ) -> Counts:
+    ) -> Integers:
         return draw_poisson(rng.gamma(p["r"] + x) / (p["alpha"] + T) * t, rng)
 
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
-    ) -> tuple[Counts, Array]:
+    ) -> tuple[Integers, Array]:
         made = draw_poisson(rng.gamma(p["r"], size=T.shape) / p["alpha"] * T, rng)
         return made, np.where(made > 0, T * rng.beta(np.maximum(made, 1), 1), 0.0)
 

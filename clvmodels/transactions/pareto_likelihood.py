@@ -9,11 +9,11 @@ import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array
 from clvmodels.estimation.likelihood import Terms, Value
 from clvmodels.numerics.quadrature import decay_nodes
 from clvmodels.numerics.special import log_rising, trigamma
 
-Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
 R, ALPHA, S, BETA = range(4)

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.covariates import Effect
 from clvmodels.estimation.likelihood import Terms, Total, Value, weight_by_count
 from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.numerics.discounting import scaled_exponential_integral
 from clvmodels.numerics.quadrature import decay_nodes
 from clvmodels.numerics.special import draw_poisson, negative_binomial_pmf
-from clvmodels.transactions.alive import Counts, Parameters
+from clvmodels.transactions.alive import Parameters
 from clvmodels.transactions.base import TransactionModel, moment_start
 from clvmodels.transactions.pareto_likelihood import (
     count_terms,
@@ -25,8 +25,6 @@ from clvmodels.transactions.pareto_likelihood import (
     row_terms,
     shared_times,
 )
-
-Array = npt.NDArray[np.float64]
 
 
 class ParetoNBD(TransactionModel):
@@ -151,13 +149,13 @@ class ParetoNBD(TransactionModel):
 
     def _draw_if_alive(
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
-    ) -> Counts:
+    ) -> Integers:
         rate = rng.gamma(p["r"] + x) / (p["alpha"] + T)
         return draw_poisson(rate * _draw_active(p["s"], p["beta"] + T, t, rng), rng)
 
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
-    ) -> tuple[Counts, Array]:
+    ) -> tuple[Integers, Array]:
         rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
         active = _draw_active(p["s"], p["beta"] + np.zeros_like(T), T, rng)
         made = draw_poisson(rate * active, rng)

@@ -21,10 +21,9 @@ from clvmodels.core.errors import DataError, MissingColumnError
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.months import month_number
 from clvmodels.core.tables import read_histories
+from clvmodels.core.types import Array
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.beta_geometric import BGNBD, BetaGeometricModel
-
-Array = npt.NDArray[np.float64]
 
 PRIOR_PURCHASES = 10.0
 """Purchases that the belief in "no season" counts as, in every month of the year: a gamma prior

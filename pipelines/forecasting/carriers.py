@@ -8,16 +8,13 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.types import Array, Integers
 from pipelines.data.features.histories import spend_table
 from pipelines.forecasting import customers as forecast
 from pipelines.sources.engines.base import BATCH_ROWS
 from pipelines.training.fit import Fitted
-
-Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Carriers:
     """
 
     cohorts: pd.DatetimeIndex
-    cohort: Labels
+    cohort: Integers
     orders: Array
     purchases: Array
     most: Array
@@ -120,7 +117,7 @@ class Carriers:
         return pd.DataFrame(columns, index=cells).reset_index()
 
 
-def _alike(cohort: Labels, everybody: pd.DataFrame) -> tuple[Labels, Labels]:
+def _alike(cohort: Integers, everybody: pd.DataFrame) -> tuple[Integers, Integers]:
     """Number histories by cohort, frequency and T, in that order, and name a row of each number."""
     keys = pd.DataFrame({"cohort": cohort, "x": everybody["frequency"], "T": everybody["T"]})
     number = np.asarray(keys.groupby(["cohort", "x", "T"], sort=True).ngroup(), dtype=np.int64)
@@ -128,7 +125,7 @@ def _alike(cohort: Labels, everybody: pd.DataFrame) -> tuple[Labels, Labels]:
     return number, np.asarray(first, dtype=np.int64)
 
 
-def _add(sums: Array, row: Labels, weight: Array, columns: list[Array]) -> None:
+def _add(sums: Array, row: Integers, weight: Array, columns: list[Array]) -> None:
     for at, column in enumerate(columns):
         sums[:, at] += np.bincount(row, weight * column, len(sums))
 

@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from clvmodels.core.months import MonthGrid, add_months, month_grid
+from clvmodels.core.types import Array
 from clvmodels.finance.clv import (
     UnitEconomics,
     discount_factors,
@@ -25,8 +25,6 @@ from clvmodels.finance.clv import (
 from pipelines.data.features.histories import LEAST_PURCHASES, spend_table
 from pipelines.sources.engines.base import BATCH_ROWS
 from pipelines.training.fit import Fitted, with_model_features
-
-Array = NDArray[np.float64]
 
 RATE_END = 0.99
 """Nobody is forecast to buy faster, while alive, than the end of this probability of their rate."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from clvmodels.cohorts import capacity
 from clvmodels.cohorts.aggregate import Level
@@ -21,14 +20,13 @@ from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.cohorts.reconcile import Reconciliation, reconcile
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.types import Array
 from pipelines.data.features.cohorts import CohortHistory
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.carriers import Carriers
 from pipelines.forecasting.customers import Bounds, CustomerMonths
 from pipelines.training.fit import Fitted
 from pipelines.training.level_source import LevelSource
-
-Array = NDArray[np.float64]
 
 QUANTITIES = ("purchases", "revenue")
 

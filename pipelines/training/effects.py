@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.types import Array
 from pipelines.data.features.drivers import in_share, under_logarithm
 from pipelines.training.fit import Fitted
 from pipelines.training.level_source import LevelSource
@@ -153,7 +153,7 @@ def _row(covariate: dict[str, Any]) -> dict[str, object]:
     }
 
 
-def _shown(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shown(logs: Array) -> Array:
     """Effect and the ends of its interval as relative changes; missing where they say nothing."""
     _, low, high = logs
     return np.full(3, np.nan) if high - low > WIDEST else np.asarray(np.expm1(logs))

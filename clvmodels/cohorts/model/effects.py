@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months
 from clvmodels.core.arguments import LARGEST, numbers
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
 from clvmodels.core.months import month_dates, month_number
-
-Array = npt.NDArray[np.float64]
+from clvmodels.core.types import Array, Booleans
 
 RECENT_COHORTS = 3
 
@@ -193,7 +191,7 @@ def _covariate_rows(
     table: pd.DataFrame,
     key: str,
     names: tuple[str, ...],
-    wanted: Callable[[Months], npt.NDArray[np.bool_]],
+    wanted: Callable[[Months], Booleans],
 ) -> tuple[Months, Array]:
     """Months and values of the rows that are wanted; no other value is looked at."""
     found = [str(name) for name in table.columns]

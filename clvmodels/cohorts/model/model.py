@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import nnls
 
@@ -35,10 +34,9 @@ from clvmodels.cohorts.model.state import (
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months, future_cells
 from clvmodels.core.arguments import number
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
-
-Array = npt.NDArray[np.float64]
 
 ACQUISITION_NOISE = 0.2
 """Share by which months of acquisition differ beyond chance."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace, season
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months
 from clvmodels.core.schema import LEAST_CUSTOMERS
+from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
-
-Array = npt.NDArray[np.float64]
 
 LEAST_NET = 0.01
 """Share of their value that purchases keep at least, whatever was sent back."""

@@ -6,16 +6,14 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace, season
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months
 from clvmodels.core.arguments import number
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
-
-Array = npt.NDArray[np.float64]
 
 Company = Literal["total", "acquisitions", "none"]
 

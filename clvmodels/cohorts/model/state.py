@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace
 from clvmodels.cohorts.model.table import Months
 from clvmodels.core.arguments import LARGEST, column_names, number, numbers, shown, whole_number
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.types import Array
 from clvmodels.estimation.saved import read_covariance
 from clvmodels.numerics.loglinear import LogLinearFit
-
-Array = npt.NDArray[np.float64]
 
 SHRUNK = frozenset({"period", "age_bends", "cohort", "season"})
 """Blocks whose spread is learned."""

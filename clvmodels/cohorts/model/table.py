@@ -6,16 +6,15 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.core.arguments import LARGEST, day, numbers
 from clvmodels.core.errors import DataError, InvalidValueError
 from clvmodels.core.months import month_dates, month_end, month_grid, month_number
 from clvmodels.core.schema import COHORT_MONTHS
+from clvmodels.core.types import Array, Integers
 
-Array = npt.NDArray[np.float64]
-Months = npt.NDArray[np.int64]
+Months = Integers
 
 MEAN_AGE_IN_FIRST_MONTH = 1.0 / 3.0
 """Months since first purchase of an average customer-day in the month of first purchase."""

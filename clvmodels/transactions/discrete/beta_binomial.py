@@ -11,17 +11,16 @@ from scipy import special
 
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories, compress, read_histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.covariates import Effect, Scaling
 from clvmodels.estimation.likelihood import Terms, Total, Value, dot
 from clvmodels.estimation.maximum import LogLikelihood, check_penalty
 from clvmodels.numerics.special import draw_geometric
 from clvmodels.numerics.stays import discounted_stays, expected_stays
 from clvmodels.numerics.threads import one_blas_thread
-from clvmodels.transactions.alive import Counts, Parameters
+from clvmodels.transactions.alive import Parameters
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.discrete.likelihood import log_ways, row_terms
-
-Array = npt.NDArray[np.float64]
 
 _CHUNK = 4096
 
@@ -231,7 +230,7 @@ class BGBB(TransactionModel):
 
     def _draw_if_alive(
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
-    ) -> Counts:
+    ) -> Integers:
         _check_whole(np.asarray(t))
         buys = rng.beta(p["alpha"] + x, p["beta"] + T - x)
         leaves = rng.beta(p["gamma"], p["delta"] + T)
@@ -239,7 +238,7 @@ class BGBB(TransactionModel):
 
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
-    ) -> tuple[Counts, Array]:
+    ) -> tuple[Integers, Array]:
         _check_whole(T)
         buys = rng.beta(p["alpha"], p["beta"], T.shape)
         leaves = rng.beta(p["gamma"], p["delta"], T.shape)

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.core.types import Array
 from clvmodels.estimation.likelihood import Terms, Value
 from clvmodels.numerics.special import trigamma
-
-Array = npt.NDArray[np.float64]
 
 ALPHA, BETA, GAMMA, DELTA = range(4)
 _ELEMENTS = 200_000

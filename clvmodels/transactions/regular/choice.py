@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from clvmodels.core.errors import ConvergenceWarning, warn_caller
 from clvmodels.core.tables import Histories, read_histories
+from clvmodels.core.types import Array
 from clvmodels.estimation.parameters import Model
 from clvmodels.transactions.regular.likelihood import of_gaps
 
-Array = npt.NDArray[np.float64]
 Fitted = TypeVar("Fitted", bound=Model)
 
 STAGES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24)

@@ -17,12 +17,13 @@ from scipy import special
 from clvmodels.core.arguments import whole_number
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.likelihood import Terms, Value, dot
 from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.estimation.parameters import RandomState
 from clvmodels.estimation.saved import part_of
 from clvmodels.numerics.special import draw_geometric, draw_poisson, log_rising, trigamma
-from clvmodels.transactions.alive import Counts, Parameters
+from clvmodels.transactions.alive import Parameters
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.beta_geometric import R
 from clvmodels.transactions.regular import likelihood
@@ -32,7 +33,6 @@ from clvmodels.transactions.regular.forecasts import ErlangForecasts
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = npt.NDArray[np.float64]
 
 _DRAWN_AT_ONCE = 5_000_000
 
@@ -202,7 +202,7 @@ class ErlangModel(ErlangForecasts):
 
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
-    ) -> tuple[Counts, Array]:
+    ) -> tuple[Integers, Array]:
         rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
         leave = rng.beta(p["a"], p["b"], T.shape)
         stages = draw_poisson(rate * T, rng)
@@ -212,7 +212,7 @@ class ErlangModel(ErlangForecasts):
         last = rng.beta(np.maximum(at, 1), stages - at + 1)
         return made, np.where(made > 0, T * last, 0.0)
 
-    def _draw_gaps(self, made: Counts, rng: np.random.Generator) -> Array:
+    def _draw_gaps(self, made: Integers, rng: np.random.Generator) -> Array:
         """Sums of the logarithms of Dirichlet(k, ..., k) shares, 0 where nothing was made."""
         total = np.zeros(made.size)
         ends = np.cumsum(made)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.special import draw_geometric, draw_poisson
 from clvmodels.numerics.stages import (
     at_least,
@@ -20,11 +20,9 @@ from clvmodels.numerics.stages import (
     purchases_in_stages,
     stage_terms,
 )
-from clvmodels.transactions.alive import Counts, Parameters
+from clvmodels.transactions.alive import Parameters
 from clvmodels.transactions.beta_geometric import BetaGeometricModel
 from clvmodels.transactions.regular import likelihood
-
-Array = npt.NDArray[np.float64]
 
 
 class ErlangForecasts(BetaGeometricModel):
@@ -119,7 +117,7 @@ class ErlangForecasts(BetaGeometricModel):
 
     def _draw_if_alive(
         self, p: Parameters, x: Array, T: Array, t: float, rng: np.random.Generator
-    ) -> Counts:
+    ) -> Integers:
         s, weights = self._passed(p, x, T)
         passed = (rng.random(s.shape) > np.cumsum(weights, axis=0)[:-1]).sum(axis=0)
         rate = rng.gamma(s + passed) / (p["alpha"] + T)

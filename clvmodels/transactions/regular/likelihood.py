@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.tables import Histories
+from clvmodels.core.types import Array
 from clvmodels.estimation.likelihood import Terms, Value, dot, weight_by_count
 from clvmodels.transactions.beta_geometric import ALPHA, A, B, R
-
-Array = npt.NDArray[np.float64]
 
 _NO_TIME = 1e-9
 """Share of T that stands for a recency of 0 after repeat purchases: regular buyers have none."""

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from clvmodels.core.types import Array, Booleans
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 
 LEAST_OTHERS = 3
@@ -192,10 +192,10 @@ class _Counts:
 
     cohorts: pd.DatetimeIndex
     months: pd.DatetimeIndex
-    customers: NDArray[np.float64]
-    bought: NDArray[np.bool_]
-    buyers: NDArray[np.float64]
-    company: NDArray[np.float64]
+    customers: Array
+    bought: Booleans
+    buyers: Array
+    company: Array
 
     @classmethod
     def of(cls, table: pd.DataFrame, customers: pd.Series[Any]) -> _Counts:
@@ -213,7 +213,7 @@ class _Counts:
             company = buyers.sum(axis=0)
         return cls(cohorts, months, customers.to_numpy(float), bought, buyers, company)
 
-    def bare(self, starts: list[int], known: int, month: int) -> NDArray[np.bool_]:
+    def bare(self, starts: list[int], known: int, month: int) -> Booleans:
         """Which groups of the first ``known`` cohorts, by their starts, hide somebody too little.
 
         A small cohort's customers hide each other too: what is not to be told is one customer's.
