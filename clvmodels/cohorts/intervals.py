@@ -192,15 +192,9 @@ def learn_spread(purchases: list[Array], revenue: list[Array], level: float = LE
 
     def shrunk(cells: list[Array]) -> float:
         each = np.repeat(weight, [reaches.size for reaches in cells])
-        seen = _weighted_quantile(np.concatenate(cells), each, level)
+        reached = np.concatenate(cells)
+        seen = np.quantile(reached, level, weights=each, method="inverted_cdf")
         belief = PRIOR_ORIGINS * PRIOR_SPREAD**2
         return float(np.sqrt((belief + origins * seen**2) / (PRIOR_ORIGINS + origins)))
 
     return Spread(shrunk(purchases), shrunk(revenue), len(purchases))
-
-
-def _weighted_quantile(values: Array, weight: Array, level: float) -> float:
-    order = np.argsort(values, kind="stable")
-    share = np.cumsum(weight[order])
-    position = int(np.searchsorted(share, level * share[-1]))
-    return float(values[order][min(position, values.size - 1)])

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
+from clvmodels.core.schema import QUANTITIES
 from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.threads import one_blas_thread
 
 KEYS = ["cohort", "period"]
-QUANTITIES = ["purchases", "revenue"]
 
 MOST_DEPARTURE = float(np.log(3.0))
 
@@ -145,8 +145,10 @@ def _aligned(
         (cohort_forecast, "the cohort forecast"),
     ):
         _require(frame, name, [*KEYS, *QUANTITIES])
-    left = customer_base[QUANTITIES].astype(float).set_index(_index(customer_base)).sort_index()
-    right = cohort_forecast[QUANTITIES].astype(float).set_index(_index(cohort_forecast))
+    left = (
+        customer_base[list(QUANTITIES)].astype(float).set_index(_index(customer_base)).sort_index()
+    )
+    right = cohort_forecast[list(QUANTITIES)].astype(float).set_index(_index(cohort_forecast))
     for frame, name in ((left, "the customer base"), (right, "the cohort forecast")):
         if not frame.index.is_unique:
             raise DataError(f"{name} holds a cohort-month twice; sum its rows first")
@@ -221,8 +223,7 @@ def _weights(
     noise = 1.0 / np.maximum(counts, 0.5)
     precision = 1.0 / noise
     # A few customers' cohort may depart by any factor, and says no more of the others for it.
-    order = np.argsort(mean)
-    middle = mean[order][np.searchsorted(precision[order].cumsum(), 0.5 * precision.sum())]
+    middle = np.quantile(mean, 0.5, weights=precision, method="inverted_cdf")
     mean = np.clip(mean, middle - MOST_DEPARTURE, middle + MOST_DEPARTURE)
     centre = float(precision @ mean / precision.sum())
     excess = float(precision @ (mean - centre) ** 2) - (counts.size - 1)

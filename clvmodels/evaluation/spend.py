@@ -48,9 +48,8 @@ def spend_distribution(
     """
     bins = whole_number(bins, "bins", 1)
     data = read_spends(summary, weights, fit=True)
-    order = np.argsort(data.monetary_value)
-    reached = np.cumsum(data.weight[order]) / data.weight.sum()
-    last = _rounded_up(data.monetary_value[order][np.searchsorted(reached, 0.99)])
+    values, weight = data.monetary_value, data.weight
+    last = _rounded_up(float(np.quantile(values, 0.99, weights=weight, method="inverted_cdf")))
     edges = np.append(np.linspace(0.0, last, bins + 1), np.inf)
     # A value that equals an edge belongs to the interval that ends there.
     code = np.searchsorted(edges[1:], data.monetary_value, side="left")

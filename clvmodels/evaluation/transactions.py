@@ -224,11 +224,11 @@ def _times(data: Histories) -> tuple[Array, Array]:
 
 def _recency_groups(data: Histories, groups: int) -> tuple[Integers, list[str]]:
     bought = data.frequency > 0
-    order = np.argsort(data.recency[bought])
-    reached = np.cumsum(data.weight[bought][order])
+    recency, weight = data.recency[bought], data.weight[bought]
     shares = np.arange(1, groups - 1) / (groups - 1)
-    places = np.searchsorted(reached, shares * reached[-1]) if reached.size else []
-    cuts = np.unique(data.recency[bought][order][places])
+    cuts = np.zeros(0)
+    if recency.size:
+        cuts = np.unique(np.quantile(recency, shares, weights=weight, method="inverted_cdf"))
     code = np.where(bought, 1 + np.searchsorted(cuts, data.recency, side="left"), 0)
     ends = [*(f"{cut:g}" for cut in cuts), ""]
     starts = ["0", *ends[:-1]]

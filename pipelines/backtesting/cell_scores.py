@@ -8,9 +8,9 @@ import pandas as pd
 
 from clvmodels.core import metrics
 from clvmodels.core.errors import DataError
+from clvmodels.core.schema import QUANTITIES
 from pipelines.backtesting.candidates import Candidate
 from pipelines.backtesting.customer_scores import Row, ScoreLevel
-from pipelines.forecasting.levelling import QUANTITIES
 
 CELL = ["cohort", "period"]
 

@@ -12,11 +12,10 @@ import pandas as pd
 from clvmodels.churn.classifier import ChurnSample, churn_scores, reliability
 from clvmodels.core import metrics
 from clvmodels.core.errors import ConvergenceWarning
-from clvmodels.core.schema import CHURN_IMPORTANCE, CHURN_RELIABILITY, CONDITIONAL
+from clvmodels.core.schema import CHURN_IMPORTANCE, CHURN_RELIABILITY, CONDITIONAL, QUANTITIES
 from clvmodels.evaluation import transactions as diagnostics
 from clvmodels.transactions.beta_geometric import BGNBD
 from pipelines.backtesting.candidates import Compared
-from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.training import fit as train
 from pipelines.training.fit import Fitted
 from pipelines.training.training_data import ChurnData

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 
 from clvmodels.core.errors import ConfigError
 from clvmodels.core.months import month_grid
-from clvmodels.core.schema import METRICS
+from clvmodels.core.schema import METRICS, QUANTITIES
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.backtesting import customer_scores
 from pipelines.backtesting.candidates import FORECASTS, Compared, Known
@@ -27,7 +27,6 @@ from pipelines.data import features
 from pipelines.data.features.drivers import DriversAt
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.forecasting import new_customers as budget
-from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.training import fit as train
 from pipelines.training import training_data
 

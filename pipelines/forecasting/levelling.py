@@ -20,6 +20,7 @@ from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.cohorts.reconcile import Reconciliation, reconcile
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import MonthGrid
+from clvmodels.core.schema import QUANTITIES
 from clvmodels.core.types import Array
 from pipelines.data.features.cohorts import CohortHistory
 from pipelines.forecasting import customers as forecast
@@ -27,8 +28,6 @@ from pipelines.forecasting.carriers import Carriers
 from pipelines.forecasting.customers import Bounds, CustomerMonths
 from pipelines.training.fit import Fitted
 from pipelines.training.level_source import LevelSource
-
-QUANTITIES = ("purchases", "revenue")
 
 MOST_SPEND = 3.0
 """A cohort's value of a purchase is at most so many times that of its customers, and at least the

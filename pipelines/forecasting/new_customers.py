@@ -17,9 +17,8 @@ import pandas as pd
 
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid, month_end
-from clvmodels.core.schema import ACQUISITIONS, NEW_COHORTS
+from clvmodels.core.schema import ACQUISITIONS, NEW_COHORTS, QUANTITIES
 from pipelines.data.features.drivers import Drivers
-from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.training.fit import Fitted
 
 FILE = "new_cohorts.parquet"

@@ -7,13 +7,13 @@ import math
 
 import pandas as pd
 
+from clvmodels.core.schema import QUANTITIES
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.candidates import FORECASTS, Compared
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
 from pipelines.data.margins import Margin
 from pipelines.forecasting.deliver import Delivered
-from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.forecasting.new_customers import Basis, NewCustomers
 from pipelines.report.wording import carried
 from pipelines.training.fit import Fitted

@@ -11,6 +11,7 @@ import pandas as pd
 from clvmodels.core import metrics
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import add_months, month_end
+from clvmodels.core.schema import QUANTITIES
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.cell_scores import CELL
@@ -21,7 +22,6 @@ from pipelines.data.customer_days import Dataset
 from pipelines.data.features import drivers
 from pipelines.forecasting import deliver
 from pipelines.forecasting.delivered import Label, read_cohorts
-from pipelines.forecasting.levelling import QUANTITIES
 from pipelines.jobs import messages, stages
 from pipelines.jobs.folders import models_folder, reports_folder
 from pipelines.jobs.report import PAGE, write_report

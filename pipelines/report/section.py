@@ -16,7 +16,8 @@ from pipelines.report.inputs import ReportInputs
 from pipelines.report.tables import Column, Table, plain, table
 from pipelines.report.wording import words
 
-QUANTITIES = ("revenue", "purchases")
+PAGE_ORDER = ("revenue", "purchases")
+"""Quantities as the page shows them: finance asks for revenue first."""
 CHURN_METRICS = words.CHURN_METRICS
 NOT_TOLD = (
     "Months after a past date are not shown where, set against the cohorts' history, they would "
@@ -112,7 +113,7 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
 
 def _forecast_columns(code: str) -> list[Column]:
     columns = []
-    for key, label in words.QUANTITIES.items():
+    for key, label in words.QUANTITY_LABELS.items():
         heading = label if key == "purchases" else money(label, code)
         kind: Any = "number" if key == "purchases" else "currency"
         columns += [
@@ -191,7 +192,7 @@ def by_month(inputs: ReportInputs) -> Section:
     left_out = tested - cells["origin"].nunique()
     if left_out:
         section.text.append(f"{NOT_TOLD} It concerns {left_out} of {tested} past dates.")
-    for quantity in QUANTITIES:
+    for quantity in PAGE_ORDER:
         _add_months(section, cells, quantity, inputs.currency)
     tested = section.charts["forecast_by_month_revenue"]["panels"]
     chosen = plain(accuracy.most_like(cells, inputs.terms.economics.horizon_months))
@@ -205,14 +206,14 @@ def by_month(inputs: ReportInputs) -> Section:
         "panels": [alike],
     }
     section.workbook_only = tuple(section.tables)
-    section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in QUANTITIES}
+    section.tables |= {f"totals_{q}": _totals(cells, q, inputs) for q in PAGE_ORDER}
     return section
 
 
 def _add_months(section: Section, cells: pd.DataFrame, quantity: str, code: str) -> None:
     """A table of one quantity by origin and month, and a panel for each origin."""
     shown = [m for m in (PRODUCT, *BASELINES) if m in set(cells["model"])]
-    name = words.QUANTITIES[quantity]
+    name = words.QUANTITY_LABELS[quantity]
     unit = code if quantity == "revenue" else "purchases"
     wide = accuracy.by_month(cells, quantity)
     columns = [
@@ -277,6 +278,6 @@ def _totals(cells: pd.DataFrame, quantity: str, inputs: ReportInputs) -> Table:
             Column("actual", "Actual", kind),
             *(Column(name, words.model_label(name), kind) for name in ordered_models(models)),
         ],
-        title=f"{words.QUANTITIES[quantity]} over all months after each origin{unit}",
+        title=f"{words.QUANTITY_LABELS[quantity]} over all months after each origin{unit}",
         sheet=f"Totals, {quantity}",
     )

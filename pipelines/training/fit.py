@@ -100,7 +100,10 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
     churn = None
     try:
         churn = fit_churn(
-            data.churn, earlier, horizon_days=settings.churn_horizon_days, seed=settings.seed
+            data.churn,
+            earlier,
+            horizon_days=settings.churn_horizon_days,
+            random_state=settings.seed,
         )
     except DataError as error:
         notes.append(f"No churn classifier: {error}")
@@ -149,9 +152,9 @@ def require_same_horizon(fitted: Fitted, horizon_days: int) -> None:
         )
 
 
-def fit_cohorts(data: TrainingData, seed: int) -> CohortForecaster:
+def fit_cohorts(data: TrainingData, random_state: int) -> CohortForecaster:
     """Fit the cohort forecast: age, season, period and cohort effects, and covariates."""
-    return CohortForecaster(random_state=seed).fit(
+    return CohortForecaster(random_state=random_state).fit(
         data.cohort_months,
         data.as_of,
         log_start=data.first_date,
@@ -199,7 +202,11 @@ def fit_earlier(
 
 
 def fit_churn(
-    origins: tuple[ChurnData, ...], models: list[TransactionModel], *, horizon_days: int, seed: int
+    origins: tuple[ChurnData, ...],
+    models: list[TransactionModel],
+    *,
+    horizon_days: int,
+    random_state: int,
 ) -> ChurnClassifier:
     """Grow the churn trees on all origins but the last and calibrate them on the last.
 
@@ -210,7 +217,7 @@ def fit_churn(
         Of :func:`fit_earlier`.
     horizon_days : int
         Churn is no purchase within so many days.
-    seed : int
+    random_state : int
 
     Raises
     ------
@@ -233,7 +240,7 @@ def fit_churn(
         ChurnSample(with_model_features(part.features, model, horizon_days), part.churned)
         for part, model in zip(origins, models, strict=True)
     ]
-    classifier = ChurnClassifier(horizon_days, random_state=seed)
+    classifier = ChurnClassifier(horizon_days, random_state=random_state)
     return classifier.fit(ChurnSample.concat(samples[:-1]), samples[-1])
 
 

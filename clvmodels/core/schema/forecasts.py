@@ -7,6 +7,9 @@ from clvmodels.core.schema.tables import ColumnSchema, TableSchema, actuals, wit
 COUNTED = (("purchases", "purchases"), ("revenue", "currency"))
 """Quantities that the log counts, with their units."""
 
+QUANTITIES = tuple(name for name, _ in COUNTED)
+"""Their names."""
+
 VALUED = (*COUNTED, ("margin", "currency"))
 """And the gross margin, which follows from revenue."""
 

@@ -16,7 +16,7 @@ from pipelines.report.section import (
     DAYS,
     NO_COHORTS,
     NOT_TOLD,
-    QUANTITIES,
+    PAGE_ORDER,
     Section,
     money,
     together,
@@ -41,9 +41,9 @@ def tracking(inputs: ReportInputs) -> Section:
         unended = f"No month has ended since the forecast of {origin}."
         section.missing = " ".join(inputs.tracking_notes) or unended
         return section
-    columns = [*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]
+    columns = [*PAGE_ORDER, *(f"actual_{q}" for q in PAGE_ORDER)]
     months = made.groupby("period", as_index=False)[columns].sum()
-    for quantity in QUANTITIES:
+    for quantity in PAGE_ORDER:
         months[f"{quantity}_error"] = months[quantity] / months[f"actual_{quantity}"] - 1
         actual, forecast = made[f"actual_{quantity}"], made[quantity]
         section.text.append(

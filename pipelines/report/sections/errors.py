@@ -14,7 +14,7 @@ from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import (
     CHURN_METRICS,
     NOT_TOLD,
-    QUANTITIES,
+    PAGE_ORDER,
     Section,
     money,
     ordered_models,
@@ -66,11 +66,11 @@ def errors_by_model(inputs: ReportInputs) -> Section:
         "column compares on the cohort-months that both models forecast."
     ]
     chart: dict[str, Any] = {"models": [words.model_label(m) for m in models], "wape": {}}
-    for quantity in QUANTITIES:
+    for quantity in PAGE_ORDER:
         rows = pd.DataFrame(
             inputs.guarded([_model_row(cells, model, quantity) for model in models])
         )
-        name = words.QUANTITIES[quantity]
+        name = words.QUANTITY_LABELS[quantity]
         section.tables[f"errors_{quantity}"] = table(
             rows,
             MODEL_COLUMNS,
@@ -78,13 +78,13 @@ def errors_by_model(inputs: ReportInputs) -> Section:
             sheet=f"Errors, {quantity}",
         )
         chart["wape"][name] = [plain(value) for value in rows["wape"]]
-    best = {q: records(section.tables[f"errors_{q}"]) for q in QUANTITIES}
+    best = {q: records(section.tables[f"errors_{q}"]) for q in PAGE_ORDER}
     chart["title"] = "Error per cohort-month by model"
     chart["alt"] = "Bar chart of the error (WAPE) per cohort-month. " + " ".join(
-        f"{words.QUANTITIES[q]}: "
+        f"{words.QUANTITY_LABELS[q]}: "
         + ", ".join(f"{r['label']} {words.percent(r['wape'])}" for r in best[q])
         + "."
-        for q in QUANTITIES
+        for q in PAGE_ORDER
     )
     section.charts["errors_by_model"] = chart
     section.tables["errors_by_origin"] = _errors_by_origin(cells, inputs)
@@ -116,7 +116,7 @@ def _errors_by_origin(cells: pd.DataFrame, inputs: ReportInputs) -> Table:
     place = ["origin", "horizon_days"]
     scores = [
         by_origin(cells, q).set_index(place)[["wape", "bias"]].add_prefix(f"{q}_")
-        for q in QUANTITIES
+        for q in PAGE_ORDER
     ]
     return table(
         inputs.guarded(pd.concat(scores, axis=1)).reset_index(),
@@ -158,7 +158,7 @@ def _customer_level(customer: pd.DataFrame, on_sample: str) -> dict[str, Table]:
     wide["rank"] = [ordered_models(set(wide["model"])).index(m) for m in wide["model"]]
     wide = wide.sort_values(["quantity", "rank"], ascending=[False, True])
     wide["label"] = [words.model_label(m) for m in wide["model"]]
-    wide["quantity"] = [words.QUANTITIES.get(q, str(q)) for q in wide["quantity"]]
+    wide["quantity"] = [words.QUANTITY_LABELS.get(q, str(q)) for q in wide["quantity"]]
     return {
         "errors_customer": table(
             wide,
@@ -326,7 +326,7 @@ def _tenths_chart(deciles: pd.DataFrame, inputs: ReportInputs) -> dict[str, Any]
         unit = inputs.currency if quantity == "revenue" else "purchases"
         panels.append(
             {
-                "quantity": words.QUANTITIES.get(str(quantity), str(quantity)),
+                "quantity": words.QUANTITY_LABELS.get(str(quantity), str(quantity)),
                 "unit": f"{unit} per customer",
                 "decile": list(part["decile"]),
                 "forecast": list(part["forecast_mean"]),

@@ -91,7 +91,7 @@ METRICS: dict[str, str] = {
     "log_loss": "Log loss",
 }
 
-QUANTITIES = {"purchases": "Purchases", "revenue": "Revenue", "margin": "Gross margin"}
+QUANTITY_LABELS = {"purchases": "Purchases", "revenue": "Revenue", "margin": "Gross margin"}
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (

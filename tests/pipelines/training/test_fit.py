@@ -150,7 +150,7 @@ def test_too_little_history_gives_no_classifier_and_a_note(data, config):
     assert fitted.churn is None
     assert any("churn_horizon_days" in note for note in fitted.notes)
     with pytest.raises(DataError, match="churn_horizon_days"):
-        train.fit_churn(known.churn, [], horizon_days=60, seed=1)
+        train.fit_churn(known.churn, [], horizon_days=60, random_state=1)
 
 
 @pytest.mark.parametrize("engine", ["own", "lifetimes"])

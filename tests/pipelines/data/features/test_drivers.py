@@ -129,7 +129,7 @@ def test_the_notes_say_whether_they_are_used(fitted):
 def forced(known, told):
     """A model that uses its covariates, whatever the replays say."""
     fitted = train.estimate(known, told.train)
-    forecaster = type(fitted.cohorts)(select=False, seed=1).fit(
+    forecaster = type(fitted.cohorts)(select=False, random_state=1).fit(
         known.cohort_months,
         AS_OF,
         log_start=known.first_date,
@@ -201,7 +201,9 @@ def test_what_no_origin_has_tried_is_not_used_on_a_later_day(data, using, known,
     """Covariates named after the training wait for the next one."""
     later = dt.date(2022, 9, 30)
     table = known.cohort_months
-    plain = type(using.cohorts)(select=False, seed=1).fit(table, AS_OF, log_start=known.first_date)
+    plain = type(using.cohorts)(select=False, random_state=1).fit(
+        table, AS_OF, log_start=known.first_date
+    )
     level = level_at(later, data, replace(using, cohorts=plain), told)
     expected = level_at(later, data, replace(using, cohorts=plain, drivers=drivers.Drivers()), told)
     assert_close(level.purchases, expected.purchases)
