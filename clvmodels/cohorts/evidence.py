@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,18 @@ NORMAL_90 = 1.6448536269514722
 """Half-width of a 90 % interval of the normal distribution, in standard deviations."""
 
 NO_SEASON = "earlier origins were forecast clearly better without a season: none is used"
+
+
+class Variant(StrEnum):
+    """Parts of the cohort forecast that earlier origins may prefer; files hold these words."""
+
+    DEFAULT = "default"
+    UNDAMPED = "age undamped"
+    NO_SEASON = "no season"
+    NO_COMPANY = "no company series"
+
+
+_WITH = "covariates by "
 
 UNSETTLED = (
     f"the spread of effects in {{what}} had not settled after {MOST_ROUNDS} rounds: it moves the "
@@ -82,18 +95,23 @@ def _runs(of_year: Integers) -> list[str]:
 
 def alternatives(options: RateOptions, table: CohortTable) -> dict[str, RateOptions]:
     """The options as ``default``, and what earlier origins may prefer to them."""
-    out = {
-        "default": options,
-        "age undamped": replace(options, damping=1.0),
+    out: dict[str, RateOptions] = {
+        Variant.DEFAULT: options,
+        Variant.UNDAMPED: replace(options, damping=1.0),
     }
     if table.months.size >= MONTHS_TO_DROP and options.season:
-        out["no season"] = replace(options, season=False, company=False)
+        out[Variant.NO_SEASON] = replace(options, season=False, company=False)
         if options.company:
-            out["no company series"] = replace(options, company=False)
+            out[Variant.NO_COMPANY] = replace(options, company=False)
     return out
 
 
 PLAIN = "no covariates"
+
+
+def is_of_covariates(candidate: str) -> bool:
+    """Whether a candidate is a trial with or without covariates; else it is one of the parts."""
+    return candidate == PLAIN or candidate.startswith(_WITH)
 
 
 def choose_covariates(
@@ -133,7 +151,7 @@ def covariates_in_use(options: RateOptions) -> str:
         )
         if used
     ]
-    return f"covariates by {' and '.join(by)}" if by else PLAIN
+    return f"{_WITH}{' and '.join(by)}" if by else PLAIN
 
 
 def _with_covariates(

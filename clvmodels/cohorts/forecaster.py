@@ -17,6 +17,7 @@ from clvmodels.cohorts.aggregate import Level, summed
 from clvmodels.cohorts.digest import digest
 from clvmodels.cohorts.evidence import (
     NO_SEASON,
+    Variant,
     affordable,
     alternatives,
     choose_covariates,
@@ -303,11 +304,13 @@ class CohortForecaster(Estimator):
             options, trials, notes = choose_covariates(
                 cohort_months, table, options, *covariates, log_start
             )
-        candidates = alternatives(options, table) if self.select else {"default": options}
+        candidates: dict[str, RateOptions] = {Variant.DEFAULT: options}
+        if self.select:
+            candidates = alternatives(options, table)
         replays = rolling.replay(
-            cohort_months, table, candidates, *covariates, log_start, reach_of="default"
+            cohort_months, table, candidates, *covariates, log_start, reach_of=Variant.DEFAULT
         )
-        chosen = rolling.choose(replays, "default") if self.select else "default"
+        chosen = rolling.choose(replays, Variant.DEFAULT) if self.select else Variant.DEFAULT
         self.options_ = candidates[chosen]
         self.model_ = CohortModel.of(table, self.options_, *covariates)
         rates = self.model_.rates
@@ -315,7 +318,7 @@ class CohortForecaster(Estimator):
             table, rates.period_covariates, rates.cohort_covariates
         )
         measured = replays
-        if chosen != "default":  # the stretch is that of the errors of what is used
+        if chosen != Variant.DEFAULT:  # the stretch is that of the errors of what is used
             measured = rolling.replay(
                 cohort_months, table, {chosen: self.options_}, *covariates, log_start,
                 reach_of=chosen,
@@ -331,7 +334,7 @@ class CohortForecaster(Estimator):
             self.spread_,
             table,
             replays + trials,
-            chosen=chosen,
+            chosen=str(chosen),
             notes=notes,
             covariates=found_effects(self.model_, table, self.options_, *covariates),
         )

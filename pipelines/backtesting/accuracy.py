@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,72 @@ from clvmodels.core import metrics
 
 CELL = ["origin", "cohort", "period"]
 MONTH = ["origin", "period"]
+
+
+@dataclass(frozen=True, eq=False)
+class Accuracy:
+    """How wrong past forecasts were, over all origins together: every figure is made once, here.
+
+    Page, workbook, console, model card and registry read the same object, so that they agree.
+
+    Attributes
+    ----------
+    cells : DataFrame
+        schema.CELLS of each origin's longest horizon.
+    metrics : DataFrame
+        schema.METRICS.
+    """
+
+    cells: pd.DataFrame
+    metrics: pd.DataFrame
+    _found: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame, metrics: pd.DataFrame) -> Accuracy:
+        """Of a backtest's cells and metrics."""
+        dates = {name: pd.to_datetime(cells[name]) for name in CELL if name in cells}
+        return cls(longest_horizon(cells.assign(**dates)), metrics)
+
+    @property
+    def models(self) -> list[str]:
+        """Names of all models that were tested."""
+        return list(self.cells["model"].unique()) if len(self.cells) else []
+
+    def pooled(self, model: str, quantity: str) -> dict[str, Any]:
+        """Errors of one model: :func:`pooled`, and ``coverage_90_month``."""
+        key = ("pooled", model, quantity)
+        if key not in self._found:
+            share = month_coverage(self.metrics, model, quantity)
+            self._found[key] = pooled(self.cells, model, quantity) | {"coverage_90_month": share}
+        return self._found[key]
+
+    def against(self, model: str, baseline: str, quantity: str) -> dict[str, Any]:
+        """Change of one model's error against another's: :func:`change_of_error`."""
+        key = ("against", model, baseline, quantity)
+        if key not in self._found:
+            self._found[key] = change_of_error(self.cells, model, baseline, quantity)
+        return self._found[key]
+
+    def by_origin(self, model: str, quantity: str) -> pd.DataFrame:
+        """Errors at each origin: origin, horizon_days, wape, bias, ...; oldest first."""
+        own = self.cells[self.cells["model"] == model]
+        return pd.DataFrame(
+            {"origin": origin, "horizon_days": days, **pooled(part, model, quantity)}
+            for (origin, days), part in own.groupby(["origin", "horizon_days"])
+        )
+
+    def at_latest(self, model: str) -> Accuracy:
+        """The same at the latest origin of one model alone."""
+        origin = self.cells.loc[self.cells["model"] == model, "origin"].max()
+        return Accuracy(self.cells[self.cells["origin"] == origin], self.metrics)
+
+    def table(self, quantities: Iterable[str]) -> pd.DataFrame:
+        """Every model's pooled errors: quantity, model, wape, bias, wape_month, ..."""
+        return pd.DataFrame(
+            {"quantity": quantity, "model": model, **self.pooled(model, quantity)}
+            for quantity in quantities
+            for model in self.models
+        )
 
 
 def longest_horizon(cells: pd.DataFrame) -> pd.DataFrame:

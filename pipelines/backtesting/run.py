@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from clvmodels.core.months import month_grid
 from clvmodels.core.schema import METRICS, QUANTITIES
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.backtesting import customer_scores
+from pipelines.backtesting.accuracy import Accuracy
 from pipelines.backtesting.candidates import FORECASTS, Compared, Known
 from pipelines.backtesting.cell_scores import cell_scores, with_actuals
 from pipelines.backtesting.origins import choose_origins
@@ -93,6 +95,11 @@ class BacktestResult:
     conditional: pd.DataFrame
     samples: pd.DataFrame
     company: pd.DataFrame
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """The pooled errors."""
+        return Accuracy.of(self.cells, self.metrics)
 
     @classmethod
     def nothing(cls) -> BacktestResult:

@@ -8,7 +8,6 @@ import math
 import pandas as pd
 
 from clvmodels.core.schema import QUANTITIES
-from pipelines.backtesting import accuracy
 from pipelines.backtesting.candidates import FORECASTS, Compared
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
@@ -26,10 +25,9 @@ def headline(result: BacktestResult, config: Config) -> list[str]:
     """Error of the product's forecast and of lifetimes by cohort and month, as on the page."""
     if result.cells.empty:
         return ["no past forecast could be tested: the log is too short (see the report)"]
-    cells = accuracy.longest_horizon(result.cells)
     lines = []
     for quantity in QUANTITIES:
-        own, reference = (accuracy.pooled(cells, m, quantity) for m in COMPARED)
+        own, reference = (result.accuracy.pooled(m, quantity) for m in COMPARED)
         if not math.isfinite(own["wape"]):
             lines.append(f"{quantity}: the tested months held none, so no error can be given")
             continue

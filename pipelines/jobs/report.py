@@ -25,6 +25,7 @@ from pipelines.report import page as render
 from pipelines.report import summarize
 from pipelines.report.figures import forecasts as figures
 from pipelines.report.gather import Tracked
+from pipelines.report.inputs import ReportInputs
 from pipelines.report.saved.report import read_report, refuse_report
 from pipelines.training.fit import Fitted
 from pipelines.training.training_data import TrainingData
@@ -61,7 +62,7 @@ def write_report(
     parity: pd.DataFrame,
     margin: Margin,
     tracked: Tracked | None = None,
-) -> tuple[Path, pd.DataFrame]:
+) -> tuple[Path, ReportInputs]:
     """Forecast every customer and write the as-of date's report folder, whole or not at all.
 
     Parameters
@@ -76,8 +77,8 @@ def write_report(
     Returns
     -------
     folder : Path
-    metrics : DataFrame
-        Those of the backtest that may be told.
+    gathered : ReportInputs
+        What it was made from.
     """
     folder = report_folder(config, data.as_of)
     with (
@@ -109,7 +110,7 @@ def write_report(
         }
         files.write_text(beside / BACKTEST, files.to_json(content))
         _draw(summary, beside)
-    return folder, gathered.told_metrics
+    return folder, gathered
 
 
 def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from pipelines.jobs.folders import models_folder
 from pipelines.jobs.report import PAGE, metric_records, write_report
 from pipelines.registry import card
 from pipelines.registry import store as registry
+from pipelines.report.inputs import ReportInputs
 from pipelines.training.fit import Fitted
 
 OWN = (Compared.CLV.value, Compared.CHURN.value)
@@ -37,16 +38,17 @@ def train_job(
         learned_from, fitted = stages.fit(data, config, progress)
         result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
         parity = stages.check_fit(learned_from, progress)
-        folder, metrics = write_report(
+        folder, gathered = write_report(
             data, learned_from, fitted, result, config, progress, parity, margin
         )
         described = data.described()
+    metrics = gathered.told_metrics
     with progress.step("save the models"):
         saved = registry.save(
             models_folder(config),
             fitted,
             config=config.model_dump(mode="json"),
-            card=model_card(fitted, described, metrics, parity, config, margin),
+            card=model_card(fitted, described, gathered, parity, config, margin),
             metrics=metric_records(metrics[metrics["model"].isin(OWN)]),
             data=described,
             decided=decided(fitted, margin),
@@ -100,7 +102,7 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
 def model_card(
     fitted: Fitted,
     account: dict[str, Any],
-    metrics: pd.DataFrame,
+    gathered: ReportInputs,
     parity: pd.DataFrame,
     config: Config,
     margin: Margin,
@@ -121,7 +123,8 @@ def model_card(
         economics=config.economics,
         assumptions=assumptions,
         account=account,
-        metrics=metrics,
+        metrics=gathered.told_metrics,
+        pooled=gathered.told_accuracy,
         parity=parity,
     )
 

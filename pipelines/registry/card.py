@@ -45,6 +45,7 @@ def write(
     assumptions: Iterable[str],
     account: dict[str, Any],
     metrics: pd.DataFrame,
+    pooled: pd.DataFrame,
     parity: pd.DataFrame,
 ) -> str:
     """Render the model card as Markdown.
@@ -59,8 +60,8 @@ def write(
         Of :func:`assumptions`.
     account : dict
         Data-quality account, and the data's fingerprint.
-    metrics : DataFrame
-        The backtest's metrics, those that may be told.
+    metrics, pooled : DataFrame
+        Of the backtest, as far as they may be told: by origin, and over all of them together.
     parity : DataFrame
         model, quantity, own, lifetimes, difference: both engines on the same data.
     """
@@ -87,6 +88,7 @@ def write(
         "## How good past forecasts were",
         "Every forecast was made with what was known at its origin and compared with what "
         "happened up to the end of the data. `clv` is what this model would have forecast.",
+        _pooled(pooled),
         _scores(metrics),
         _churn_scores(metrics),
         "## Assumptions",
@@ -209,6 +211,16 @@ def _churn(fitted: Fitted) -> str:
         f"{len(trees.feature_names_)} features known at each origin; on a later origin "
         "than those they were grown on, their log odds are weighed against the purchase model's "
         f"and calibrated; horizon {trees.horizon_days} days."
+    )
+
+
+def _pooled(errors: pd.DataFrame) -> str:
+    if errors.empty:
+        return ""
+    columns = ["quantity", "model", "wape", "bias", "wape_month", "coverage_90", "origins"]
+    return (
+        "Over all origins together, as on the report's page (wape and bias over cohort-months, "
+        "wape_month over calendar months):\n\n" + _table(errors[columns], digits=4)
     )
 
 

@@ -113,6 +113,7 @@ def gather(
         ),
         learned=_learned(fitted),
         margin=margin,
+        past=result.accuracy,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.core import months
-from pipelines.backtesting import accuracy
+from pipelines.backtesting.accuracy import Accuracy
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.tables import plain
 from pipelines.report.wording import verdicts, words
@@ -41,14 +41,13 @@ def headline(inputs: ReportInputs) -> dict[str, Any]:
         ``sentences``.
     """
     forecast = _forecast(inputs)
-    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
-    past = inputs.guarded(_accuracy(cells, inputs.metrics))
+    past = inputs.guarded(_accuracy(inputs.accuracy))
     _warn(forecast["totals"], past)
     result = {
         "forecast": forecast,
         "accuracy": past,
         "company": _company(inputs),
-        "sentences": _sentences(past, cells, inputs),
+        "sentences": _sentences(past, inputs),
     }
     safe: dict[str, Any] = plain(result)
     return safe
@@ -130,32 +129,20 @@ def _company(inputs: ReportInputs) -> str | None:
     )
 
 
-def _accuracy(cells: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Any]:
-    if cells.empty or PRODUCT not in set(cells["model"]):
+def _accuracy(past: Accuracy) -> dict[str, Any]:
+    if PRODUCT not in past.models:
         return {}
-    models = set(cells["model"])
     return {
         quantity: {
-            **accuracy.pooled(cells, PRODUCT, quantity),
-            "coverage_90_month": accuracy.month_coverage(scores, PRODUCT, quantity),
+            **past.pooled(PRODUCT, quantity),
             "against": {
-                baseline: accuracy.change_of_error(cells, PRODUCT, baseline, quantity)
+                baseline: past.against(PRODUCT, baseline, quantity)
                 for baseline in BASELINES
-                if baseline in models
+                if baseline in past.models
             },
         }
         for quantity in ("revenue", "purchases")
     }
-
-
-def by_origin(cells: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Errors of this forecast at each past date: origin, horizon_days, wape, bias; oldest first."""
-    own = cells[cells["model"] == PRODUCT]
-    rows = [
-        {"origin": origin, "horizon_days": days, **accuracy.pooled(part, PRODUCT, quantity)}
-        for (origin, days), part in own.groupby(["origin", "horizon_days"])
-    ]
-    return pd.DataFrame(rows)
 
 
 def _ends(each: pd.DataFrame) -> str:
@@ -170,17 +157,16 @@ def _ends(each: pd.DataFrame) -> str:
     return f": {oldest}, the oldest date, and {latest}, the latest"
 
 
-def _compared(cells: pd.DataFrame) -> str | None:
+def _compared(past: Accuracy) -> str | None:
     """Errors of revenue against the baselines at the latest past date, where there are several."""
-    if cells["origin"].nunique() < 2:
+    if past.cells["origin"].nunique() < 2:
         return None
-    last = cells[cells["origin"] == cells.loc[cells["model"] == PRODUCT, "origin"].max()]
+    last = past.at_latest(PRODUCT)
     found = [
         verdicts.against(name, change["change"])
         for name in BASELINES
-        if name in set(last["model"])
-        and (change := accuracy.change_of_error(last, PRODUCT, name, "revenue"))["change"]
-        is not None
+        if name in last.models
+        and (change := last.against(PRODUCT, name, "revenue"))["change"] is not None
     ]
     return f"at the latest date alone, {words.listed(found)}" if found else None
 
@@ -197,11 +183,12 @@ def _warn(cards: list[dict[str, Any]], past: dict[str, Any]) -> None:
         card["interval_past"] = verdicts.too_narrow(_held(score)) if shown else None
 
 
-def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) -> list[str]:
+def _sentences(past: dict[str, Any], inputs: ReportInputs) -> list[str]:
     if not past:
         return [
             f"{NO_TEST} How wrong this forecast may be is not known.",
         ]
+    cells = inputs.accuracy.cells
     origins = sorted(cells.loc[cells["model"] == PRODUCT, "origin"].unique())
     first, last = (pd.Timestamp(origin).date() for origin in (origins[0], origins[-1]))
     when = words.day(first) if first == last else f"{words.day(first)} to {words.day(last)}"
@@ -216,7 +203,7 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
         if not np.isfinite(score["wape"]):
             lines.append(f"{noun}: the tested months held no sales, so no error can be given.")
             continue
-        each = by_origin(cells, quantity)
+        each = inputs.accuracy.by_origin(PRODUCT, quantity)
         lines.append(
             f"{noun}: off by {words.percent(score['wape'])} on average per {cell}"
             f"{_ends(each)}; {verdicts.misses(each['bias'])}. By calendar month, off by "
@@ -226,7 +213,7 @@ def _sentences(past: dict[str, Any], cells: pd.DataFrame, inputs: ReportInputs) 
     revenue = past["revenue"]["against"]
     if revenue:
         compared = [verdicts.against(name, score["change"]) for name, score in revenue.items()]
-        latest = _compared(cells)
+        latest = _compared(inputs.accuracy)
         dates = " over all dates together" if latest else ""
         lines.append(
             f"For revenue per cohort-month{dates}, that is {words.listed(compared)}"

@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from clvmodels.core import months, schema
-from clvmodels.core.schema import TableSchema
+from clvmodels.core.schema import QUANTITIES, TableSchema
 from pipelines.backtesting import accuracy
+from pipelines.backtesting.accuracy import Accuracy
 from pipelines.config.load import Terms
 from pipelines.data.margins import Margin
 from pipelines.report.groups import origins
@@ -162,6 +163,8 @@ class ReportInputs:
         What the forecast rests on, for the words.
     margin : Margin, optional
         What the run goes by; by default the configuration's own.
+    past : Accuracy, optional
+        The backtest's own pooled errors; by default those of ``cells`` and ``metrics``.
     """
 
     terms: Terms
@@ -195,6 +198,7 @@ class ReportInputs:
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
     learned: Learned = field(default_factory=Learned)
     margin: Margin | None = None
+    past: Accuracy | None = None
 
     def __post_init__(self) -> None:
         for name, table in SCHEMAS.items():
@@ -240,10 +244,21 @@ class ReportInputs:
         """The metrics, without amounts of origins that are not told."""
         return origins.told_metrics(self.metrics, self.told, words.CHURN_METRICS)
 
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """Pooled errors of past forecasts."""
+        return self.past or Accuracy.of(self.cells, self.metrics)
+
     def guarded(self, errors: Any) -> Any:
         """Errors over all origins, in whole percents where some origins are not told."""
         tested = pd.DatetimeIndex(self.dated("cells", "origin").get("origin", pd.Series()))
         return errors if set(tested) <= self.told else origins.coarse(errors)
+
+    @property
+    def told_accuracy(self) -> pd.DataFrame:
+        """Every model's pooled errors, as far as they may be told."""
+        found: pd.DataFrame = self.guarded(self.accuracy.table(QUANTITIES))
+        return found
 
     @cached_property
     def tells_tracking(self) -> bool:

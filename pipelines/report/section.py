@@ -177,7 +177,7 @@ def ordered_models(models: Any) -> list[str]:
 def by_month(inputs: ReportInputs) -> Section:
     """Forecast against actual by calendar month, for each origin."""
     section = Section("months", "Forecast and actual by month")
-    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
+    cells = inputs.accuracy.cells
     if cells.empty:
         section.missing = NO_TEST
         return section

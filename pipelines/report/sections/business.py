@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from clvmodels.cohorts.evidence import Variant, is_of_covariates
 from clvmodels.cohorts.replay import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
 from clvmodels.core import metrics
 from pipelines.backtesting import accuracy
@@ -219,7 +220,7 @@ def _carried(inputs: ReportInputs) -> str:
             + multiplied
         )
     tried = inputs.selection
-    dropped = not tried.empty and "no season" in set(
+    dropped = not tried.empty and Variant.NO_SEASON in set(
         tried.loc[tried["chosen"].eq("yes"), "candidate"]
     )
     why = (
@@ -251,7 +252,7 @@ def _variants(tried: pd.DataFrame, short: str) -> dict[str, Table]:
     """What earlier origins were asked, one table a question: which parts, which covariates."""
     if tried.empty:
         return {}
-    driven = tried["candidate"].str.contains("covariates")
+    driven = tried["candidate"].map(is_of_covariates)
     columns = [
         Column("candidate", "Variant"),
         Column("wape", "Purchases: error (WAPE)", "percent"),

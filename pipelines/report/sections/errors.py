@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.backtesting import accuracy
+from pipelines.backtesting.accuracy import Accuracy
 from pipelines.report.groups.small import LEAST_CUSTOMERS, large_tenths
-from pipelines.report.headline import NO_TEST, PRODUCT, by_origin
+from pipelines.report.headline import NO_TEST, PRODUCT
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import (
     CHURN_METRICS,
@@ -55,11 +55,10 @@ METRIC_COLUMNS = [
 def errors_by_model(inputs: ReportInputs) -> Section:
     """Errors of every model over the same past, and of this forecast origin by origin."""
     section = Section("accuracy", "How wrong past forecasts were, model by model")
-    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
-    if cells.empty:
+    models = ordered_models(inputs.accuracy.models)
+    if not models:
         section.missing = NO_TEST
         return section
-    models = ordered_models(cells["model"].unique())
     section.text = [
         "Each line is one way to forecast, tried on the same past. Error (WAPE) is the sum of "
         "the misses over the sum of the actual; bias above zero is too high in total. The last "
@@ -68,7 +67,7 @@ def errors_by_model(inputs: ReportInputs) -> Section:
     chart: dict[str, Any] = {"models": [words.model_label(m) for m in models], "wape": {}}
     for quantity in PAGE_ORDER:
         rows = pd.DataFrame(
-            inputs.guarded([_model_row(cells, model, quantity) for model in models])
+            inputs.guarded([_model_row(inputs.accuracy, model, quantity) for model in models])
         )
         name = words.QUANTITY_LABELS[quantity]
         section.tables[f"errors_{quantity}"] = table(
@@ -87,7 +86,7 @@ def errors_by_model(inputs: ReportInputs) -> Section:
         for q in PAGE_ORDER
     )
     section.charts["errors_by_model"] = chart
-    section.tables["errors_by_origin"] = _errors_by_origin(cells, inputs)
+    section.tables["errors_by_origin"] = _errors_by_origin(inputs)
     customer = inputs.told_metrics
     if not customer.empty:
         customer = customer[customer["level"] == "customer"]
@@ -105,17 +104,17 @@ def errors_by_model(inputs: ReportInputs) -> Section:
     return section
 
 
-def _model_row(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]:
-    row = {"label": words.model_label(model), **accuracy.pooled(cells, model, quantity)}
-    if model != PRODUCT and PRODUCT in set(cells["model"]):
-        row["change"] = accuracy.change_of_error(cells, PRODUCT, model, quantity)["change"]
+def _model_row(past: Accuracy, model: str, quantity: str) -> dict[str, Any]:
+    row = {"label": words.model_label(model), **past.pooled(model, quantity)}
+    if model != PRODUCT and PRODUCT in past.models:
+        row["change"] = past.against(PRODUCT, model, quantity)["change"]
     return row
 
 
-def _errors_by_origin(cells: pd.DataFrame, inputs: ReportInputs) -> Table:
+def _errors_by_origin(inputs: ReportInputs) -> Table:
     place = ["origin", "horizon_days"]
     scores = [
-        by_origin(cells, q).set_index(place)[["wape", "bias"]].add_prefix(f"{q}_")
+        inputs.accuracy.by_origin(PRODUCT, q).set_index(place)[["wape", "bias"]].add_prefix(f"{q}_")
         for q in PAGE_ORDER
     ]
     return table(
@@ -183,7 +182,7 @@ def _customer_level(customer: pd.DataFrame, on_sample: str) -> dict[str, Table]:
 def heat_map(inputs: ReportInputs) -> Section:
     """Relative error of each cohort-month of this forecast."""
     section = Section("heatmap", "Where the forecast missed: cohort by month")
-    cells = accuracy.longest_horizon(inputs.dated("cells", "origin", "cohort", "period"))
+    cells = inputs.accuracy.cells
     cells = cells[cells["model"] == PRODUCT] if not cells.empty else cells
     if cells.empty:
         section.missing = NO_TEST
