@@ -221,15 +221,5 @@ def _sentences(past: dict[str, Any], inputs: ReportInputs) -> list[str]:
         )
     else:
         lines.append("No baseline was run, so there is nothing to compare these errors with.")
-    coverage, by_month = (past["revenue"][name] for name in ("coverage_90", "coverage_90_month"))
-    if np.isfinite(coverage):
-        whole = f" and of {words.percent(by_month)} of calendar months"
-        narrow = ""
-        if verdicts.too_narrow(_held(past["revenue"])):
-            narrow = f" instead of {words.percent(0.9)}: intervals like these were too narrow"
-        lines.append(
-            f"The {words.percent(0.9)} intervals held the actual revenue of "
-            f"{words.percent(coverage)} of cohort-months{whole if np.isfinite(by_month) else ''}"
-            f"{narrow}."
-        )
-    return lines
+    coverage = verdicts.coverage(_held(past["revenue"]))
+    return [*lines, coverage] if coverage else lines

@@ -46,6 +46,24 @@ def span(low: float, high: float) -> str:
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
+def coverage(held: dict[str, float]) -> str | None:
+    """Say how much of the actual revenue past 90 % intervals held; None where none is known.
+
+    Parameters
+    ----------
+    held : dict
+        As :func:`too_narrow`: shares of actuals inside, by what they are of; cells first.
+    """
+    shares = [(what, share) for what, share in held.items() if math.isfinite(share)]
+    if not shares or shares[0][0] != next(iter(held)):
+        return None
+    said = " and of ".join(f"{words.percent(share)} of {what}s" for what, share in shares)
+    narrow = ""
+    if too_narrow(held):
+        narrow = f" instead of {words.percent(0.9)}: intervals like these were too narrow"
+    return f"The {words.percent(0.9)} intervals held the actual revenue of {said}{narrow}."
+
+
 def too_narrow(held: dict[str, float]) -> str | None:
     """Say that past 90 % intervals held clearly too little; None where they held.
 
