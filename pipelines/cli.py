@@ -329,6 +329,8 @@ def main() -> None:
 
 def _record(error: BaseException) -> None:
     """How the command ended, for the log."""
+    if not logs.is_kept():
+        return
     if isinstance(error, SystemExit):  # how Typer ends a command that went well, too
         logger.info("exit code %s", error.code or 0)
     else:

@@ -50,7 +50,7 @@ def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
             if keep and target.exists():
                 _take_over(target, beside)
             _exchange(beside, target)
-    logger.info("written: %s", target)
+    logger.info("written: %a", str(target))
 
 
 @contextlib.contextmanager

@@ -41,6 +41,11 @@ _LINE = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _listening: list[logging.Handler] = []
 
 
+def is_kept() -> bool:
+    """Whether anybody listens."""
+    return bool(_listening)
+
+
 def to_stderr(level: int) -> None:
     """Show records on stderr: INFO and above, or everything."""
     _listen(logging.StreamHandler(sys.stderr), level)
@@ -74,7 +79,8 @@ def _listen(handler: logging.Handler, level: int) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG)
     if first:
         logging.captureWarnings(True)
-        logger.info("clv %s", " ".join(told(sys.argv[1:])))
+        words = ascii(" ".join(told(sys.argv[1:])))[1:-1]
+        logger.info("clv %s", words)
         versions = (f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
         logger.debug("Python %s, %s", platform.python_version(), ", ".join(versions))
 

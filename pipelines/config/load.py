@@ -207,7 +207,7 @@ def load(path: str | Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration file {file}: {error}") from None
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    logger.info("configuration %s, sha256 %s...", file, digest)
+    logger.info("configuration %a, sha256 %s...", str(file), digest)
     try:
         raw = from_toml(text)
     except ValueError as error:  # tomllib's own are ValueErrors, and it lets others through

@@ -192,7 +192,7 @@ def _use(home: Path, saved: SavedModel) -> None:
             verify(home, str(before["version"]))
             records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
     records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
-    logger.info("in use: version %s in %s", saved.version, home)
+    logger.info("in use: version %s in %a", saved.version, str(home))
 
 
 def champion_or_none(home: Path) -> str | None:

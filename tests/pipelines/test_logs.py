@@ -40,7 +40,7 @@ def test_a_training_s_records_hold_no_customer(small):
     text = file.read_text(encoding="utf-8")
     assert "BGNBD" in text
     assert "log-likelihood" in text
-    assert f"written: {small.reports}" in text
+    assert f"written: '{small.reports}" in text
     assert ID_PREFIX not in text
     assert ran.err == ""
 

@@ -111,7 +111,7 @@ from pipelines.sources.connect import connect
 settings = logs.config(json.loads(sys.argv[2]))
 said = None
 try:
-    with connect(settings) as engine:
+    with connect(settings.log) as engine:
         engine.read(settings.source, settings.columns).count().execute()
 except DataError as error:
     said = str(error)
