@@ -5,6 +5,7 @@ AS_OF   ?=
 ARGS    ?=
 PYTHONS ?= python3.11 python3.12 python3.13
 VENV    := .venv
+QUICK   := not engines and not browser and not slow and not nightly
 BIN     := $(VENV)/bin
 CLV     := $(BIN)/clv
 OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
@@ -60,7 +61,7 @@ check: $(VENV)/.run ## read the source and account for every row
 	@$(CLV) check $(OPTIONS)
 
 test: $(VENV)/.dev ## tests that need nothing but this environment
-	@$(BIN)/python -m pytest -n auto -m "not engines and not browser and not slow and not nightly" --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m "$(QUICK)" --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -88,7 +89,7 @@ test-pythons: ## make train and make test under each of PYTHONS=
 	done
 
 test-blas: $(VENV)/.dev ## the quick tests with other BLAS kernels, threads and instructions
-	@$(BIN)/python tests/support/variants.py $(ARGS)
+	@$(BIN)/python tests/support/variants.py -m "$(QUICK)" $(ARGS)
 
 test-kills: $(VENV)/.dev ## trainings that are killed at twelve moments
 	@$(BIN)/python -m pytest -m nightly tests/nightly/test_kills.py $(ARGS)

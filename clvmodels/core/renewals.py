@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import column_names
-from clvmodels.core.tables import check_whole, read_columns, reject
+from clvmodels.core.tables import check_whole, has_column, read_columns, reject
 from clvmodels.core.types import Array
 
 
@@ -58,7 +57,7 @@ def read_renewals(
         0 or 1.
     """
     covariates = column_names(covariates, "covariates")
-    names = ("renewals", "churned") if fit or _has_column(table, "churned") else ("renewals",)
+    names = ("renewals", "churned") if fit or has_column(table, "churned") else ("renewals",)
     columns = read_columns(table, (*names, *covariates), weights)
     renewals = columns["renewals"]
     churned = columns.get("churned", np.zeros_like(renewals))
@@ -76,10 +75,3 @@ def read_opportunities(table: Any, covariates: Sequence[str] = ()) -> Renewals:
     extra = {name: columns[name] for name in covariates}
     zero = np.zeros_like(columns["weight"])
     return Renewals(columns["opportunities"], zero, columns["weight"], extra)
-
-
-def _has_column(table: Any, name: str) -> bool:
-    try:
-        return name in nw.from_native(table, eager_only=True).columns
-    except TypeError:
-        return False

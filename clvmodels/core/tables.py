@@ -220,6 +220,14 @@ def read_spends(summary: Any, weights: npt.ArrayLike | None = None, *, fit: bool
     return Spends(frequency[bought], value[bought], weight[bought])
 
 
+def has_column(table: Any, name: str) -> bool:
+    """Whether a table has a column; False of what is no table, which reading it will refuse."""
+    try:
+        return name in nw.from_native(table, eager_only=True).columns
+    except TypeError:
+        return False
+
+
 def read_columns(
     table: Any,
     names: Sequence[str],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from clvmodels.core.arguments import numbers, read_horizon
 from clvmodels.core.errors import InvalidValueError
@@ -61,6 +62,24 @@ class AliveModel(_Base):
         not depend on lambda, so that every model of the family shares the NBD's posterior.
         """
         return np.asarray(p["r"] + x), np.asarray(p["alpha"] + T)
+
+    def _rate_quantile(self, p: Parameters, data: Histories, probability: float) -> Array:
+        """Quantile of lambda, Gamma(r, alpha) across customers where purchases come by chance.
+
+        A customer who is alive has made x purchases in T at her rate: lambda given that is
+        Gamma(r + x, alpha + T), as in the derivation of equation 10 of Fader, Hardie and Lee
+        (2005). Covariates scale alpha.
+        """
+
+        def quantile(q: Parameters, x: Array, T: Array) -> Array:
+            shape, rate = self._rate_if_alive(q, x[:, None], T[:, None])
+            return special.gammaincinv(shape, probability) / rate
+
+        return self._over_histories(quantile, p, data)[:, 0]
+
+    def _rate_shape(self, p: Parameters, data: Histories) -> Array:
+        shape, _ = self._rate_if_alive(p, data.frequency, data.T)
+        return np.asarray(np.broadcast_to(shape, data.frequency.shape))
 
     def _read(self, summary: Any) -> tuple[Histories, Parameters]:
         data = read_histories(summary, covariates=self._effects.columns)

@@ -125,13 +125,12 @@ class TransactionModel(
             If the data do not identify every parameter; the estimates are finite all the same.
         """
         check_penalty(self.penalty)
-        effects = self._effects
-        data = compress(read_histories(summary, weights, effects.columns))
+        data = self._read_to_fit(summary, weights)
         customers = float(data.weight.sum())
-        unit = dot(data.weight, data.T) / customers or 1.0
+        unit = self._unit_of_time(data, customers)
         scaled = data.in_units_of(unit)
         scaling = Scaling.of(data)
-        if effects.names:
+        if self._effects.names:
             result = self._fit_with_covariates(scaled, customers, scaling)
         else:
             result = self._fit_plain(scaled, customers)
@@ -180,6 +179,13 @@ class TransactionModel(
         return pd.DataFrame(
             {"frequency": frequency, "recency": recency, "T": data.T, **data.covariates}
         )
+
+    def _read_to_fit(self, summary: Any, weights: npt.ArrayLike | None) -> Histories:
+        return compress(read_histories(summary, weights, self._effects.columns))
+
+    def _unit_of_time(self, data: Histories, customers: float) -> float:
+        """In which a fit measures time, so that no unit of the data changes it."""
+        return dot(data.weight, data.T) / customers or 1.0
 
     def _fit_plain(self, data: Histories, customers: float) -> Estimate:
         sample = None

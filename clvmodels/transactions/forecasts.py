@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from clvmodels.core.arguments import (
     LARGEST,
@@ -55,11 +54,6 @@ class Forecasts(_Base):
     def purchase_rate_quantile(self, summary: Any, probability: float) -> Array:
         """Quantile of the purchase rate lambda of a customer, given that she is alive.
 
-        In every model of the family lambda ~ Gamma(r, alpha) across customers, and a customer who
-        is alive has made x purchases in T at her rate: lambda given that is
-        Gamma(r + x, alpha + T), as in the derivation of equation 10 of Fader, Hardie and Lee
-        (2005). Covariates scale alpha.
-
         Parameters
         ----------
         summary : DataFrame
@@ -75,12 +69,7 @@ class Forecasts(_Base):
         if not 0 <= probability < 1:
             raise InvalidValueError(f"a probability lies in [0, 1); found {probability}")
         data, p = self._read(summary)
-
-        def quantile(q: Mapping[str, Any], x: Array, T: Array) -> Array:
-            shape, rate = self._rate_if_alive(q, x[:, None], T[:, None])
-            return special.gammaincinv(shape, probability) / rate
-
-        return self._over_histories(quantile, p, data)[:, 0]
+        return self._rate_quantile(p, data, probability)
 
     def purchase_rate_shape(self, summary: Any) -> Array:
         """Shape of a customer's purchase rate, given that she is alive: 1 over its squared CV.
@@ -95,8 +84,7 @@ class Forecasts(_Base):
         ndarray, shape (n,)
         """
         data, p = self._read(summary)
-        shape, _ = self._rate_if_alive(p, data.frequency, data.T)
-        return np.asarray(np.broadcast_to(shape, data.frequency.shape))
+        return self._rate_shape(p, data)
 
     def expected_purchases(self, summary: Any, horizon: npt.ArrayLike) -> Array:
         """Expected purchases in the period of length ``horizon`` after the end of observation.

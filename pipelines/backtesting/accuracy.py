@@ -19,7 +19,7 @@ MONTH = ["origin", "period"]
 class Accuracy:
     """How wrong past forecasts were, over all origins together: every figure is made once, here.
 
-    Page, workbook, console, model card and registry read the same object, so that they agree.
+    Page, workbook, console and model card read the same object, so that they agree.
 
     Attributes
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.core.months import last_month_end
+from clvmodels.core.schema import UNIT_ECONOMICS
 from clvmodels.finance.clv import DAYS_PER_YEAR, historical_ltv, ltv_to_cac, payback_period
 from pipelines.config.load import Economics
 from pipelines.data.margins import Margin, of_history
@@ -65,7 +66,7 @@ def unit_economics(
     rows.append(("CLV", clv_per_customer, money, horizon + whose))
     if economics.acquisition_cost:
         rows += _against_cost(whole, economics.acquisition_cost, money)
-    return pd.DataFrame(rows, columns=["measure", "value", "unit", "meaning"])
+    return pd.DataFrame(rows, columns=UNIT_ECONOMICS.names)
 
 
 def _repeat_business(cohort_months: pd.DataFrame, whole: pd.DataFrame, money: str) -> list[Row]:

@@ -15,7 +15,7 @@ def models_folder(config: Config) -> Path:
 
 def reports_folder(config: Config) -> Path:
     """Folder of all reports."""
-    return Path(config.output.reports) / config.name
+    return config.log.reports
 
 
 def report_folder(config: Config, as_of: dt.date) -> Path:

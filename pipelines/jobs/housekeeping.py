@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
 from typing import Any
 
 from clvmodels.core.errors import DataError, ModelFileError
@@ -16,7 +15,7 @@ from pipelines.data import customer_days as transactions
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import drivers
 from pipelines.jobs import stages
-from pipelines.jobs.folders import models_folder
+from pipelines.jobs.folders import models_folder, reports_folder
 from pipelines.registry import migration, records
 from pipelines.registry import store as registry
 
@@ -79,7 +78,7 @@ def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
 
 def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
     """Remove persons from every saved output, and say from where, and what was not searched."""
-    folders = [Path(top) / config.name for top in (config.output.reports, config.output.models)]
+    folders = [reports_folder(config), models_folder(config)]
     names = privacy.pseudonyms(config.governance.pseudonym_key_env)
     erased = privacy.erase(folders, customer_ids, names)
     removed = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]

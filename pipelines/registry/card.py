@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from clvmodels.cohorts.evidence import covariates_in_use
+from clvmodels.cohorts.evidence import covariates_in_use, is_of_covariates
 from clvmodels.cohorts.forecaster import CohortForecaster
-from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.core.months import add_months, month_grid
 from pipelines.config.load import Economics, Governance
 from pipelines.data.margins import Margin
@@ -21,13 +20,6 @@ from pipelines.training.level_source import LevelSource
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 METRICS = ("wape", "bias", "mae", "gini", "coverage_90")
 """Of purchases and revenue; those of churn are others."""
-
-COVARIATE_VARIANTS = {
-    covariates_in_use(RateOptions(period_covariates=by_month, cohort_covariates=by_cohort))
-    for by_month in (False, True)
-    for by_cohort in (False, True)
-}
-"""Names of the variants that earlier origins tried covariates by."""
 
 PURPOSE = (
     "Forecasts purchases, revenue (LTV) and discounted margin net of cost to serve (CLV) of "
@@ -180,7 +172,7 @@ def _cohorts(fitted: Fitted, until: dt.date) -> str:
         text += "\n\nIts values of an order are in use; purchases are those of the customer models."
     if evidence["candidates"]:
         tried = pd.DataFrame(evidence["candidates"]).T.rename_axis("variant").reset_index()
-        driven = tried["variant"].isin(COVARIATE_VARIANTS)
+        driven = tried["variant"].map(is_of_covariates)
         for what, rows, used in (
             ("Parts", tried[~driven], evidence["chosen"]),
             ("Covariates", tried[driven], covariates_in_use(fitted.cohorts.options_)),

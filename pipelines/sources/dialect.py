@@ -86,7 +86,7 @@ def wall_clock(instant: TimestampValue, zone: str) -> TimestampValue:
 
 def shift(clock: TimestampValue, source: str, target: str) -> TimestampValue:
     """Move a time without a zone from the clock of one zone to that of another."""
-    return clock if source == target else _wall_clock(target, _in_zone(source, clock))
+    return _wall_clock(target, _in_zone(source, clock))
 
 
 def double(value: float) -> NumericValue:

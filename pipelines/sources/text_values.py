@@ -20,20 +20,13 @@ from ibis.expr.types import (
 )
 
 from clvmodels.core.errors import ConfigError
-from pipelines.sources.dialect import (
-    UTC,
-    shift,
-    try_strptime,
-    try_strptime_zoned,
-    wall_clock,
-)
 
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
 COMMA_NUMBER = (
     r"^[+-]?([0-9]+,?[0-9]*|[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]{1,2})?$"
 )
 """With a decimal comma; dots stand between thousands or nowhere."""
-_ISO = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+ISO_DAY = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = (
     r"([T ]([0-9]{1,2}):([0-9]{1,2})(:([0-9]{1,2})(\.[0-9]+)?)?"
     r" *(Z|UTC|([+-])([0-9]{2}):?([0-9]{2})?)?)?$"
@@ -78,24 +71,6 @@ class Clocks(Protocol):
         """Put a time together."""
 
 
-def day_by_duckdb(text: StringValue, pattern: str | None, source: str, target: str) -> DateValue:
-    """Return what :func:`day_of` does, by functions that DuckDB has."""
-    text = text.strip()
-    if pattern is not None and re.search("[zZ]", "".join(re.findall("%(.)", pattern))):
-        return wall_clock(try_strptime_zoned(text, pattern), target).date()
-    if pattern is not None:
-        return shift(try_strptime(text, pattern), source, target).date()
-    # The session's zone, which DuckDB gives to times without an offset, is the source's.
-    usual = ibis.ifelse(text.re_search(_ISO), text, ibis.null("string")).try_cast(UTC)
-    # Asked only where that failed: it wants an offset to follow seconds, at once. The days are
-    # what is put together, since times cost more to copy.
-    close = text.re_replace(" +(Z|UTC|[+-])", r"\1").replace("UTC", "Z")
-    whole = close.re_replace("([T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-])", r"\1:00\2")
-    zoned = text.re_search(_ISO + ".*(Z|UTC|[+-])")
-    again = ibis.ifelse(zoned, whole, ibis.null("string")).try_cast(UTC)
-    return ibis.coalesce(wall_clock(usual, target).date(), wall_clock(again, target).date())
-
-
 def day_of(
     text: StringValue, pattern: str | None, source: str, target: str, engine: Clocks
 ) -> DateValue:
@@ -115,7 +90,7 @@ def day_of(
     text = text.strip()
     if pattern is not None:
         return _day_by_pattern(text, pattern, source, target, engine)
-    iso = _ISO + _CLOCK
+    iso = ISO_DAY + _CLOCK
     year, month, day, hour, minute, second = (_part(text, iso, at) for at in (1, 2, 3, 5, 6, 8))
     clock = _timestamp(engine, text.re_search(iso), year, month, day, hour, minute, second)
     offset = _part(text, iso, 12) * 60 + _part(text, iso, 13)

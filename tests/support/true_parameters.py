@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from clvmodels import BGCNBD, BGNBD, MBGCNBD, MBGNBD, NBD, ParetoNBD
 
 TRUE_PARAMETERS = {
@@ -20,3 +22,17 @@ def given(model: type) -> dict[str, Any]:
     """What is given to a model beside its parameters."""
     parameters = TRUE_PARAMETERS[model]
     return {name: value for name, value in parameters.items() if name not in model.parameter_names}
+
+
+HISTORIES = pd.DataFrame(
+    [
+        (0, 0.0, 12.0),
+        (1, 0.5, 30.0),
+        (2, 20.0, 20.0),
+        (7, 15.0, 39.0),
+        (26, 30.9, 31.0),
+        (40, 3.0, 50.0),
+    ],
+    columns=["frequency", "recency", "T"],
+)
+"""From nobody who came back to a customer of every week; her last purchase long ago or just now."""

@@ -12,8 +12,7 @@ import sys
 
 import numpy as np
 
-QUICK = "not engines and not browser and not slow and not nightly"
-TESTS = ["-m", "pytest", "-q", "-n", "auto", "-m", QUICK]
+TESTS = ["-m", "pytest", "-q", "-n", "auto"]
 
 
 def found() -> list[str]:
@@ -48,7 +47,7 @@ def variants(instructions: list[str]) -> dict[str, dict[str, str]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the quick tests under every variant; 1 if any failed. Arguments go to pytest."""
+    """Run pytest with the arguments under every variant; 1 if any failed."""
     codes = {}
     for name, settings in variants(found()).items():
         print(f"\n{name}: {settings}", flush=True)

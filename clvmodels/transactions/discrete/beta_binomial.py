@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import Histories, compress, read_histories
+from clvmodels.core.tables import Histories
 from clvmodels.core.types import Array, Integers
-from clvmodels.estimation.covariates import Effect, Scaling
+from clvmodels.estimation.covariates import Effect
 from clvmodels.estimation.likelihood import Terms, Total, Value, dot
-from clvmodels.estimation.maximum import LogLikelihood, check_penalty
+from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.numerics.special import draw_geometric
 from clvmodels.numerics.stays import discounted_stays, expected_stays
-from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.alive import Parameters
 from clvmodels.transactions.base import TransactionModel
 from clvmodels.transactions.discrete.likelihood import log_ways, row_terms
@@ -81,83 +80,15 @@ class BGBB(TransactionModel):
     purchase_effects = (Effect("beta", -1.0, "purchase"),)
     dropout_effects = (Effect("delta", -1.0, "dropout"),)
 
-    @one_blas_thread
-    def fit(self, summary: Any, weights: npt.ArrayLike | None = None) -> Self:
-        """Estimate the parameters by maximum likelihood.
+    # An occasion is the unit of time
 
-        Parameters
-        ----------
-        summary : DataFrame
-            pandas, polars or pyarrow, with columns frequency, recency and T in occasions and,
-            where rows stand for several customers, weight.
-        weights : array_like, shape (n,), optional
-            Customers behind each row; overrides the column.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        DataError, InvalidValueError, MissingColumnError
-            If the table cannot be used; the message names the first offending rows.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the data do not identify every parameter; the estimates are finite all the same.
-        """
-        check_penalty(self.penalty)
-        effects = self._effects
-        data = compress(read_histories(summary, weights, effects.columns))
+    def _read_to_fit(self, summary: Any, weights: npt.ArrayLike | None) -> Histories:
+        data = super()._read_to_fit(summary, weights)
         _check_occasions(data)
-        customers = float(data.weight.sum())
-        scaling = Scaling.of(data)
-        if effects.names:
-            result = self._fit_with_covariates(data, customers, scaling)
-        else:
-            result = self._fit_plain(data, customers)
-        names = self._names
-        self._scaling = scaling
-        self._learn(names, result, np.zeros(len(names)), result.log_likelihood, customers)
-        return self
+        return data
 
-    def purchase_rate_quantile(self, summary: Any, probability: float) -> Array:
-        """Quantile of the probability of buying at an occasion, given that a customer is alive.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            With frequency, recency, T.
-        probability : float
-            Between 0 and 1.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            Purchases per occasion.
-        """
-        if not 0 <= probability < 1:
-            raise InvalidValueError(f"a probability lies in [0, 1); found {probability}")
-        data, p = self._read(summary)
-        buys, refuses = p["alpha"] + data.frequency, p["beta"] + data.T - data.frequency
-        return np.asarray(special.betaincinv(buys, refuses, probability))
-
-    def purchase_rate_shape(self, summary: Any) -> Array:
-        """Inverse squared coefficient of variation of the probability of buying, if alive.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            With frequency, recency, T.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-        """
-        data, p = self._read(summary)
-        buys, refuses = p["alpha"] + data.frequency, p["beta"] + data.T - data.frequency
-        return np.asarray(buys * (buys + refuses + 1) / refuses)
+    def _unit_of_time(self, data: Histories, customers: float) -> float:
+        return 1.0
 
     def _read(self, summary: Any) -> tuple[Histories, Parameters]:
         data, p = super()._read(summary)
@@ -186,6 +117,18 @@ class BGBB(TransactionModel):
 
     # What is to come of a customer who is alive: p ~ Beta(alpha + x, beta + n - x) and
     # theta ~ Beta(gamma, delta + n), apart from each other
+
+    def _rate_quantile(self, p: Parameters, data: Histories, probability: float) -> Array:
+        """Of the probability of buying at an occasion."""
+        return np.asarray(special.betaincinv(*self._buys_and_refuses(p, data), probability))
+
+    def _rate_shape(self, p: Parameters, data: Histories) -> Array:
+        buys, refuses = self._buys_and_refuses(p, data)
+        return np.asarray(buys * (buys + refuses + 1) / refuses)
+
+    def _buys_and_refuses(self, p: Parameters, data: Histories) -> tuple[Array, Array]:
+        x, n = data.frequency, data.T
+        return np.asarray(p["alpha"] + x), np.asarray(p["beta"] + n - x)
 
     def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array:
         alive = np.empty(x.size)

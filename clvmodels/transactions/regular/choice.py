@@ -6,12 +6,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.errors import ConvergenceWarning, warn_caller
-from clvmodels.core.tables import Histories, read_histories
+from clvmodels.core.tables import Histories, has_column, read_histories
 from clvmodels.core.types import Array
 from clvmodels.estimation.parameters import Model
 from clvmodels.transactions.regular.likelihood import of_gaps
@@ -75,7 +74,5 @@ def best_fit(
 
 
 def _read(summary: Any, weights: npt.ArrayLike | None) -> tuple[Histories, Array | None]:
-    data = read_histories(summary, weights)
-    if GAPS not in nw.from_native(summary, eager_only=True).columns:
-        return data, None
-    return data, read_histories(summary, weights, (GAPS,)).covariates[GAPS]
+    data = read_histories(summary, weights, (GAPS,) if has_column(summary, GAPS) else ())
+    return data, data.covariates.get(GAPS)

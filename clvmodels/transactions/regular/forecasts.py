@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import special
 
-from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.tables import Histories
 from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.special import draw_geometric, draw_poisson
@@ -30,48 +27,6 @@ class ErlangForecasts(BetaGeometricModel):
 
     k_: int
 
-    def purchase_rate_quantile(self, summary: Any, probability: float) -> Array:
-        """Quantile of the purchase rate lambda / k of a customer, given that she is alive.
-
-        Of a customer with j of the k stages to her next purchase behind her, lambda is
-        Gamma(r + k x + j, alpha + T); the history says how likely each j is.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            With frequency, recency, T.
-        probability : float
-            Between 0 and 1; 0.99 is the rate that one in a hundred such customers exceeds.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            Purchases per unit of T.
-        """
-        if not 0 <= probability < 1:
-            raise InvalidValueError(f"a probability lies in [0, 1); found {probability}")
-        data, p = self._read(summary)
-        s, weights = self._passed(p, data.frequency, data.T)
-        rate = mixed_gamma_quantile(weights, s, probability)
-        return np.asarray(rate / (p["alpha"] + data.T) / self.k_)
-
-    def purchase_rate_shape(self, summary: Any) -> Array:
-        """Shape of a customer's purchase rate, given that she is alive: 1 over its squared CV.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            With frequency, recency, T.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-        """
-        data, p = self._read(summary)
-        s, weights = self._passed(p, data.frequency, data.T)
-        mean, variance = mixed_gamma_moments(weights, s)
-        return np.asarray(mean * mean / variance)
-
     # What is to come of a customer who is alive
 
     def _parameters(self, data: Histories) -> Parameters:
@@ -84,6 +39,20 @@ class ErlangForecasts(BetaGeometricModel):
         terms = stage_terms(self.k_, s, p["silence"] / (p["alpha"] + T))
         whole = sum(terms)
         return s, [np.asarray(term / whole) for term in terms]
+
+    def _rate_quantile(self, p: Parameters, data: Histories, probability: float) -> Array:
+        """Of lambda / k: with j stages behind her, lambda is Gamma(r + k x + j, alpha + T).
+
+        The history says how likely each j is.
+        """
+        s, weights = self._passed(p, data.frequency, data.T)
+        rate = mixed_gamma_quantile(weights, s, probability)
+        return np.asarray(rate / (p["alpha"] + data.T) / self.k_)
+
+    def _rate_shape(self, p: Parameters, data: Histories) -> Array:
+        s, weights = self._passed(p, data.frequency, data.T)
+        mean, variance = mixed_gamma_moments(weights, s)
+        return np.asarray(mean * mean / variance)
 
     def _alive(self, p: Parameters, x: Array, recency: Array, T: Array) -> Array:
         s, end = np.asarray(p["r"] + self.k_ * x), np.asarray(p["alpha"] + T)

@@ -160,6 +160,9 @@ class Engine:
 
     def shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
         """Move a time without a zone from the clock of one zone to that of another."""
+        return clock if source == target else self._shift(clock, source, target)
+
+    def _shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
         return dialect.shift(clock, source, target)
 
     def timestamp(self, parts: Sequence[IntegerValue]) -> TimestampValue:

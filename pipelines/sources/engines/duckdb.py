@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from ibis.expr.types import (
 
 from clvmodels.core.errors import ConfigError
 from pipelines.config.load import Columns, Source
-from pipelines.sources import catalogue, dialect, text_values
+from pipelines.sources import catalogue, dialect
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe, first_line, lacks_memory
 from pipelines.sources.files import csv as csv_files
@@ -30,6 +31,7 @@ from pipelines.sources.files.csv import CsvText
 from pipelines.sources.files.excel import read_excel
 from pipelines.sources.files.parquet import read_parquet
 from pipelines.sources.paths import files_of
+from pipelines.sources.text_values import ISO_DAY
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
@@ -105,7 +107,22 @@ class DuckDB(Engine):
 
     def day_of(self, text: StringValue, pattern: str | None, source: str, target: str) -> DateValue:
         """Return the calendar day of a time kept as text, read by DuckDB's own functions."""
-        return text_values.day_by_duckdb(text, pattern, source, target)
+        text = text.strip()
+        if pattern is not None and re.search("[zZ]", "".join(re.findall("%(.)", pattern))):
+            return dialect.wall_clock(dialect.try_strptime_zoned(text, pattern), target).date()
+        if pattern is not None:
+            return self.shift(dialect.try_strptime(text, pattern), source, target).date()
+        # The session's zone, which DuckDB gives to times without an offset, is the source's.
+        nothing = ibis.null("string")
+        usual = ibis.ifelse(text.re_search(ISO_DAY), text, nothing).try_cast(dialect.UTC)
+        # Asked only where that failed: it wants an offset to follow seconds, at once. The days are
+        # what is put together, since times cost more to copy.
+        close = text.re_replace(" +(Z|UTC|[+-])", r"\1").replace("UTC", "Z")
+        whole = close.re_replace("([T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-])", r"\1:00\2")
+        zoned = text.re_search(ISO_DAY + ".*(Z|UTC|[+-])")
+        again = ibis.ifelse(zoned, whole, nothing).try_cast(dialect.UTC)
+        days = (dialect.wall_clock(time, target).date() for time in (usual, again))
+        return ibis.coalesce(*days)
 
     def digest(self, columns: Sequence[Column]) -> NumericValue:
         """Aggregate rows to one number, whatever their order."""

@@ -146,9 +146,8 @@ class Spark(Engine):
         finally:
             self.connection.drop_view(name, force=True)
 
-    def shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
-        """Move a time without a zone from the clock of one zone to that of another."""
-        return clock if source == target else dialect.convert_timezone(source, target, clock)
+    def _shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
+        return dialect.convert_timezone(source, target, clock)
 
     def timestamp(self, parts: Sequence[IntegerValue]) -> TimestampValue:
         """Put a time without a zone together, of year, month, day, hour, minute and second."""

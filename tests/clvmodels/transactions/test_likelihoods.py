@@ -7,22 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import loggamma
-from true_parameters import TRUE_PARAMETERS
+from true_parameters import HISTORIES, TRUE_PARAMETERS
 
 from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD
 from clvmodels.core.tables import read_histories
-
-HISTORIES = pd.DataFrame(
-    [
-        (0, 0.0, 12.0),
-        (1, 0.5, 30.0),
-        (2, 20.0, 20.0),
-        (7, 15.0, 39.0),
-        (26, 30.9, 31.0),
-        (40, 3.0, 50.0),
-    ],
-    columns=["frequency", "recency", "T"],
-)
 
 GAUSS = np.polynomial.legendre.leggauss(200)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 from scipy.special import loggamma
-from true_parameters import TRUE_PARAMETERS
+from true_parameters import HISTORIES, TRUE_PARAMETERS
 
 from clvmodels import BGCNBD, BGNBD, MBGCNBD, MBGNBD, ParetoNBD, model_from_dict
 from clvmodels.core.errors import InvalidValueError, ModelFileError
@@ -23,17 +23,6 @@ from clvmodels.simulation.simulate import (
 )
 
 SIBLINGS = {BGCNBD: BGNBD, MBGCNBD: MBGNBD}
-HISTORIES = pd.DataFrame(
-    [
-        (0, 0.0, 12.0),
-        (1, 0.5, 30.0),
-        (2, 20.0, 20.0),
-        (7, 15.0, 39.0),
-        (26, 30.9, 31.0),
-        (40, 3.0, 50.0),
-    ],
-    columns=["frequency", "recency", "T"],
-)
 COMMON = {"r": 1.1, "alpha": 3.0, "a": 0.8, "b": 2.5}
 
 
