@@ -14,7 +14,7 @@ from pipelines.data import checks, preview, privacy
 from pipelines.data import customer_days as transactions
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import drivers
-from pipelines.jobs import stages
+from pipelines.jobs import messages, stages
 from pipelines.jobs.folders import models_folder, reports_folder
 from pipelines.registry import migration, records
 from pipelines.registry import store as registry
@@ -102,14 +102,15 @@ def list_models(config: Config) -> Outcome:
     """All saved versions, the one in use marked, and those that cannot be used with the reason."""
     home = models_folder(config)
     versions = registry.versions(home)
-    used, error, refused = None, None, {}
+    used, error, refused, errors = None, None, {}, {}
     try:
         used = registry.champion_or_none(home)
     except ModelFileError as damaged:
         error = damaged
     for version in versions:
         try:
-            registry.require_loadable(registry.verify(home, version))
+            saved = registry.require_loadable(registry.verify(home, version))
+            errors[version] = saved.manifest.get("errors", [])  # earlier releases saved none
         except ModelFileError as reason:
             refused[version] = str(reason)
     for version, new in migration.migrated(home).items():
@@ -118,11 +119,12 @@ def list_models(config: Config) -> Outcome:
     lines = []
     for version in versions:
         lines.append(f"{'*' if version == used else ' '} {version}  {home / version}")
+        lines += messages.version_errors(errors.get(version, []))
         if version in refused:
             lines.append(f"    cannot be used: {refused[version]}")
     return Outcome(
         lines or [f"no saved models of '{config.name}'; run `clv train`"],
-        {"champion": used, "versions": versions, "refused": refused},
+        {"champion": used, "versions": versions, "refused": refused, "errors": errors},
         error,
     )
 

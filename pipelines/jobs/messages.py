@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -48,6 +49,16 @@ def headline(result: BacktestResult, config: Config) -> list[str]:
         for row in part.itertuples()
     ]
     return lines
+
+
+def version_errors(errors: list[dict[str, Any]]) -> list[str]:
+    """Pooled errors of a saved version's forecasts at its training, on one line."""
+    said = [
+        f"{row['quantity']} off by {row['wape']:.1%} per cohort-month, {row['bias']:+.1%} in total"
+        for row in errors
+        if row["model"] == Compared.CLV and row["wape"] is not None and row["bias"] is not None
+    ]
+    return [f"    past forecasts at its training: {'; '.join(said)}"] if said else []
 
 
 def _left_out(cells: pd.DataFrame, config: Config) -> list[str]:

@@ -43,6 +43,7 @@ def train_job(
         )
         described = data.described()
     metrics = gathered.told_metrics
+    errors = gathered.told_accuracy.to_dict("records")
     with progress.step("save the models"):
         saved = registry.save(
             models_folder(config),
@@ -52,6 +53,7 @@ def train_job(
             metrics=metric_records(metrics[metrics["model"].isin(OWN)]),
             data=described,
             decided=decided(fitted, margin),
+            errors=[row for row in errors if row["model"] in OWN],
             promote=promote,
         )
     aside = "" if promote else " (challenger, not in use)"
