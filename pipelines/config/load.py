@@ -27,6 +27,7 @@ from pipelines.config.sections import (
     Columns,
     Consent,
     Covariates,
+    Currencies,
     Economics,
     Governance,
     Name,
@@ -49,6 +50,7 @@ __all__ = [
     "Config",
     "Consent",
     "Covariates",
+    "Currencies",
     "Economics",
     "Governance",
     "Log",
@@ -84,6 +86,9 @@ class Log:
     calendar : Calendar
     governance : Governance
     consent : Consent, optional
+    currency : str
+        That all amounts are told in.
+    currencies : Currencies, optional
     reports : Path
         Where the business's own reports are; an engine that is confined may write there.
     """
@@ -94,6 +99,8 @@ class Log:
     calendar: Calendar
     governance: Governance
     consent: Consent | None
+    currency: str
+    currencies: Currencies | None
     reports: Path
 
 
@@ -130,6 +137,7 @@ class Config(Section):
     source: Source
     columns: Columns = Columns(amount="amount")
     consent: Consent | None = None
+    currencies: Currencies | None = None
     covariates: Covariates = Covariates()
     plan: Plan | None = None
     calendar: Calendar = Calendar()
@@ -149,6 +157,8 @@ class Config(Section):
             self.calendar,
             self.governance,
             self.consent,
+            self.economics.currency,
+            self.currencies,
             Path(self.output.reports) / self.name,
         )
 
@@ -179,7 +189,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _says_nothing_in_vain(self) -> Config:
-        found = list(conflicts(self.source, self.columns, self.consent, self.governance))
+        found = list(
+            conflicts(self.source, self.columns, self.consent, self.governance, self.currencies)
+        )
         if found:
             raise ValueError("; ".join(found))
         return self
@@ -249,7 +261,7 @@ def _with_absolute_source(config: Config, base: Path | None) -> Config:
         return config
     changed: dict[str, Any] = {}
     holding: dict[str, tuple[str, ...]] = {"source": ("path", "temp_directory")}
-    holding |= dict.fromkeys(("consent", "covariates", "plan"), ("path",))
+    holding |= dict.fromkeys(("consent", "currencies", "covariates", "plan"), ("path",))
     for name, keys in holding.items():
         section = getattr(config, name)
         values = {key: getattr(section, key, None) for key in keys}

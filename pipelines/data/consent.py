@@ -11,7 +11,7 @@ import datetime as dt
 
 import ibis
 from ibis import _
-from ibis.expr.types import BooleanColumn, Column, DateColumn, Table, Value
+from ibis.expr.types import Column, DateColumn, Table, Value
 
 from clvmodels.core.errors import ConfigError, MissingColumnError
 from pipelines.config.load import Consent, Log, Source
@@ -20,18 +20,7 @@ from pipelines.sources.engines.base import Engine
 from pipelines.sources.engines.duckdb import KINDS as READS_FILES
 from pipelines.sources.failures import describe
 from pipelines.sources.paths import kind_of_file
-
-GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
-"""Texts that are a grant, case ignored; every other text is none."""
-
-
-def granted(column: Column) -> BooleanColumn:
-    """Return whether a value is a grant; nothing is not."""
-    if column.type().is_boolean():
-        return column.fill_null(False)
-    if column.type().is_numeric():
-        return (column == 1).fill_null(False)
-    return column.cast("string").strip().lower().isin(GRANTS).fill_null(False)
+from pipelines.sources.text_values import is_granted
 
 
 def words(given: Column, day: DateColumn, as_of: dt.date | None) -> dict[str, Value]:
@@ -49,7 +38,7 @@ def words(given: Column, day: DateColumn, as_of: dt.date | None) -> dict[str, Va
     nothing = ibis.null("date")
     known = day if as_of is None else ibis.ifelse(day <= ibis.literal(as_of), day, nothing)
     last = ibis.literal(as_of or dt.date(9999, 12, 31))
-    yes = granted(given)
+    yes = is_granted(given)
     return {
         "granted_on": ibis.ifelse(yes, known, nothing),
         "withdrawn_on": ibis.ifelse(yes, nothing, ibis.ifelse(day.isnull(), last, known)),

@@ -28,8 +28,11 @@ from pipelines.data import consent, lines
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import rfm as summaries
 from pipelines.data.features.snapshot import Snapshot
+from pipelines.data.first_look import sales_of
 from pipelines.data.preview import examples
-from pipelines.data.refunds import is_purchase, with_refunds
+from pipelines.data.sales import orders
+from pipelines.data.sales.found import Sales
+from pipelines.data.sales.refunds import is_purchase, with_refunds
 from pipelines.sources.connect import connect
 from pipelines.sources.dialect import of_largest
 from pipelines.sources.engines.base import Engine
@@ -57,6 +60,8 @@ class Dataset:
         Everything up to and including it is known.
     engine : Engine
         Open while the context of :func:`load` lasts.
+    sales : Sales
+        How lines became sales.
     """
 
     purchases: Table
@@ -66,6 +71,7 @@ class Dataset:
     last_date: dt.date
     as_of: dt.date
     engine: Engine
+    sales: Sales
 
     @property
     def snapshot(self) -> Snapshot:
@@ -112,11 +118,12 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
     with connect(log) as engine:
         raw = engine.read(log.source, log.columns)
         with reading(log.source):
-            days = _days(engine, raw, log, as_of)
+            sales = sales_of(raw, log)
+            days = _days(engine, raw, log, as_of, sales)
             kept = days.filter(lines.kept(days))
-            counts, facts = _totals(kept)  # where Spark begins to read
-        purchases, orphans = with_refunds(engine, kept, counts["refunds"])
-        if counts["refunds"]:
+            counts, facts = _totals(kept)
+        purchases, orphans = with_refunds(engine, kept, counts)
+        if counts["refund_days"]:
             _, facts = _totals(purchases)
         last = as_of or facts["last_date"] or dt.date.today()
         customer_facts = engine.materialise(summaries.customer_facts(purchases, last, people="all"))
@@ -124,11 +131,12 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
         account = replace(
             account,
             customers=int(customer_facts.count().execute()),
-            examples=account.examples | examples(engine, raw, log, as_of, account.set_aside),
+            sales=sales.to_dict(),
+            examples=account.examples | examples(engine, raw, log, as_of, account.set_aside, sales),
         )
         _record(account)
         if enforce:
-            account.enforce(log.governance)
+            account.enforce(log.governance, sales)
         if account.first_date is None or account.last_date is None or account.purchases == 0:
             raise DataError(_nothing_left(account))
         yield Dataset(
@@ -139,6 +147,7 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
             last_date=account.last_date,
             as_of=as_of or account.last_date,
             engine=engine,
+            sales=sales,
         )
 
 
@@ -157,22 +166,22 @@ def _record(account: DataQualityAccount) -> None:
     )
 
 
-def _days(engine: Engine, raw: Table, log: Log, as_of: dt.date | None) -> Table:
+def _days(engine: Engine, raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
     """Customer-days, those past retention or without consent among what is set aside."""
-    horizon = _retention_horizon(raw, log, as_of)
-    days = _customer_days(engine, raw, log, as_of, horizon)
+    horizon = _retention_horizon(raw, log, as_of, sales)
+    days = _customer_days(engine, raw, log, as_of, horizon, sales)
     if log.governance.consent == "ignore":
         return days
     return engine.materialise(consent.apply(engine, days, log, as_of))
 
 
-def _retention_horizon(raw: Table, log: Log, as_of: dt.date | None) -> dt.date | None:
+def _retention_horizon(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> dt.date | None:
     """Return the last day that is past retention, counted from as-of or else from the last day."""
     days = log.governance.retention_days
     if days is None:
         return None
     if as_of is None:
-        staged = lines.stage(raw, log, None, None)
+        staged = lines.stage(raw, log, None, None, sales)
         as_of = _as_date(staged.filter(lines.kept(staged)).date.max().execute())
     return None if as_of is None else as_of - dt.timedelta(days=days)
 
@@ -183,15 +192,18 @@ def _customer_days(
     log: Log,
     as_of: dt.date | None,
     horizon: dt.date | None,
+    sales: Sales,
 ) -> Table:
     """Materialise one row per customer-day and, of lines set aside, per customer and reason."""
-    staged = lines.stage(raw, log, as_of, horizon)
+    staged = lines.stage(raw, log, as_of, horizon, sales)
     several = staged.count() > 1  # one line has no order to sum in, and most days have one
     aggregates: dict[str, Any] = {
         "amount": ibis.ifelse(several, _.amount.sum().round(DIGITS), _.amount.sum()),
         "refunded": (_.amount < 0).any(),
-        "rows": _.count().cast("int32"),
+        "rows": (_.lines.sum() if "lines" in staged.columns else _.count()).cast("int32"),
     }
+    if "transaction_id" in staged.columns:
+        aggregates["orders"] = orders.count(staged)
     if "copies" in staged.columns:
         aggregates["copies"] = _.copies.sum()
     if "margin" in staged.columns:
@@ -218,12 +230,16 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
         "first_date": table.date.min(),
         "last_date": table.date.max(),
     }
+    if "orders" in table.columns:
+        bought = table.purchase == 1 if "purchase" in table.columns else None
+        wanted["orders"] = table.orders.sum(where=bought).fill_null(0)
     counts: dict[str, Value] = {}
     if "rows" in table.columns:
         copies = table.copies if "copies" in table.columns else table.rows
         counts["lines"] = table.rows.sum().fill_null(0)
         counts["copies"] = copies.sum().fill_null(0)
         counts["refunds"] = table.rows.sum(where=~is_purchase(table)).fill_null(0)
+        counts["refund_days"] = (~is_purchase(table)).sum().fill_null(0)
     row = table.agg(**wanted, **counts).execute().iloc[0].to_dict()
     return {name: int(row[name]) for name in counts}, {
         "purchases": int(row["purchases"]),
@@ -231,6 +247,7 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
         "revenue": float(row["revenue"]),
         "first_date": _as_date(row["first_date"]),
         "last_date": _as_date(row["last_date"]),
+        "orders": int(row["orders"]) if "orders" in row else None,
     }
 
 
@@ -246,7 +263,9 @@ def _account(
     copies = days.copies if "copies" in days.columns else days.rows
     by_reason = days.filter(~lines.kept(days)).group_by("date").agg(copies=copies.sum())
     aside = {
-        lines.REASONS[row.date.day]: int(row.copies) for row in by_reason.execute().itertuples()
+        lines.REASONS[row.date.day]: int(row.copies)
+        for row in by_reason.execute().itertuples()
+        if row.copies  # what was paid back is no row of its own
     }
     kept = counts["lines"] - orphans
     if counts["copies"] > counts["lines"]:

@@ -31,6 +31,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         try:
             with transactions.load(config.log, as_of, enforce=False) as data:
                 account, fingerprint = data.account, data.fingerprint
+                broken = data.sales.broken_limits(config.governance)
                 checks.validate(data.purchases, config.calendar.earliest, data.as_of)
                 beside = stages.drivers_at(config)(data.snapshot)
         except DataError as error:
@@ -38,7 +39,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
                 raise
             return Outcome(*_first_rows(config, show), error=error)
         shown, rows = _first_rows(config, show) if show else ([], {})
-    broken = account.broken_limits(config.governance)
+    broken += account.broken_limits(config.governance)
     facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken, **rows}
     lines = [
         *account_lines(account, config),
@@ -66,6 +67,7 @@ def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
     lines = [f"{count:>{width},}  {name:<24} {note}".rstrip() for name, count, note in rows]
     for reason, shown in account.examples.items():
         lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
+    lines += messages.sales_lines(account, config)
     days = account.stale_days
     age = f", {days} day{'' if days == 1 else 's'} before the as-of date {account.as_of}"
     return [

@@ -12,6 +12,7 @@ from clvmodels.core.schema import QUANTITIES
 from pipelines.backtesting.candidates import FORECASTS, Compared
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
+from pipelines.data.account import DataQualityAccount
 from pipelines.data.margins import Margin
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.new_customers import Basis, NewCustomers
@@ -59,6 +60,38 @@ def version_errors(errors: list[dict[str, Any]]) -> list[str]:
         if row["model"] == Compared.CLV and row["wape"] is not None and row["bias"] is not None
     ]
     return [f"    past forecasts at its training: {'; '.join(said)}"] if said else []
+
+
+def sales_lines(account: DataQualityAccount, config: Config) -> list[str]:
+    """How lines became sales: what was left out by value, orders, currencies, parts of prices."""
+    sales, currency = account.sales, config.economics.currency
+    lines = []
+    for column, values in sales["left_out"].items():
+        told = ", ".join(
+            f"{value} {facts['rows']:,} rows of {facts['amount']:,.2f}"
+            for value, facts in values.items()
+        )
+        lines.append(f"no sale, by {column}: {told}" if told else f"no sale, by {column}: none")
+    if len(sales["currencies"]) > 1:
+        told = ", ".join(
+            f"{code or 'none named'} {facts['amount']:,.2f} ({facts['rows']:,} rows)"
+            for code, facts in sales["currencies"].items()
+        )
+        lines.append(f"currencies in the source: {told}; told in {currency}")
+    held = set(config.governance.amount_includes or ())
+    wanted = config.governance.revenue_includes
+    for part, total in sales["parts"].items():
+        counted = part in (held if wanted is None else wanted)
+        lines.append(
+            f"{part}: {total:,.2f} {currency}, {'in' if part in held else 'not in'} the source's "
+            f"amounts, {'counted as' if counted else 'not in'} revenue"
+        )
+    if account.orders is not None and account.purchases:
+        lines.append(
+            f"{account.orders:,} orders, {account.orders / account.purchases:.2f} a purchase"
+        )
+    lines += [f"note: {note}" for note in sales["notes"]]
+    return lines + [f"question: {question}" for question in sales["questions"]]
 
 
 def _left_out(cells: pd.DataFrame, config: Config) -> list[str]:

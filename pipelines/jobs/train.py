@@ -43,7 +43,7 @@ def train_job(
         )
         described = data.described()
     metrics = gathered.told_metrics
-    errors = gathered.told_accuracy.to_dict("records")
+    told = gathered.told_accuracy.to_dict("records")
     with progress.step("save the models"):
         saved = registry.save(
             models_folder(config),
@@ -53,7 +53,7 @@ def train_job(
             metrics=metric_records(metrics[metrics["model"].isin(OWN)]),
             data=described,
             decided=decided(fitted, margin),
-            errors=[row for row in errors if row["model"] in OWN],
+            errors=[{str(k): v for k, v in row.items()} for row in told if row["model"] in OWN],
             promote=promote,
         )
     aside = "" if promote else " (challenger, not in use)"
