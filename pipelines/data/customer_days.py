@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 import ibis
+import pandas as pd
 from ibis import _
 from ibis.expr.types import Table, Value
 
@@ -27,6 +28,7 @@ from pipelines.data import account as quality
 from pipelines.data import consent, lines
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import rfm as summaries
+from pipelines.data.features.sales_months import sales_months
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.data.first_look.sales import sales_of
 from pipelines.data.preview import examples
@@ -60,6 +62,10 @@ class Dataset:
         Everything up to and including it is known.
     engine : Engine
         Open while the context of :func:`load` lasts.
+    lines : ibis Table
+        Lines that are kept, typed: what customer-days are made of.
+    dimensions : tuple of str
+        Of the lines.
     sales : Sales
         How lines became sales.
     """
@@ -71,6 +77,8 @@ class Dataset:
     last_date: dt.date
     as_of: dt.date
     engine: Engine
+    lines: Table
+    dimensions: tuple[str, ...]
     sales: Sales
 
     @property
@@ -82,6 +90,11 @@ class Dataset:
     def fingerprint(self) -> str:
         """A digest of the customer-days, whatever their order; read when it is first asked for."""
         return _fingerprint(self.engine, self.purchases)
+
+    @cached_property
+    def sales_months(self) -> pd.DataFrame:
+        """What was sold by month and dimension; the lines are read when it is first asked for."""
+        return sales_months(self.lines, self.purchases, self.dimensions)
 
     def described(self) -> dict[str, Any]:
         """Return the account without single rows, and the fingerprint: for saved files."""
@@ -127,28 +140,34 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
             _, facts = _totals(purchases)
         last = as_of or facts["last_date"] or dt.date.today()
         customer_facts = engine.materialise(summaries.customer_facts(purchases, last, people="all"))
-        account = _account(engine, days, counts, orphans, facts, log.source, as_of)
+        account = _account(engine, days, counts, orphans, facts, log.source, as_of, sales)
         account = replace(
             account,
             customers=int(customer_facts.count().execute()),
-            sales=sales.to_dict(),
             examples=account.examples | examples(engine, raw, log, as_of, account.set_aside, sales),
         )
         _record(account)
         if enforce:
             account.enforce(log.governance, sales)
-        if account.first_date is None or account.last_date is None or account.purchases == 0:
-            raise DataError(_nothing_left(account))
+        first_date, last_date = _span(account)
         yield Dataset(
             purchases=purchases,
             summary=summaries.measures(customer_facts, last),
             account=account,
-            first_date=account.first_date,
-            last_date=account.last_date,
-            as_of=as_of or account.last_date,
+            first_date=first_date,
+            last_date=last_date,
+            as_of=as_of or last_date,
             engine=engine,
+            lines=_lines(raw, log, as_of, sales),
+            dimensions=log.dimensions,
             sales=sales,
         )
+
+
+def _lines(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
+    """Lines that are kept, those past retention and without consent too; not evaluated."""
+    staged = lines.stage(raw, log, as_of, None, sales)
+    return staged.filter(lines.kept(staged))
 
 
 def _record(account: DataQualityAccount) -> None:
@@ -258,6 +277,7 @@ def _account(
     facts: dict[str, Any],
     source: Source,
     as_of: dt.date | None,
+    sales: Sales,
 ) -> DataQualityAccount:
     copies = days.copies if "copies" in days.columns else days.rows
     by_reason = days.filter(~lines.kept(days)).group_by("date").agg(copies=copies.sum())
@@ -281,6 +301,7 @@ def _account(
         set_aside={reason: aside[reason] for reason in quality.MEANING if reason in aside},
         customers=0,
         as_of=as_of or facts["last_date"],
+        sales=sales.to_dict(),
         examples={"unreadable": shown} if shown else {},
         **facts,
     )
@@ -302,6 +323,13 @@ def _fingerprint(engine: Engine, purchases: Table) -> str:
     found = purchases.agg(days=purchases.count(), mixed=mixed.fill_null(0)).execute().iloc[0]
     content = f"{int(found['days'])} {int(found['mixed'])}"
     return f"{engine.name}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _span(account: DataQualityAccount) -> tuple[dt.date, dt.date]:
+    """First and last day of what is kept; an error where no purchase is."""
+    if account.first_date is None or account.last_date is None or account.purchases == 0:
+        raise DataError(_nothing_left(account))
+    return account.first_date, account.last_date
 
 
 def _nothing_left(account: DataQualityAccount) -> str:
