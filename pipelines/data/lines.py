@@ -169,9 +169,7 @@ def typed_fields(raw: Table, log: Log, per_order: bool = False) -> dict[str, Col
                 selection.is_blank(said), ibis.null("boolean"), is_granted(said)
             )
     if columns.product_code is not None:
-        fields["product_code"] = (
-            engine_of(raw).stripped(raw[columns.product_code].cast("string")).upper()
-        )
+        fields["product_code"] = selection.word(raw[columns.product_code])
     if governance.keep:
         fields["sale"] = selection.is_kept(raw, governance.keep, blank=per_order)
     if governance.refund_rows:
