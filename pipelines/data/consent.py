@@ -19,7 +19,7 @@ from pipelines.data import lines
 from pipelines.sources.beside import beside
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe
-from pipelines.sources.text_values import is_granted
+from pipelines.sources.values.answers import is_granted
 
 
 def words(given: Column, day: DateColumn, as_of: dt.date | None) -> dict[str, Value]:

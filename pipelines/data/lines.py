@@ -23,7 +23,8 @@ from pipelines.data.sales.found import Sales
 from pipelines.sources.dialect import wall_clock
 from pipelines.sources.engines.lookup import engine_of
 from pipelines.sources.failures import describe
-from pipelines.sources.text_values import is_granted, number_of
+from pipelines.sources.values.answers import is_granted
+from pipelines.sources.values.numbers import number_of
 
 REASONS = (
     "kept",
