@@ -23,12 +23,12 @@ from ibis.expr.types import Table, Value
 from clvmodels.core.errors import DataError
 from clvmodels.core.rfm import DIGITS
 from pipelines.config.load import Log, Source
-from pipelines.data import account as quality
 from pipelines.data import consent, lines
-from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import rfm as summaries
 from pipelines.data.features.snapshot import Snapshot
-from pipelines.data.preview import examples
+from pipelines.data.quality import account as quality
+from pipelines.data.quality.account import DataQualityAccount
+from pipelines.data.quality.preview import examples
 from pipelines.data.refunds import is_purchase, with_refunds
 from pipelines.sources.connect import connect
 from pipelines.sources.dialect import of_largest

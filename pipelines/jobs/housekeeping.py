@@ -9,11 +9,12 @@ from typing import Any
 from clvmodels.core.errors import DataError, ModelFileError
 from pipelines.config.load import Config
 from pipelines.console import Outcome, Progress
-from pipelines.data import account as quality
-from pipelines.data import checks, preview, privacy
 from pipelines.data import customer_days as transactions
-from pipelines.data.account import DataQualityAccount
+from pipelines.data import privacy
 from pipelines.data.features import drivers
+from pipelines.data.quality import account as quality
+from pipelines.data.quality import checks, preview
+from pipelines.data.quality.account import DataQualityAccount
 from pipelines.jobs import stages
 from pipelines.jobs.folders import models_folder, reports_folder
 from pipelines.registry import migration, records

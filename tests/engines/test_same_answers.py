@@ -16,8 +16,9 @@ import pytest
 
 from clvmodels.core.errors import CheckFailedError, ConfigError
 from pipelines.config.load import Consent
-from pipelines.data import checks, features, privacy
 from pipelines.data import customer_days as transactions
+from pipelines.data import features, privacy
+from pipelines.data.quality import checks
 from pipelines.training import training_data
 
 pytestmark = [

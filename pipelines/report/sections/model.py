@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.data.account import MEANING
+from pipelines.data.quality.account import MEANING
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section
 from pipelines.report.tables import Column, as_frame, plain, table

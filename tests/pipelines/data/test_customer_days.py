@@ -20,9 +20,10 @@ from lifetimes.utils import summary_data_from_transaction_data
 from clvmodels.core.errors import CheckFailedError
 from clvmodels.core.schema import PURCHASES, SUMMARY
 from pipelines.config import load as config
-from pipelines.data import checks, features
 from pipelines.data import customer_days as transactions
-from pipelines.data.account import MEANING
+from pipelines.data import features
+from pipelines.data.quality import checks
+from pipelines.data.quality.account import MEANING
 from pipelines.sources import dialect
 from pipelines.sources.engines.lookup import held
 
