@@ -114,6 +114,9 @@ class Columns(Section):
     """Which of the source's columns means what."""
 
     customer_id: str = "customer_id"
+    fold_ids: bool = Field(
+        False, description="ids that differ only in case or white space are one customer"
+    )
     timestamp: str = "timestamp"
     amount: str | None = Field(None, description="value of the whole line")
     quantity: str | None = Field(None, description="of pieces; goes with price, never with amount")

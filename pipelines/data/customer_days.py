@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,7 +29,9 @@ from pipelines.data.features import rfm as summaries
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.data.quality import account as quality
 from pipelines.data.quality.account import DataQualityAccount
+from pipelines.data.quality.plausibility import Plausibility, look
 from pipelines.data.quality.preview import examples
+from pipelines.data.quality.set_aside import rows_and_money
 from pipelines.data.refunds import is_purchase, with_refunds
 from pipelines.sources.connect import connect
 from pipelines.sources.dialect import of_largest
@@ -51,6 +54,9 @@ class Dataset:
         The RFM summary of all of them as of ``as_of``
         (:func:`pipelines.data.features.rfm.summary`); the purchases are grouped once.
     account : DataQualityAccount
+    days : ibis Table
+        Customer-days of all rows kept, and how many ``rows`` are behind each; with refunds before
+        any purchase, which ``purchases`` leaves out.
     first_date, last_date : date
         Of the rows kept.
     as_of : date
@@ -62,6 +68,7 @@ class Dataset:
     purchases: Table
     summary: Table
     account: DataQualityAccount
+    days: Table
     first_date: dt.date
     last_date: dt.date
     as_of: dt.date
@@ -76,6 +83,11 @@ class Dataset:
     def fingerprint(self) -> str:
         """A digest of the customer-days, whatever their order; read when it is first asked for."""
         return _fingerprint(self.engine, self.purchases)
+
+    @cached_property
+    def plausibility(self) -> Plausibility:
+        """What looks implausible; read when it is first asked for."""
+        return look(self.engine, self.days)
 
     def described(self) -> dict[str, Any]:
         """Return the account without single rows, and the fingerprint: for saved files."""
@@ -130,11 +142,12 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
         if enforce:
             account.enforce(log.governance)
         if account.first_date is None or account.last_date is None or account.purchases == 0:
-            raise DataError(_nothing_left(account))
+            raise DataError(quality.nothing_left(account))
         yield Dataset(
             purchases=purchases,
             summary=summaries.measures(customer_facts, last),
             account=account,
+            days=kept,
             first_date=account.first_date,
             last_date=account.last_date,
             as_of=as_of or account.last_date,
@@ -194,6 +207,7 @@ def _customer_days(
     }
     if "copies" in staged.columns:
         aggregates["copies"] = _.copies.sum()
+        aggregates["copied"] = (_.amount * _.copies).sum()
     if "margin" in staged.columns:
         aggregates["margin"] = _.margin.sum().round(DIGITS)
     for name in lines.DIMENSIONS:
@@ -243,19 +257,20 @@ def _account(
     source: Source,
     as_of: dt.date | None,
 ) -> DataQualityAccount:
-    copies = days.copies if "copies" in days.columns else days.rows
-    by_reason = days.filter(~lines.kept(days)).group_by("date").agg(copies=copies.sum())
-    aside = {
-        lines.REASONS[row.date.day]: int(row.copies) for row in by_reason.execute().itertuples()
-    }
+    aside, money = rows_and_money(days)
+    of_kept, copied = (money.pop(name) or 0.0 for name in ("kept", "copied"))
     kept = counts["lines"] - orphans
     if counts["copies"] > counts["lines"]:
         aside["duplicate"] = counts["copies"] - counts["lines"]
+        money["duplicate"] = copied - of_kept
     if orphans:
         aside["refund_without_purchase"] = orphans
+        money["refund_without_purchase"] = of_kept - facts["revenue"]
+    total = math.fsum([copied, *(money[why] or 0.0 for why in money if why in lines.REASONS)])
     unreadable, shown = engine.rejected(source, kept + sum(aside.values()))
     if unreadable:
         aside["unreadable"] = unreadable
+    cents = {why: None if some is None else round(some, 2) for why, some in money.items()}
     return DataQualityAccount(
         source=describe(source),
         read=kept + sum(aside.values()),
@@ -264,6 +279,8 @@ def _account(
         customers=0,
         as_of=as_of or facts["last_date"],
         examples={"unreadable": shown} if shown else {},
+        source_total=round(total, 2),
+        money={reason: cents.get(reason) for reason in quality.MEANING if reason in aside},
         **facts,
     )
 
@@ -284,20 +301,6 @@ def _fingerprint(engine: Engine, purchases: Table) -> str:
     found = purchases.agg(days=purchases.count(), mixed=mixed.fill_null(0)).execute().iloc[0]
     content = f"{int(found['days'])} {int(found['mixed'])}"
     return f"{engine.name}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-
-
-def _nothing_left(account: DataQualityAccount) -> str:
-    if account.read == 0:
-        return f"{account.source} holds no rows; expected one row a transaction"
-    reasons = "; ".join(
-        f"{count} x {quality.MEANING[reason]}" for reason, count in account.set_aside.items()
-    )
-    shown = "; ".join(example for some in account.examples.values() for example in some)
-    return (
-        f"no purchase is left of the {account.read} rows of {account.source}: {reasons}."
-        + (f" First of them: {shown}." if shown else "")
-        + " Check [columns], [calendar] and [governance] against the file."
-    )
 
 
 def _as_date(value: Any) -> dt.date | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from clvmodels.core.errors import CheckFailedError
 from pipelines.backtesting import run as backtest
 from pipelines.backtesting.origins import too_short
 from pipelines.backtesting.run import BacktestResult
@@ -39,6 +40,10 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
     with ExitStack() as stack:
         with progress.step("read and check the transactions"):
             data = stack.enter_context(transactions.load(config.log, as_of))
+            if data.plausibility.broken:
+                raise CheckFailedError(
+                    f"{data.account.source}: {'. '.join(data.plausibility.broken)}."
+                )
         yield data
 
 

@@ -62,6 +62,8 @@ def train_job(
         )
     return Outcome(
         [
+            *messages.account_lines(data.account, config.economics.currency),
+            *messages.plausibility_lines(data.plausibility),
             *drivers.notes(fitted.drivers, fitted.as_of),
             *messages.headline(result, config),
             *messages.margin_line(margin),
@@ -74,6 +76,8 @@ def train_job(
             "version": saved.version,
             "in_use": promote and not saved.later,
             "gross_margin": margin.described(),
+            "account": data.account.without_rows(),
+            "plausibility": data.plausibility.to_dict(),
         },
     )
 

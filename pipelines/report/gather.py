@@ -74,7 +74,7 @@ def gather(
     return ReportInputs(
         terms=terms,
         as_of=data.as_of,
-        account=data.account.without_rows(),
+        account=data.account.without_rows() | {"plausibility": data.plausibility.for_report()},
         metrics=result.metrics,
         cells=result.cells,
         deciles=result.deciles,

@@ -362,3 +362,39 @@ def test_a_table_that_is_not_there_is_named_and_nothing_is_run(place, name):
         pass
     with transactions.load(config.log) as data:
         assert data.account.customers > 0
+
+
+def test_money_by_reason_and_plausibility_are_alike(place):
+    frame = logs.messy_log()
+    frame["customer"] = frame["customer"].where(frame.index % 5 != 0, "Guest\u00a0")
+    frame.loc[frame.index % 7 == 0, "customer"] = frame["customer"] + " Äß"
+    frame.loc[frame.index % 14 == 0, "customer"] = frame["customer"].str.upper()
+    settings = {"refunds": "net", "duplicates": "drop", "zero_value": "drop"}
+    config = place(pd.concat([frame, frame.tail(9)]), governance=settings)
+    with transactions.load(config.log, UNTIL) as data:
+        account, found = data.account, data.plausibility
+    cents = {why: round(sum(part) * 100) for why, part in expected_money(frame).items()}
+    assert {why: round((account.money[why] or 0) * 100) for why in cents} == cents
+    assert account.rounding == 0
+    total = sum(frame["value"]) + sum(frame["value"].tail(9))
+    assert account.source_total == round(total, 2)
+    known = frame[frame["day"].dt.date <= UNTIL].query("value != 0").dropna(subset="customer")
+    ids = known["customer"].drop_duplicates()
+    fold = ids.str.lower().str.replace(r"\s+", "", regex=True)
+    assert found.twins == len(ids) - fold.nunique() > 0
+    guests = (known["customer"].str.strip() == "Guest").sum()
+    assert any(f"holds {guests} of {len(known)} rows" in said for said in found.warnings)
+    folding = place(frame, columns={"fold_ids": True}, governance=settings)
+    with transactions.load(folding.log, UNTIL) as data:
+        assert set(data.days.customer_id.execute()) == set(fold)
+
+
+def expected_money(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """Of the log with its last nine rows twice."""
+    twice = pd.concat([frame, frame.tail(9)])
+    late, named = twice["day"].dt.date > UNTIL, twice["customer"].notna()
+    return {
+        "no_id": twice["value"][~named],
+        "after_as_of": twice["value"][named & late],
+        "duplicate": frame.tail(9)["value"][(named & ~late).tail(9)],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -41,7 +42,17 @@ REMEDY = {
 class DataQualityAccount:
     """How many rows were read, kept and set aside, and what remains.
 
-    ``read`` equals ``kept`` plus the sum of ``set_aside``, always.
+    ``read`` equals ``kept`` plus the sum of ``set_aside``, always, and ``source_total`` equals
+    ``revenue`` plus the sum of ``money`` and ``rounding``, to the cent.
+
+    Attributes
+    ----------
+    source_total : float
+        Sum of every amount of the source that can be read, in currency; those in ``money`` that
+        are None aside.
+    money : dict of str to float or None
+        By reason, the sum of the amounts set aside; None where no amount can be read, or one is
+        not finite.
     """
 
     source: str
@@ -56,6 +67,8 @@ class DataQualityAccount:
     last_date: dt.date | None
     as_of: dt.date | None
     examples: dict[str, list[str]] = field(default_factory=dict)
+    source_total: float = 0.0
+    money: dict[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         total = self.kept + sum(self.set_aside.values())
@@ -72,12 +85,35 @@ class DataQualityAccount:
             return None
         return (self.as_of - self.last_date).days
 
+    @property
+    def rounding(self) -> float:
+        """What the cents of the bridge's parts leave of its total: 0 where amounts are cents."""
+        parts = [amount for amount in self.money.values() if amount is not None]
+        return round(math.fsum([self.source_total, -self.revenue, *(-part for part in parts)]), 2)
+
+    @property
+    def bridge(self) -> list[dict[str, Any]]:
+        """From the source's total to the revenue that is reported: step, rows and amount.
+
+        The first step less those after it is the last, to the cent; an amount that is None cannot
+        be read.
+        """
+        steps = [{"step": "source", "rows": self.read, "amount": self.source_total}]
+        steps += [
+            {"step": reason, "rows": rows, "amount": self.money.get(reason)}
+            for reason, rows in self.set_aside.items()
+        ]
+        if self.rounding:
+            steps.append({"step": "rounding", "rows": 0, "amount": self.rounding})
+        return [*steps, {"step": "revenue", "rows": self.kept, "amount": self.revenue}]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the account as JSON-safe values."""
         out = asdict(self)
         for key in ("first_date", "last_date", "as_of"):
             out[key] = out[key].isoformat() if out[key] is not None else None
         out["stale_days"] = self.stale_days
+        out["bridge"] = self.bridge
         return out
 
     def without_rows(self) -> dict[str, Any]:
@@ -127,3 +163,18 @@ class DataQualityAccount:
         broken = self.broken_limits(governance)
         if broken:
             raise CheckFailedError(f"{self.source}: " + ". ".join(broken) + ".")
+
+
+def nothing_left(account: DataQualityAccount) -> str:
+    """Say why no purchase is left of a source."""
+    if account.read == 0:
+        return f"{account.source} holds no rows; expected one row a transaction"
+    reasons = "; ".join(
+        f"{count} x {MEANING[reason]}" for reason, count in account.set_aside.items()
+    )
+    shown = "; ".join(example for some in account.examples.values() for example in some)
+    return (
+        f"no purchase is left of the {account.read} rows of {account.source}: {reasons}."
+        + (f" First of them: {shown}." if shown else "")
+        + " Check [columns], [calendar] and [governance] against the file."
+    )

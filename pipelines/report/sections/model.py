@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipelines.data.quality.account import MEANING
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.section import Section
+from pipelines.report.section import Section, money
 from pipelines.report.tables import Column, as_frame, plain, table
 from pipelines.report.wording import words
 
@@ -86,7 +86,7 @@ def data_account(inputs: ReportInputs) -> Section:
     kept = account.get("kept", account.get("rows_kept"))
     rows: list[dict[str, Any]] = [{"item": "rows read", "count": read}]
     rows += [
-        {"item": f"set aside: {MEANING.get(reason, reason.replace('_', ' '))}", "count": count}
+        {"item": f"set aside: {_reason(reason)}", "count": count}
         for reason, count in (account.get("set_aside") or {}).items()
         if count
     ]
@@ -106,6 +106,7 @@ def data_account(inputs: ReportInputs) -> Section:
             f"{_freshness(account.get('stale_days'))}"
             "Every row read is kept or set aside for one reason."
         )
+    section.text += _plausible(account.get("plausibility") or {})
     section.tables["account"] = table(
         frame,
         [
@@ -116,7 +117,38 @@ def data_account(inputs: ReportInputs) -> Section:
         title="Data-quality account",
         sheet="Data account",
     )
+    bridge = as_frame(account.get("bridge"))
+    if not bridge.empty:
+        bridge["step"] = [
+            words.BRIDGE.get(str(s), f"less: {_reason(str(s))}") for s in bridge["step"]
+        ]
+        section.tables["bridge"] = table(
+            bridge,
+            [
+                Column("step", "Step"),
+                Column("rows", "Rows", "integer"),
+                Column("amount", money("Amount", inputs.currency), "number"),
+            ],
+            title="From the source's total to the revenue",
+            sheet="Revenue bridge",
+            note="To the cent. What cannot be read has no amount, and is in neither total.",
+        )
     return section
+
+
+def _reason(reason: str) -> str:
+    return MEANING.get(reason, reason.replace("_", " "))
+
+
+def _plausible(found: dict[str, Any]) -> list[str]:
+    """What the largest customers hold together, and what looks implausible."""
+    text = [f"To look at: {words.sentence(str(said))}" for said in found.get("warnings", ())]
+    if found.get("ten_revenue") is not None:
+        text.append(
+            f"The ten customers with most revenue hold {words.percent(found['ten_revenue'])} of "
+            f"it, the ten with most rows {words.percent(found['ten_rows'])} of the rows."
+        )
+    return text
 
 
 def _freshness(days: int | None) -> str:
