@@ -275,7 +275,20 @@ class Governance(Section):
     )
     max_missing_id_share: float = Field(0.3, ge=0, le=1, description="of rows without an id")
     max_bad_row_share: float = Field(0.05, ge=0, le=1, description="of rows that cannot be read")
+    max_unread_money_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="of money that unread rows may hold; None: max_bad_row_share",
+    )
     max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
+
+    @property
+    def unread_money_limit(self) -> float:
+        """Share of the money that rows which cannot be read may hold."""
+        if self.max_unread_money_share is None:
+            return self.max_bad_row_share
+        return self.max_unread_money_share
 
     @property
     def totals_only_for_some(self) -> bool:

@@ -28,6 +28,7 @@ from pipelines.data import consent, lines
 from pipelines.data.features import rfm as summaries
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.data.quality import account as quality
+from pipelines.data.quality import unread
 from pipelines.data.quality.account import DataQualityAccount
 from pipelines.data.quality.plausibility import Plausibility, look
 from pipelines.data.quality.preview import examples
@@ -137,6 +138,7 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
             account,
             customers=int(customer_facts.count().execute()),
             examples=account.examples | examples(engine, raw, log, as_of, account.set_aside),
+            unread=unread.look(engine, raw, log, as_of, kept, account.set_aside),
         )
         _record(account)
         if enforce:

@@ -15,6 +15,7 @@ from pipelines.data.margins import Margin
 from pipelines.data.quality import account as quality
 from pipelines.data.quality.account import DataQualityAccount
 from pipelines.data.quality.plausibility import Plausibility
+from pipelines.data.quality.unread import Unread
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.new_customers import Basis, NewCustomers
 from pipelines.report.wording import carried
@@ -32,6 +33,8 @@ def account_lines(account: DataQualityAccount, currency: str) -> list[str]:
     lines = [f"{count:>{width},}  {name:<24} {note}".rstrip() for name, count, note in rows]
     for reason, shown in account.examples.items():
         lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
+    if account.unread is not None:
+        lines.append(f"{'':>{width}}  {unread_line(account.unread)}")
     days = account.stale_days
     age = f", {days} day{'' if days == 1 else 's'} before the as-of date {account.as_of}"
     return [
@@ -41,6 +44,15 @@ def account_lines(account: DataQualityAccount, currency: str) -> list[str]:
         f"{account.revenue:,.2f} {currency}, "
         f"{account.first_date} to {account.last_date}{age if days else ''}",
     ]
+
+
+def unread_line(unread: Unread) -> str:
+    """What the bad rows may hold, and have in common."""
+    alike = "; ".join(f"{trait.rows} are {trait.name}" for trait in unread.traits)
+    return (
+        f"bad rows may hold {unread.money:,.2f}, {unread.share:.1%} of the money"
+        f"{f' ({alike})' if alike else ''}"
+    )
 
 
 def bridge_lines(account: DataQualityAccount, currency: str) -> list[str]:

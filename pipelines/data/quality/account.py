@@ -9,6 +9,7 @@ from typing import Any
 
 from clvmodels.core.errors import CheckFailedError, DataError
 from pipelines.config.load import Governance
+from pipelines.data.quality.unread import Unread
 
 BAD_ROWS = ("unreadable", "bad_date", "bad_amount")
 
@@ -50,6 +51,8 @@ class DataQualityAccount:
     source_total : float
         Sum of every amount of the source that can be read, in currency; those in ``money`` that
         are None aside.
+    unread : Unread, optional
+        What the rows that cannot be read may hold; None where all can.
     money : dict of str to float or None
         By reason, the sum of the amounts set aside; None where no amount can be read, or one is
         not finite.
@@ -69,6 +72,7 @@ class DataQualityAccount:
     examples: dict[str, list[str]] = field(default_factory=dict)
     source_total: float = 0.0
     money: dict[str, float | None] = field(default_factory=dict)
+    unread: Unread | None = None
 
     def __post_init__(self) -> None:
         total = self.kept + sum(self.set_aside.values())
@@ -140,6 +144,7 @@ class DataQualityAccount:
                     f"{limit:.1%} (governance.{key}){f'; {shown}' if shown else ''}"
                     f"{self._remedy(reasons)}"
                 )
+        broken += [] if self.unread is None else _of_money(self.unread, governance)
         refunds = self.set_aside.get("refund", 0)
         if governance.refunds == "reject" and refunds:
             broken.append(
@@ -163,6 +168,24 @@ class DataQualityAccount:
         broken = self.broken_limits(governance)
         if broken:
             raise CheckFailedError(f"{self.source}: " + ". ".join(broken) + ".")
+
+
+def _of_money(unread: Unread, governance: Governance) -> list[str]:
+    """What the bad rows may hold, of everything and of what most of them have in common."""
+    limit = governance.unread_money_limit
+    alike = [trait for trait in unread.traits if trait.lost > limit]
+    if unread.share <= (limit / 10 if alike else limit):
+        return []
+    said = "; ".join(
+        f"{trait.rows} are {trait.name} ({trait.lost:.0%} of the money of all such rows)"
+        for trait in alike
+    )
+    return [
+        f"{unread.rows} rows that cannot be read may hold {unread.money:,.2f}, {unread.share:.1%} "
+        f"of the money{f', and are not lost at random: {said}' if said else ''}; limit {limit:.1%}"
+        f"{', of what they share and a tenth of it of all,' if said else ''} "
+        "(governance.max_unread_money_share)"
+    ]
 
 
 def nothing_left(account: DataQualityAccount) -> str:
