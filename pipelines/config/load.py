@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, model_validator
 
 from clvmodels.core.errors import ConfigError
-from pipelines.config.conflicts import conflicts
+from pipelines.config.conflicts import conflicts, of_control
 from pipelines.config.sections import (
     EARLIEST,
     LATEST,
@@ -26,6 +26,7 @@ from pipelines.config.sections import (
     Calendar,
     Columns,
     Consent,
+    Control,
     Covariates,
     Economics,
     Governance,
@@ -48,6 +49,7 @@ __all__ = [
     "Columns",
     "Config",
     "Consent",
+    "Control",
     "Covariates",
     "Economics",
     "Governance",
@@ -132,6 +134,7 @@ class Config(Section):
     consent: Consent | None = None
     covariates: Covariates = Covariates()
     plan: Plan | None = None
+    control: Control | None = None
     calendar: Calendar = Calendar()
     economics: Economics = Economics()
     governance: Governance = Governance()
@@ -179,7 +182,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _says_nothing_in_vain(self) -> Config:
-        found = list(conflicts(self.source, self.columns, self.consent, self.governance))
+        found = [
+            *conflicts(self.source, self.columns, self.consent, self.governance),
+            *of_control(self.source, self.control),
+        ]
         if found:
             raise ValueError("; ".join(found))
         return self
@@ -249,7 +255,7 @@ def _with_absolute_source(config: Config, base: Path | None) -> Config:
         return config
     changed: dict[str, Any] = {}
     holding: dict[str, tuple[str, ...]] = {"source": ("path", "temp_directory")}
-    holding |= dict.fromkeys(("consent", "covariates", "plan"), ("path",))
+    holding |= dict.fromkeys(("consent", "covariates", "plan", "control"), ("path",))
     for name, keys in holding.items():
         section = getattr(config, name)
         values = {key: getattr(section, key, None) for key in keys}

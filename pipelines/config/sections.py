@@ -203,6 +203,24 @@ class Plan(Section):
     new_customers: str = Field("new_customers", description="column of their number")
 
 
+class Control(Section):
+    """Monthly totals of another system (CRM, billing, the books) that the log is held against."""
+
+    path: str | None = Field(None, description="CSV, workbook or Parquet, one row a month")
+    table: str | None = Field(None, description="beside the log's, for sources that are databases")
+    period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
+    amount: str = Field("amount", description="column of the month's revenue, net of refunds")
+    max_difference_share: float = Field(
+        0.01, ge=0, description="of a month's amount, by which the log may differ"
+    )
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Control:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("needs either path or table")
+        return self
+
+
 class Calendar(Section):
     """What a day is."""
 

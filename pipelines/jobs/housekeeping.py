@@ -32,6 +32,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
             with transactions.load(config.log, as_of, enforce=False) as data:
                 account, fingerprint = data.account, data.fingerprint
                 plausible = data.plausibility
+                controlled = stages.controlled(data, config)
                 checks.validate(data.purchases, config.calendar.earliest, data.as_of)
                 beside = stages.drivers_at(config)(data.snapshot)
         except DataError as error:
@@ -40,16 +41,19 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
             return Outcome(*_first_rows(config, show), error=error)
         shown, rows = _first_rows(config, show) if show else ([], {})
     broken = [*account.broken_limits(config.governance), *plausible.broken]
+    broken += controlled.broken if controlled else []
     facts = {
         **account.to_dict(),
         "fingerprint": fingerprint,
         "plausibility": plausible.to_dict(),
+        "control": controlled.records() if controlled else [],
         "broken_limits": broken,
         **rows,
     }
     lines = [
         *messages.account_lines(account, config.economics.currency),
         *messages.plausibility_lines(plausible),
+        *messages.control_lines(controlled),
         *drivers.described(beside),
         *drivers.notes(beside, data.as_of),
     ]

@@ -14,6 +14,7 @@ from pipelines.config.load import Config
 from pipelines.data.margins import Margin
 from pipelines.data.quality import account as quality
 from pipelines.data.quality.account import DataQualityAccount
+from pipelines.data.quality.control import Controlled
 from pipelines.data.quality.plausibility import Plausibility
 from pipelines.data.quality.unread import Unread
 from pipelines.forecasting.deliver import Delivered
@@ -84,6 +85,21 @@ def plausibility_lines(plausible: Plausibility) -> list[str]:
         f"largest customer: {largest.revenue:.1%} of revenue, {largest.rows:.1%} of "
         f"rows{together}; largest customer-day: {largest.row:.1%} of revenue",
         *warnings_of(plausible),
+    ]
+
+
+def control_lines(controlled: Controlled | None) -> list[str]:
+    """How far the log is from another system's totals; nothing where none are given."""
+    if controlled is None:
+        return []
+    months = controlled.months
+    left_out = controlled.left_out
+    aside = f" ({left_out} of its months are not, or not whole, in the log)" if left_out else ""
+    if months.empty:
+        return [f"control: no month to compare{aside}"]
+    return [
+        f"control: {months['revenue'].sum():,.2f} in the log, "
+        f"{months['control'].sum():,.2f} there, over {len(months)} months{aside}"
     ]
 
 

@@ -23,6 +23,8 @@ from pipelines.data.customer_days import Dataset
 from pipelines.data.features import CohortHistory, Snapshot, drivers
 from pipelines.data.features.drivers import DriversAt
 from pipelines.data.margins import Margin
+from pipelines.data.quality import control
+from pipelines.data.quality.control import Controlled
 from pipelines.forecasting import deliver
 from pipelines.forecasting.customers import horizon_grid
 from pipelines.forecasting.deliver import Delivered
@@ -50,6 +52,15 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
 def margin_of(data: Dataset, config: Config) -> Margin:
     """The gross margin that the run goes by."""
     return margins.margin(data.purchases, config.economics.margin, config.columns.margin)
+
+
+def controlled(data: Dataset, config: Config) -> Controlled | None:
+    """The log against another system's monthly totals, where [control] names any."""
+    if config.control is None:
+        return None
+    totals = control.read(data.engine, config.source, config.control)
+    limit = config.control.max_difference_share
+    return control.compare(data.purchases, totals, data.first_date, data.as_of, limit)
 
 
 def drivers_at(config: Config) -> DriversAt:

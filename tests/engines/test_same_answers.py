@@ -383,7 +383,7 @@ def test_money_by_reason_and_plausibility_are_alike(place):
     fold = ids.str.lower().str.replace(r"\s+", "", regex=True)
     assert found.twins == len(ids) - fold.nunique() > 0
     guests = (known["customer"].str.strip() == "Guest").sum()
-    assert any(f"holds {guests} of {len(known)} rows" in said for said in found.warnings)
+    assert any(f"holds {guests} of {len(known):,} rows" in said for said in found.warnings)
     folding = place(frame, columns={"fold_ids": True}, governance=settings)
     with transactions.load(folding.log, UNTIL) as data:
         assert set(data.days.customer_id.execute()) == set(fold)

@@ -111,7 +111,7 @@ def _values(monthly: pd.DataFrame) -> list[str]:
     step = (mean.shift(-NEIGHBOURS) - mean).abs().dropna()
     if step.empty or step.max() <= np.log(VALUE_RATIO):
         return []
-    at = monthly.index.get_loc(step.idxmax())
+    at = int(np.flatnonzero(monthly.index == step.idxmax())[0])
     before, after = np.exp(mean.iloc[at]), np.exp(mean.iloc[at + NEIGHBOURS])
     return [
         f"a purchase is worth {before:,.2f} (geometric mean) before {monthly.index[at + 1]:%Y-%m} "
@@ -122,7 +122,7 @@ def _values(monthly: pd.DataFrame) -> list[str]:
 def _days(daily: pd.DataFrame) -> list[str]:
     counts = daily["purchases"].to_numpy()
     found = []
-    for at in np.flatnonzero(counts >= max(LEAST, DAY_SHARE * counts.sum())):
+    for at in np.flatnonzero(counts >= max(LEAST, DAY_SHARE * counts.sum())).tolist():
         usual = _around(counts, at, DAYS_AROUND)
         if counts[at] > DAY_RATIO * usual:
             found.append(

@@ -133,6 +133,23 @@ def data_account(inputs: ReportInputs) -> Section:
             sheet="Revenue bridge",
             note="To the cent. What cannot be read has no amount, and is in neither total.",
         )
+    controls = as_frame(account.get("control"))
+    if not controls.empty:
+        code = inputs.currency
+        section.text += [words.sentence(str(said)) for said in account.get("control_broken", ())]
+        section.tables["control"] = table(
+            controls.assign(period=pd.to_datetime(controls["period"])),
+            [
+                Column("period", "Month", "month"),
+                Column("revenue", money("In the log", code), "number"),
+                Column("control", money("In the other system", code), "number"),
+                Column("difference", money("Difference", code), "number"),
+                Column("share", "Share", "percent"),
+            ],
+            title="Against the totals of another system",
+            sheet="Control totals",
+            note="Revenue by month, net of refunds in the month of the refund.",
+        )
     return section
 
 
