@@ -300,6 +300,12 @@ class Governance(Section):
         description="of money that unread rows may hold; None: max_bad_row_share",
     )
     max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
+    max_shrink_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="of the rows and customers of the model in use, that may be gone",
+    )
 
     @property
     def unread_money_limit(self) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,7 +24,7 @@ from pipelines.data.customer_days import Dataset
 from pipelines.data.features import CohortHistory, Snapshot, drivers
 from pipelines.data.features.drivers import DriversAt
 from pipelines.data.margins import Margin
-from pipelines.data.quality import control
+from pipelines.data.quality import control, shrinkage
 from pipelines.data.quality.control import Controlled
 from pipelines.forecasting import deliver
 from pipelines.forecasting.customers import horizon_grid
@@ -52,6 +53,25 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
 def margin_of(data: Dataset, config: Config) -> Margin:
     """The gross margin that the run goes by."""
     return margins.margin(data.purchases, config.economics.margin, config.columns.margin)
+
+
+def require_not_shrunk(data: Dataset, config: Config, manifest: Mapping[str, Any] | None) -> None:
+    """Compare the source with what the model in use learned from; nothing where none is in use.
+
+    Raises
+    ------
+    CheckFailedError
+        If far fewer rows or customers are left than ``governance.max_shrink_share`` allows.
+    """
+    if manifest is None:
+        return
+    rules = shrinkage.rules(config.columns, config.calendar, config.governance)
+    alike = shrinkage.read_alike(rules, manifest.get("config") or {})
+    found = shrinkage.shrunk(
+        data.account, data.purchases, manifest.get("data") or {}, alike, config.governance
+    )
+    if found:
+        raise CheckFailedError(f"{data.account.source} has shrunk: {'; '.join(found)}.")
 
 
 def controlled(data: Dataset, config: Config) -> Controlled | None:
