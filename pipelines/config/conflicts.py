@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.config.sections import Columns, Consent, Control, Governance, Source
+from pipelines.config.sections import (
+    PARTS,
+    Columns,
+    Consent,
+    Control,
+    Currencies,
+    Governance,
+    Source,
+)
 
 _FILES = ("csv", "excel", "parquet")
 _DATABASES = ("duckdb", "postgres", "uri")
@@ -29,10 +37,25 @@ _OF_TEXT = ("delimiter", "encoding", "null_values")
 
 
 def conflicts(
-    source: Source, columns: Columns, consent: Consent | None, governance: Governance
+    source: Source,
+    columns: Columns,
+    consent: Consent | None,
+    governance: Governance,
+    currencies: Currencies | None,
 ) -> Iterator[str]:
     """Say what of a configuration would have no effect, or speaks against another part of it."""
     yield from _of_source(source, consent)
+    yield from _of_prices(columns, governance)
+    if columns.refunded is not None and governance.refunds != "net":
+        yield (
+            f"columns.refunded has no effect where governance.refunds is '{governance.refunds}'; "
+            "set that to 'net', or take the column out"
+        )
+    if currencies is not None and columns.currency is None and not currencies.converted:
+        yield (
+            "[currencies] needs columns.currency, the column that says which one an amount is in; "
+            "name it, or take [currencies] out"
+        )
     if governance.non_product_codes and columns.product_code is None:
         yield (
             "governance.non_product_codes needs columns.product_code, the column that holds the "
@@ -59,6 +82,25 @@ def of_control(source: Source, control: Control | None) -> Iterator[str]:
         yield (
             f"control.table: source kind '{source.kind}' holds no tables; name a file with "
             "control.path"
+        )
+
+
+def _of_prices(columns: Columns, governance: Governance) -> Iterator[str]:
+    """Parts of a price: each has a column, and it is said whether amounts hold it."""
+    for key in ("amount_includes", "revenue_includes"):
+        for part in getattr(governance, key) or ():
+            if part not in columns.parts:
+                yield f"governance.{key} names {part}, and columns.{part} names no column of it"
+    if columns.parts and governance.amount_includes is None:
+        yield (
+            f"columns.{next(iter(columns.parts))} names a part of a price, and nothing says "
+            "whether the amounts hold it; set governance.amount_includes to a list of those of "
+            f"{', '.join(PARTS)} that they hold ([] for none)"
+        )
+    if governance.revenue_includes is not None and not columns.parts:
+        yield (
+            "governance.revenue_includes needs a column of each part: columns."
+            + ", columns.".join(PARTS)
         )
 
 

@@ -22,12 +22,15 @@ from pipelines.config.conflicts import conflicts, of_control
 from pipelines.config.sections import (
     EARLIEST,
     LATEST,
+    USUAL_DIMENSIONS,
+    Attribution,
     Backtest,
     Calendar,
     Columns,
     Consent,
     Control,
     Covariates,
+    Currencies,
     Economics,
     Governance,
     Name,
@@ -36,6 +39,7 @@ from pipelines.config.sections import (
     Section,
     Source,
     Train,
+    is_taken,
     nearest,
 )
 from pipelines.nesting import from_toml
@@ -44,6 +48,7 @@ from pipelines.redaction import holds_secret, redacted, redacted_value
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "Attribution",
     "Backtest",
     "Calendar",
     "Columns",
@@ -51,6 +56,7 @@ __all__ = [
     "Consent",
     "Control",
     "Covariates",
+    "Currencies",
     "Economics",
     "Governance",
     "Log",
@@ -69,6 +75,9 @@ logger = logging.getLogger(__package__)
 NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
 """Keys that name an environment variable; what is given them by mistake may be the secret."""
 
+BESIDE = ("consent", "currencies", "attribution", "covariates", "plan", "control")
+"""Sections that name a file of their own."""
+
 LONGEST_SHOWN = 120
 """Characters shown of a value that is not valid."""
 
@@ -86,6 +95,10 @@ class Log:
     calendar : Calendar
     governance : Governance
     consent : Consent, optional
+    currency : str
+        That all amounts are told in.
+    currencies : Currencies, optional
+    attribution : Attribution, optional
     reports : Path
         Where the business's own reports are; an engine that is confined may write there.
     """
@@ -96,7 +109,22 @@ class Log:
     calendar: Calendar
     governance: Governance
     consent: Consent | None
+    currency: str
+    currencies: Currencies | None
+    attribution: Attribution | None
     reports: Path
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of all dimensions: of the log's columns, and the one that another table knows."""
+        other = () if self.attribution is None else (self.attribution.dimension,)
+        return (*self.columns.named_dimensions, *other)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Files that are read beside the log."""
+        sections = (self.consent, self.attribution)
+        return tuple(one.path for one in sections if one is not None and one.path is not None)
 
 
 @dataclass(frozen=True)
@@ -132,6 +160,8 @@ class Config(Section):
     source: Source
     columns: Columns = Columns(amount="amount")
     consent: Consent | None = None
+    currencies: Currencies | None = None
+    attribution: Attribution | None = None
     covariates: Covariates = Covariates()
     plan: Plan | None = None
     control: Control | None = None
@@ -152,6 +182,9 @@ class Config(Section):
             self.calendar,
             self.governance,
             self.consent,
+            self.economics.currency,
+            self.currencies,
+            self.attribution,
             Path(self.output.reports) / self.name,
         )
 
@@ -170,10 +203,11 @@ class Config(Section):
     @model_validator(mode="after")
     def _covariates_have_a_use(self) -> Config:
         for name in self.covariates.by_cohort:
-            if getattr(self.columns, name) is None:
+            if name not in self.log.dimensions:
+                usual = name in USUAL_DIMENSIONS
                 raise ValueError(
                     f"covariates.by_cohort names {name}, which [columns] does not map; add "
-                    f'{name} = "..." there'
+                    f'{name} = "..." {"there" if usual else "to [columns.dimensions]"}'
                 )
         asked = self.covariates.columns or self.covariates.by_cohort or self.plan
         if asked and not self.train.cohort_level:
@@ -181,9 +215,24 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _attributes_once(self) -> Config:
+        one = self.attribution
+        if one is None:
+            return self
+        if one.dimension in self.columns.named_dimensions:
+            raise ValueError(
+                f"attribution.dimension: [columns] maps {one.dimension} too; take one of them out"
+            )
+        if one.dimension not in USUAL_DIMENSIONS and is_taken(one.dimension):
+            raise ValueError(f"attribution.dimension: '{one.dimension}' is taken; choose another")
+        if one.transaction_id is not None and self.columns.transaction_id is None:
+            raise ValueError("attribution.transaction_id needs columns.transaction_id")
+        return self
+
+    @model_validator(mode="after")
     def _says_nothing_in_vain(self) -> Config:
         found = [
-            *conflicts(self.source, self.columns, self.consent, self.governance),
+            *conflicts(self.source, self.columns, self.consent, self.governance, self.currencies),
             *of_control(self.source, self.control),
         ]
         if found:
@@ -255,7 +304,7 @@ def _with_absolute_source(config: Config, base: Path | None) -> Config:
         return config
     changed: dict[str, Any] = {}
     holding: dict[str, tuple[str, ...]] = {"source": ("path", "temp_directory")}
-    holding |= dict.fromkeys(("consent", "covariates", "plan", "control"), ("path",))
+    holding |= dict.fromkeys(BESIDE, ("path",))
     for name, keys in holding.items():
         section = getattr(config, name)
         values = {key: getattr(section, key, None) for key in keys}

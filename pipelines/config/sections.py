@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from clvmodels.core import schema
 from pipelines.redaction import SECRET_NAME, assigns_secret, holds_secret
 
 
@@ -35,6 +36,15 @@ Variable = Annotated[str, AfterValidator(_variable)]
 """Name of an environment variable that holds a secret."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+Part = Literal["tax", "shipping", "discount", "tip"]
+PARTS: tuple[Part, ...] = ("tax", "shipping", "discount", "tip")
+"""Parts of a price."""
+
+USUAL_DIMENSIONS = ("channel", "product_category", "country")
+"""Dimensions that have keys of their own."""
+
+DimensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 EARLIEST = dt.date(1700, 1, 1)
 LATEST = dt.date(2200, 12, 31)
@@ -119,31 +129,135 @@ class Columns(Section):
     )
     timestamp: str = "timestamp"
     amount: str | None = Field(None, description="value of the whole line")
+    order_total: str | None = Field(
+        None, description="in place of amount: value of the whole order, on one or on all its lines"
+    )
     quantity: str | None = Field(None, description="of pieces; goes with price, never with amount")
     price: str | None = Field(None, description="of one piece: amount = quantity x price")
     date_format: str | None = Field(None, description="strptime format, for dates kept as text")
-    transaction_id: str | None = None
+    transaction_id: str | None = Field(None, description="order or invoice that a line is of")
     product_code: str | None = Field(None, description="what governance.non_product_codes match")
+    currency: str | None = Field(None, description="of the line's amounts; see [currencies]")
+    refunded: str | None = Field(None, description="what was paid back of the line or order")
+    refunded_at: str | None = Field(
+        None, description="when it was paid back; by default on the day of the order"
+    )
+    tax: str | None = Field(None, description="part of a price; see governance.amount_includes")
+    shipping: str | None = Field(None, description="part of a price, as tax")
+    discount: str | None = Field(None, description="part of a price, as tax; its sign is ignored")
+    tip: str | None = Field(None, description="part of a price, as tax")
     margin: str | None = Field(None, description="gross margin of the line, in currency")
-    channel: str | None = None
-    product_category: str | None = None
-    country: str | None = None
+    cost: str | None = Field(
+        None, description="in place of margin: cost of the goods of the line, in currency"
+    )
+    channel: str | None = Field(None, description="a dimension: of sales or of acquisition")
+    product_category: str | None = Field(None, description="a dimension: what was bought")
+    country: str | None = Field(None, description="a dimension: where to")
+    dimensions: dict[DimensionName, str] = Field(
+        {}, description="further dimensions, name = column: class, platform, company size, ..."
+    )
     consent: str | None = None
+
+    @property
+    def named_dimensions(self) -> dict[str, str]:
+        """Every dimension and its column: channel, category and country first."""
+        usual = {name: getattr(self, name) for name in USUAL_DIMENSIONS}
+        return {name: column for name, column in usual.items() if column} | self.dimensions
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Parts of a price that have a column of their own."""
+        return {part: name for part in PARTS if (name := getattr(self, part)) is not None}
 
     @model_validator(mode="after")
     def _has_an_amount(self) -> Columns:
         product = self.quantity is not None and self.price is not None
-        if self.amount is None and not product:
-            raise ValueError("name either amount, or both quantity and price")
-        if self.amount is not None and self.price is not None:
-            raise ValueError("name either amount or price, not both")
-        if self.amount is not None and self.quantity is not None:
+        whole = [key for key in ("amount", "order_total") if getattr(self, key) is not None]
+        if not whole and not product:
+            raise ValueError("name either amount, or both quantity and price, or order_total")
+        if len(whole) > 1:
             raise ValueError(
-                "amount and quantity are both named, and an amount is the value of a whole line, "
-                f"whatever its quantity. Where '{self.amount}' is the price of one piece, name it "
-                "price in place of amount; otherwise take quantity out"
+                "name either amount, the value of a line, or order_total, that of a whole order"
             )
+        for key in whole:
+            if self.price is not None:
+                raise ValueError(f"name either {key} or price, not both")
+            if self.quantity is not None:
+                raise ValueError(
+                    f"{key} and quantity are both named, and {'an amount' * (key == 'amount')}"
+                    f"{'a total' * (key != 'amount')} is the value of a whole "
+                    f"{'line' if key == 'amount' else 'order'}, whatever its quantity. Where "
+                    f"'{getattr(self, key)}' is the price of one piece, name it price in place of "
+                    f"{key}; otherwise take quantity out"
+                )
         return self
+
+    @model_validator(mode="after")
+    def _has_what_others_need(self) -> Columns:
+        for key, needed in (("order_total", "transaction_id"), ("refunded_at", "refunded")):
+            if getattr(self, key) is not None and getattr(self, needed) is None:
+                raise ValueError(f"{key} needs {needed}; name that column too")
+        if self.margin is not None and self.cost is not None:
+            raise ValueError("name either margin or cost; one follows from the other")
+        for name in self.dimensions:
+            if name in USUAL_DIMENSIONS:
+                raise ValueError(
+                    f"dimensions names {name}, which is a key of its own: write {name} = "
+                    f"'{self.dimensions[name]}' in [columns]"
+                )
+            if is_taken(name):
+                raise ValueError(
+                    f"dimensions names '{name}', which tables of clv call something else; choose "
+                    "another name for it"
+                )
+        return self
+
+
+class Currencies(Section):
+    """What becomes of amounts in several currencies; the report's is economics.currency."""
+
+    rates: dict[str, Annotated[float, Field(gt=0, lt=1e12)]] = Field(
+        {}, description="value of one unit of each other currency, for all of the time"
+    )
+    path: str | None = Field(
+        None, description="CSV, workbook or Parquet with a rate for each month and currency"
+    )
+    period: str = Field("period", description="its column of the month, as 2021-03 or 2021-03-01")
+    only: bool = Field(
+        False, description="lines in other currencies are set aside, counted by currency"
+    )
+    converted: bool = Field(
+        False, description="amounts are in economics.currency already, whatever the column says"
+    )
+
+    @model_validator(mode="after")
+    def _goes_one_way(self) -> Currencies:
+        ways = {
+            "rates": bool(self.rates),
+            "path": self.path is not None,
+            "only": self.only,
+            "converted": self.converted,
+        }
+        named = [key for key, given in ways.items() if given]
+        if len(named) != 1:
+            found = " and ".join(named) or "none"
+            raise ValueError(f"needs exactly one of {', '.join(ways)}; {found} of them is set")
+        if self.path is None and self.period != Currencies.model_fields["period"].default:
+            raise ValueError("period is a column of the file at path; set path too")
+        return self
+
+
+_FEATURES = ("spend_", "gap_", "trend_", "purchases_", "bought_", "last_", "origin_", "clv_")
+"""How columns begin that features of customers have."""
+
+
+def is_taken(name: str) -> bool:
+    """Whether columns of this package's own tables are called so."""
+    tables = [table for table in vars(schema).values() if isinstance(table, schema.TableSchema)]
+    own = {name for table in tables for name in table.names}
+    lines = {"lines", "copies", "rows", "refunded", "reason", "sale", "mixed", "turned", "rate"}
+    taken = own | lines | set(Columns.model_fields) | {"bought", "gap", "age", "value", "dimension"}
+    return name in taken - set(USUAL_DIMENSIONS) or name.startswith(_FEATURES)
 
 
 class Consent(Section):
@@ -164,6 +278,27 @@ class Consent(Section):
         return self
 
 
+class Attribution(Section):
+    """A dimension that another table knows: the channel of a customer or of an order."""
+
+    path: str | None = Field(
+        None, description="CSV, workbook or Parquet, for sources that are files"
+    )
+    table: str | None = Field(None, description="for sources that are databases")
+    customer_id: str | None = Field(None, description="its column of customers, or ...")
+    transaction_id: str | None = Field(None, description="... its column of orders")
+    value: str = Field("channel", description="its column of what is known of them")
+    dimension: DimensionName = Field("channel", description="name of the dimension")
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Attribution:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("needs either path or table")
+        if (self.customer_id is None) == (self.transaction_id is None):
+            raise ValueError("needs either customer_id or transaction_id, a column of its table")
+        return self
+
+
 class Covariates(Section):
     """Drivers of purchases that the log does not hold, and dimensions that tell cohorts apart."""
 
@@ -176,7 +311,7 @@ class Covariates(Section):
     log: tuple[str, ...] = Field(
         (), description="of these, those whose logarithm counts (spend, price): elasticities"
     )
-    by_cohort: tuple[Literal["channel", "product_category", "country"], ...] = Field(
+    by_cohort: tuple[str, ...] = Field(
         (), description="dimensions whose mix at first purchase may tell cohorts apart"
     )
 
@@ -283,6 +418,24 @@ class Governance(Section):
     duplicates: Literal["keep", "drop"] = Field("keep", description="lines equal in every column")
     non_product_codes: tuple[str, ...] = Field(
         (), description="product codes that are no purchase (postage, fees), case ignored"
+    )
+    keep: dict[str, tuple[str, ...]] = Field(
+        {}, description="column = values: lines of any other value are no sale (statuses, tests)"
+    )
+    refund_rows: dict[str, tuple[str, ...]] = Field(
+        {}, description="column = values: lines of such a value are refunds, whatever their sign"
+    )
+    amount_includes: tuple[Part, ...] | None = Field(
+        None, description="parts of a price that the amounts of the source hold"
+    )
+    revenue_includes: tuple[Part, ...] | None = Field(
+        None, description="parts that shall count as revenue; by default as in the source"
+    )
+    max_equal_line_share: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="of orders of several lines, those whose lines all carry one amount",
     )
     consent: Literal["ignore", "exclude", "aggregate_only"] = Field(
         "ignore", description="what becomes of customers who did not consent"

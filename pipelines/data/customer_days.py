@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any
 
 import ibis
+import pandas as pd
 from ibis import _
 from ibis.expr.types import Table, Value
 
@@ -26,14 +27,16 @@ from clvmodels.core.rfm import DIGITS
 from pipelines.config.load import Log, Source
 from pipelines.data import consent, lines
 from pipelines.data.features import rfm as summaries
+from pipelines.data.features.sales_months import sales_months
 from pipelines.data.features.snapshot import Snapshot
+from pipelines.data.first_look.sales import sales_of
 from pipelines.data.quality import account as quality
-from pipelines.data.quality import unread
 from pipelines.data.quality.account import DataQualityAccount
 from pipelines.data.quality.plausibility import Plausibility, look
-from pipelines.data.quality.preview import examples
-from pipelines.data.quality.set_aside import rows_and_money
-from pipelines.data.refunds import is_purchase, with_refunds
+from pipelines.data.quality.set_aside import rows_and_money, with_bad_rows
+from pipelines.data.sales import orders
+from pipelines.data.sales.found import Sales
+from pipelines.data.sales.refunds import is_purchase, with_refunds
 from pipelines.sources.connect import connect
 from pipelines.sources.dialect import of_largest
 from pipelines.sources.engines.base import Engine
@@ -64,6 +67,12 @@ class Dataset:
         Everything up to and including it is known.
     engine : Engine
         Open while the context of :func:`load` lasts.
+    lines : ibis Table
+        Lines that are kept, typed: what customer-days are made of.
+    dimensions : tuple of str
+        Of the lines.
+    sales : Sales
+        How lines became sales.
     """
 
     purchases: Table
@@ -74,6 +83,9 @@ class Dataset:
     last_date: dt.date
     as_of: dt.date
     engine: Engine
+    lines: Table
+    dimensions: tuple[str, ...]
+    sales: Sales
 
     @property
     def snapshot(self) -> Snapshot:
@@ -89,6 +101,11 @@ class Dataset:
     def plausibility(self) -> Plausibility:
         """What looks implausible; read when it is first asked for."""
         return look(self.engine, self.days)
+
+    @cached_property
+    def sales_months(self) -> pd.DataFrame:
+        """What was sold by month and dimension; the lines are read when it is first asked for."""
+        return sales_months(self.lines, self.purchases, self.dimensions)
 
     def described(self) -> dict[str, Any]:
         """Return the account without single rows, and the fingerprint: for saved files."""
@@ -125,36 +142,41 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
     with connect(log) as engine:
         raw = engine.read(log.source, log.columns)
         with reading(log.source):
-            days = _days(engine, raw, log, as_of)
+            sales = sales_of(engine, raw, log)
+            days = _days(engine, raw, log, as_of, sales)
             kept = days.filter(lines.kept(days))
-            counts, facts = _totals(kept)  # where Spark begins to read
-        purchases, orphans = with_refunds(engine, kept, counts["refunds"])
-        if counts["refunds"]:
+            counts, facts = _totals(kept)
+        purchases, orphans = with_refunds(engine, kept, counts)
+        if counts["refund_days"]:
             _, facts = _totals(purchases)
         last = as_of or facts["last_date"] or dt.date.today()
         customer_facts = engine.materialise(summaries.customer_facts(purchases, last, people="all"))
-        account = _account(engine, days, counts, orphans, facts, log.source, as_of)
-        account = replace(
-            account,
-            customers=int(customer_facts.count().execute()),
-            examples=account.examples | examples(engine, raw, log, as_of, account.set_aside),
-            unread=unread.look(engine, raw, log, as_of, kept, account.set_aside),
-        )
+        account = _account(engine, days, counts, orphans, facts, log.source, as_of, sales)
+        account = replace(account, customers=int(customer_facts.count().execute()))
+        account = with_bad_rows(account, engine, raw, log, as_of, kept, sales)
         _record(account)
         if enforce:
-            account.enforce(log.governance)
-        if account.first_date is None or account.last_date is None or account.purchases == 0:
-            raise DataError(quality.nothing_left(account))
+            account.enforce(log.governance, sales)
+        first_date, last_date = _span(account)
         yield Dataset(
             purchases=purchases,
             summary=summaries.measures(customer_facts, last),
             account=account,
             days=kept,
-            first_date=account.first_date,
-            last_date=account.last_date,
-            as_of=as_of or account.last_date,
+            first_date=first_date,
+            last_date=last_date,
+            as_of=as_of or last_date,
             engine=engine,
+            lines=_lines(raw, log, as_of, sales),
+            dimensions=log.dimensions,
+            sales=sales,
         )
+
+
+def _lines(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
+    """Lines that are kept, those past retention and without consent too; not evaluated."""
+    staged = lines.stage(raw, log, as_of, None, sales)
+    return staged.filter(lines.kept(staged))
 
 
 def _record(account: DataQualityAccount) -> None:
@@ -172,22 +194,22 @@ def _record(account: DataQualityAccount) -> None:
     )
 
 
-def _days(engine: Engine, raw: Table, log: Log, as_of: dt.date | None) -> Table:
+def _days(engine: Engine, raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
     """Customer-days, those past retention or without consent among what is set aside."""
-    horizon = _retention_horizon(raw, log, as_of)
-    days = _customer_days(engine, raw, log, as_of, horizon)
+    horizon = _retention_horizon(raw, log, as_of, sales)
+    days = _customer_days(engine, raw, log, as_of, horizon, sales)
     if log.governance.consent == "ignore":
         return days
     return engine.materialise(consent.apply(engine, days, log, as_of))
 
 
-def _retention_horizon(raw: Table, log: Log, as_of: dt.date | None) -> dt.date | None:
+def _retention_horizon(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> dt.date | None:
     """Return the last day that is past retention, counted from as-of or else from the last day."""
     days = log.governance.retention_days
     if days is None:
         return None
     if as_of is None:
-        staged = lines.stage(raw, log, None, None)
+        staged = lines.stage(raw, log, None, None, sales)
         as_of = _as_date(staged.filter(lines.kept(staged)).date.max().execute())
     return None if as_of is None else as_of - dt.timedelta(days=days)
 
@@ -198,23 +220,28 @@ def _customer_days(
     log: Log,
     as_of: dt.date | None,
     horizon: dt.date | None,
+    sales: Sales,
 ) -> Table:
     """Materialise one row per customer-day and, of lines set aside, per customer and reason."""
-    staged = lines.stage(raw, log, as_of, horizon)
+    staged = lines.stage(raw, log, as_of, horizon, sales)
     several = staged.count() > 1  # one line has no order to sum in, and most days have one
     aggregates: dict[str, Any] = {
         "amount": ibis.ifelse(several, _.amount.sum().round(DIGITS), _.amount.sum()),
         "refunded": (_.amount < 0).any(),
-        "rows": _.count().cast("int32"),
+        "rows": (_.lines.sum() if "lines" in staged.columns else _.count()).cast("int32"),
     }
+    if "transaction_id" in staged.columns:
+        aggregates["orders"] = orders.count(staged)
     if "copies" in staged.columns:
         aggregates["copies"] = _.copies.sum()
-        aggregates["copied"] = (_.amount * _.copies).sum()
+        if not sales.per_order:  # whose totals are counted once anyway
+            aggregates["copied"] = (_.amount * ibis.greatest(_.copies, 1)).sum()
+    if log.columns.refunded is not None:
+        aggregates["paid_back"] = _.amount.sum(where=_.lines == 0)
     if "margin" in staged.columns:
         aggregates["margin"] = _.margin.sum().round(DIGITS)
-    for name in lines.DIMENSIONS:
-        if name in staged.columns:
-            aggregates[name] = of_largest(staged[name], staged.amount)
+    for name in log.dimensions:
+        aggregates[name] = of_largest(staged[name], staged.amount)
     if "consent" in staged.columns:
         words = consent.words(staged.consent, staged.said_on, as_of)
         aggregates |= {name: word.max() for name, word in words.items()}
@@ -234,12 +261,16 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
         "first_date": table.date.min(),
         "last_date": table.date.max(),
     }
+    if "orders" in table.columns:
+        bought = table.purchase == 1 if "purchase" in table.columns else None
+        wanted["orders"] = table.orders.sum(where=bought).fill_null(0)
     counts: dict[str, Value] = {}
     if "rows" in table.columns:
         copies = table.copies if "copies" in table.columns else table.rows
         counts["lines"] = table.rows.sum().fill_null(0)
         counts["copies"] = copies.sum().fill_null(0)
         counts["refunds"] = table.rows.sum(where=~is_purchase(table)).fill_null(0)
+        counts["refund_days"] = (~is_purchase(table)).sum().fill_null(0)
     row = table.agg(**wanted, **counts).execute().iloc[0].to_dict()
     return {name: int(row[name]) for name in counts}, {
         "purchases": int(row["purchases"]),
@@ -247,6 +278,7 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
         "revenue": float(row["revenue"]),
         "first_date": _as_date(row["first_date"]),
         "last_date": _as_date(row["last_date"]),
+        "orders": int(row["orders"]) if "orders" in row else None,
     }
 
 
@@ -258,8 +290,9 @@ def _account(
     facts: dict[str, Any],
     source: Source,
     as_of: dt.date | None,
+    sales: Sales,
 ) -> DataQualityAccount:
-    aside, money = rows_and_money(days)
+    aside, money, paid_back = rows_and_money(days)
     of_kept, copied = (money.pop(name) or 0.0 for name in ("kept", "copied"))
     kept = counts["lines"] - orphans
     if counts["copies"] > counts["lines"]:
@@ -267,7 +300,7 @@ def _account(
         money["duplicate"] = copied - of_kept
     if orphans:
         aside["refund_without_purchase"] = orphans
-        money["refund_without_purchase"] = of_kept - facts["revenue"]
+        money["refund_without_purchase"] = of_kept + paid_back - facts["revenue"]
     total = math.fsum([copied, *(money[why] or 0.0 for why in money if why in lines.REASONS)])
     unreadable, shown = engine.rejected(source, kept + sum(aside.values()))
     if unreadable:
@@ -280,8 +313,10 @@ def _account(
         set_aside={reason: aside[reason] for reason in quality.MEANING if reason in aside},
         customers=0,
         as_of=as_of or facts["last_date"],
+        sales=sales.to_dict(),
         examples={"unreadable": shown} if shown else {},
         source_total=round(total, 2),
+        paid_back=round(-paid_back, 2),
         money={reason: cents.get(reason) for reason in quality.MEANING if reason in aside},
         **facts,
     )
@@ -303,6 +338,13 @@ def _fingerprint(engine: Engine, purchases: Table) -> str:
     found = purchases.agg(days=purchases.count(), mixed=mixed.fill_null(0)).execute().iloc[0]
     content = f"{int(found['days'])} {int(found['mixed'])}"
     return f"{engine.name}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _span(account: DataQualityAccount) -> tuple[dt.date, dt.date]:
+    """First and last day of what is kept; an error where no purchase is."""
+    if account.first_date is None or account.last_date is None or account.purchases == 0:
+        raise DataError(quality.nothing_left(account))
+    return account.first_date, account.last_date
 
 
 def _as_date(value: Any) -> dt.date | None:

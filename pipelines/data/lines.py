@@ -17,17 +17,25 @@ import ibis
 from ibis.expr.types import BooleanValue, Column, StringValue, Table
 
 from clvmodels.core.errors import DataError, MissingColumnError
-from pipelines.config.load import Calendar, Columns, Governance, Log
+from pipelines.config.load import Calendar, Columns, Log
+from pipelines.data.sales import currencies, orders, prices, selection
+from pipelines.data.sales.found import Sales
 from pipelines.sources.dialect import wall_clock
 from pipelines.sources.engines.lookup import engine_of
 from pipelines.sources.failures import describe
-from pipelines.sources.text_values import number_of
+from pipelines.sources.text_values import is_granted, number_of
 
 REASONS = (
     "kept",
+    "not_kept",
+    "no_order",
+    "mixed_order",
+    "other_currency",
     "no_id",
     "bad_date",
+    "no_rate",
     "bad_amount",
+    "bad_refund",
     "after_as_of",
     "past_retention",
     "non_product_code",
@@ -53,10 +61,10 @@ WHITE_SPACE = " \t\n\r\v\f" + "".join(
 LARGEST = sys.float_info.max
 LARGEST_FACTOR = math.sqrt(LARGEST)
 
-DIMENSIONS = ("channel", "product_category", "country")
 
-
-def stage(raw: Table, log: Log, as_of: dt.date | None, horizon: dt.date | None) -> Table:
+def stage(
+    raw: Table, log: Log, as_of: dt.date | None, horizon: dt.date | None, sales: Sales
+) -> Table:
     """Type the mapped columns and give every row its reason.
 
     Parameters
@@ -69,36 +77,71 @@ def stage(raw: Table, log: Log, as_of: dt.date | None, horizon: dt.date | None) 
         Rows after it are set aside; None keeps all.
     horizon : date or None
         Rows up to it are past retention.
+    sales : Sales
+        What was found out about orders and currencies.
 
     Returns
     -------
     ibis Table
         customer_id, date (of lines set aside :data:`STAND_IN`), amount; where mapped margin,
-        channel, product_category, country, consent and the day it was said_on (of lines set aside
-        too; null where unreadable); where duplicates are dropped copies, the number of equal rows
-        that this one stands for.
+        transaction_id, channel, product_category, country, consent and the day it was said_on (of
+        lines set aside too; null where unreadable); where duplicates are dropped copies, the number
+        of equal rows that this one stands for; ``lines``, the number of lines of an order, where
+        amounts are totals, and 0 for what was paid back of another line.
 
     Raises
     ------
     MissingColumnError
         If a mapped column is not in the table.
     """
-    require_columns(raw, log.columns, describe(log.source))
-    copies = {}
-    if log.governance.duplicates == "drop":
-        raw = raw.group_by(raw.columns).agg(clv_copies=ibis._.count())
-        copies = {"copies": raw.clv_copies}
-    typed = raw.select(**copies, **typed_fields(raw, log))
+    typed = valued(typed_lines(raw, log, sales.per_order), log, sales)
     # The day and the reason in one: a second key to group by costs more. Which of the tests it was
     # is asked only where one applies.
-    asked = tests(typed, log.governance, log.calendar, as_of, horizon)
+    asked = tests(typed, log, as_of, horizon, sales)
     stand_ins = [(test, ibis.literal(STAND_IN[reason])) for reason, test in asked]
     aside = reduce(or_, (test for _, test in asked))
     days = {"date": ibis.ifelse(aside, ibis.cases(*stand_ins), typed.date)}
     if "consent" in typed.columns:
         days["said_on"] = ibis.ifelse(readable(typed, log.calendar), typed.date, ibis.null("date"))
     staged = typed.mutate(**days)
-    return staged.drop("product_code") if "product_code" in staged.columns else staged
+    return staged.drop(*(name for name in _NEEDED_BEFORE if name in staged.columns))
+
+
+_NEEDED_BEFORE = (
+    "product_code", "sale", "turned", "mixed", "currency", "rate", "refunded", "refunded_on",
+    "refund_unread", "cost", "tax", "shipping", "discount", "tip",
+)  # fmt: skip
+"""Columns that say what a line is; nothing after that reads them."""
+
+
+def typed_lines(raw: Table, log: Log, per_order: bool) -> Table:
+    """Return the mapped columns as they are typed; equal rows once where they count once."""
+    require_columns(raw, log, describe(log.source))
+    copies = {}
+    if log.governance.duplicates == "drop":
+        raw = raw.group_by(raw.columns).agg(clv_copies=ibis._.count())
+        copies = {"copies": raw.clv_copies}
+    return raw.select(**copies, **typed_fields(raw, log, per_order))
+
+
+def valued(typed: Table, log: Log, sales: Sales) -> Table:
+    """Put lines of one order together where amounts are its total, and value what is left.
+
+    Returns
+    -------
+    ibis Table
+        With ``amount``, and ``margin`` where there is a cost, in the report's currency and of the
+        sign that counts; a line more for everything that was paid back.
+    """
+    lines = orders.collapsed(typed) if sales.per_order else typed
+    if sales.attributed is not None and log.attribution is not None:
+        lines = orders.attributed(lines, sales.attributed, log.attribution)
+    lines = prices.adjusted(lines, log.columns, log.governance)
+    if sales.rates is not None:
+        lines = prices.converted(lines, sales.rates.factor(lines))
+    if "cost" in lines.columns:
+        lines = lines.mutate(margin=prices.margin_of(lines.amount, lines.cost))
+    return prices.with_paid_back(lines) if "refunded" in lines.columns else lines
 
 
 def kept(table: Table) -> BooleanValue:
@@ -106,47 +149,86 @@ def kept(table: Table) -> BooleanValue:
     return table.date > ibis.literal(max(STAND_IN.values()))
 
 
-def typed_fields(raw: Table, log: Log) -> dict[str, Column]:
-    """Return the mapped columns of a raw table, each of its type; null where unreadable."""
-    columns, place = log.columns, describe(log.source)
+def typed_fields(raw: Table, log: Log, per_order: bool = False) -> dict[str, Column]:
+    """Return the mapped columns of a raw table, each of its type; null where unreadable.
+
+    Where amounts are totals of orders, what a line leaves blank the others of its order say.
+    """
+    columns, governance, place = log.columns, log.governance, describe(log.source)
     fields: dict[str, Column] = {
         "customer_id": customer_ids(raw[columns.customer_id], columns.fold_ids),
         "date": local_dates(raw[columns.timestamp], log.calendar, columns.date_format, place),
         "amount": amounts(raw, columns, log.source.decimal, place),
     }
-    if columns.margin is not None:
-        margin = number(raw[columns.margin], log.source.decimal, place)
-        fields["margin"] = ibis.ifelse(finite(margin), margin, ibis.null("float64"))
-    for name in DIMENSIONS:
-        source_name = getattr(columns, name)
-        if source_name is not None:
-            fields[name] = raw[source_name].cast("string")
-    if columns.consent is not None and log.governance.consent != "ignore":
-        fields["consent"] = raw[columns.consent]
+    if columns.transaction_id is not None:
+        fields["transaction_id"] = customer_ids(raw[columns.transaction_id])
+    for key in ("margin", "cost"):
+        if (source_name := getattr(columns, key)) is not None:
+            value = number(raw[source_name], log.source.decimal, place)
+            fields[key] = ibis.ifelse(finite(value), value, ibis.null("float64"))
+    for name, source_name in columns.named_dimensions.items():
+        fields[name] = raw[source_name].cast("string")
+    if columns.consent is not None and governance.consent != "ignore":
+        said = raw[columns.consent]
+        fields["consent"] = said
+        if per_order:
+            fields["consent"] = ibis.ifelse(
+                selection.is_blank(said), ibis.null("boolean"), is_granted(said)
+            )
     if columns.product_code is not None:
-        fields["product_code"] = raw[columns.product_code].cast("string").strip().upper()
+        fields["product_code"] = (
+            engine_of(raw).stripped(raw[columns.product_code].cast("string")).upper()
+        )
+    if governance.keep:
+        fields["sale"] = selection.is_kept(raw, governance.keep, blank=per_order)
+    if governance.refund_rows:
+        fields["turned"] = selection.is_any_of(raw, governance.refund_rows)
+    if columns.currency is not None:
+        fields["currency"] = currencies.codes(raw[columns.currency])
+    return fields | _price_fields(raw, log, place)
+
+
+def _price_fields(raw: Table, log: Log, place: str) -> dict[str, Column]:
+    """Return the parts of a price, and what was paid back."""
+    columns, decimal = log.columns, log.source.decimal
+    fields = {part: number(raw[name], decimal, place) for part, name in columns.parts.items()}
+    if columns.refunded is not None:
+        given = raw[columns.refunded]
+        value = number(given, decimal, place).abs()
+        fields["refunded"] = value
+        fields["refund_unread"] = ~selection.is_blank(given) & value.isnull()
+    if columns.refunded_at is not None:
+        given = raw[columns.refunded_at]
+        fields["refunded_on"] = local_dates(given, log.calendar, columns.date_format, place)
+        unread = ~selection.is_blank(given) & fields["refunded_on"].isnull()
+        fields["refund_unread"] = fields["refund_unread"] | unread
     return fields
 
 
-def require_columns(raw: Table, columns: Columns, place: str) -> None:
-    """Raise MissingColumnError unless the raw table has every column that [columns] names."""
-    missing = {
-        key: name for key, name in mapped_columns(columns).items() if name not in raw.columns
-    }
+def require_columns(raw: Table, log: Log, place: str) -> None:
+    """Raise MissingColumnError unless the raw table has every column that is mapped."""
+    missing = {key: name for key, name in mapped_columns(log).items() if name not in raw.columns}
     if not missing:
         return
     hints = []
     for key, name in missing.items():
         close = difflib.get_close_matches(name, raw.columns, n=1, cutoff=0.5)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
-        hints.append(f"'{name}', mapped by columns.{key}{hint}")
+        hints.append(f"'{name}', mapped by {key}{hint}")
     raise MissingColumnError(place, hints, list(raw.columns))
 
 
-def mapped_columns(columns: Columns) -> dict[str, str]:
-    """Return what [columns] maps: key -> name in the source."""
-    keys = columns.model_dump(exclude={"date_format", "fold_ids"}, exclude_none=True)
-    return {key: str(name) for key, name in keys.items()}
+def mapped_columns(log: Log) -> dict[str, str]:
+    """Return what the configuration maps: key -> name in the source."""
+    keys = log.columns.model_dump(
+        exclude={"date_format", "dimensions", "fold_ids"}, exclude_none=True
+    )
+    keys |= {f"dimensions.{name}": column for name, column in log.columns.dimensions.items()}
+    mapped = {f"columns.{key}": str(name) for key, name in keys.items()}
+    for key in ("keep", "refund_rows"):
+        named = getattr(log.governance, key)
+        mapped |= {f"governance.{key}.{name}": name for name in named}
+    return mapped
 
 
 def folded(ids: StringValue) -> StringValue:
@@ -236,8 +318,9 @@ def finite(value: Column, largest: float = LARGEST) -> BooleanValue:
 
 def amounts(raw: Table, columns: Columns, decimal: str, place: str) -> Column:
     """Return the amount column, or quantity x price; null where the product is out of range."""
-    if columns.amount is not None:
-        return number(raw[columns.amount], decimal, place)
+    whole = columns.amount or columns.order_total
+    if whole is not None:
+        return number(raw[whole], decimal, place)
     quantity, price = (
         number(raw[name], decimal, place) for name in (columns.quantity, columns.price)
     )
@@ -246,9 +329,9 @@ def amounts(raw: Table, columns: Columns, decimal: str, place: str) -> Column:
     return ibis.ifelse(small, quantity, ibis.null("float64")) * price
 
 
-def reason_codes(lines: Table, log: Log, as_of: dt.date | None) -> Column:
+def reason_codes(lines: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Column:
     """Return the code of the first reason, retention aside, of each typed row; 0 for rows kept."""
-    asked = tests(lines, log.governance, log.calendar, as_of, None)
+    asked = tests(lines, log, as_of, None, sales)
     codes = [(test, REASONS.index(reason)) for reason, test in asked]
     return ibis.cases(*codes, else_=0).cast("int8")
 
@@ -260,27 +343,43 @@ def readable(lines: Table, calendar: Calendar) -> BooleanValue:
 
 
 def tests(
-    lines: Table,
-    governance: Governance,
-    calendar: Calendar,
-    as_of: dt.date | None,
-    horizon: dt.date | None,
+    lines: Table, log: Log, as_of: dt.date | None, horizon: dt.date | None, sales: Sales
 ) -> list[tuple[str, BooleanValue]]:
     """Return what sets a typed row aside, in the order in which it is asked."""
-    found: dict[str, BooleanValue] = {
+    governance, calendar = log.governance, log.calendar
+    found = _tests_of_sales(lines, sales)
+    found |= {
         "no_id": lines.customer_id.isnull(),
         "bad_date": lines.date.isnull() | ~readable(lines, calendar),
         "bad_amount": lines.amount.isnull() | ~finite(lines.amount),
     }
+    if sales.rates is not None and not sales.rates.only:
+        # before the amount, of which nothing is left without a rate
+        found["no_rate"] = readable(lines, calendar).fill_null(False) & lines.rate.isnull()
+    if "refund_unread" in lines.columns:
+        found["bad_refund"] = lines.refund_unread
     if as_of is not None:
         found["after_as_of"] = lines.date > ibis.literal(as_of)
     if horizon is not None:
         found["past_retention"] = lines.date <= ibis.literal(horizon)
     if "product_code" in lines.columns:
-        codes = [code.strip().upper() for code in governance.non_product_codes]
+        codes = [code.strip().lower() for code in governance.non_product_codes]
         found["non_product_code"] = lines.product_code.isin(codes)
     if governance.refunds != "net":
         found["refund"] = lines.amount < 0
     if governance.zero_value == "drop":
         found["zero_value"] = lines.amount == 0
-    return list(found.items())
+    return [(reason, found[reason]) for reason in REASONS if reason in found]
+
+
+def _tests_of_sales(lines: Table, sales: Sales) -> dict[str, BooleanValue]:
+    """Return the tests of what is no sale, of no order, or not in the report's currency."""
+    found: dict[str, BooleanValue] = {}
+    if "sale" in lines.columns:
+        found["not_kept"] = ~lines.sale.fill_null(False)
+    if sales.per_order:
+        found["no_order"] = lines.transaction_id.isnull()
+        found["mixed_order"] = lines.mixed
+    if sales.rates is not None and sales.rates.only:
+        found["other_currency"] = ~currencies.is_of(lines.currency, sales.rates.currency)
+    return found

@@ -31,6 +31,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         try:
             with transactions.load(config.log, as_of, enforce=False) as data:
                 account, fingerprint = data.account, data.fingerprint
+                broken = data.sales.broken_limits(config.governance)
                 plausible = data.plausibility
                 controlled = stages.controlled(data, config)
                 checks.validate(data.purchases, config.calendar.earliest, data.as_of)
@@ -40,7 +41,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
                 raise
             return Outcome(*_first_rows(config, show), error=error)
         shown, rows = _first_rows(config, show) if show else ([], {})
-    broken = [*account.broken_limits(config.governance), *plausible.broken]
+    broken += [*account.broken_limits(config.governance), *plausible.broken]
     broken += controlled.broken if controlled else []
     facts = {
         **account.to_dict(),
@@ -51,7 +52,7 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         **rows,
     }
     lines = [
-        *messages.account_lines(account, config.economics.currency),
+        *messages.account_lines(account, config),
         *messages.plausibility_lines(plausible),
         *messages.control_lines(controlled),
         *drivers.described(beside),
@@ -98,14 +99,15 @@ def list_models(config: Config) -> Outcome:
     """All saved versions, the one in use marked, and those that cannot be used with the reason."""
     home = models_folder(config)
     versions = registry.versions(home)
-    used, error, refused = None, None, {}
+    used, error, refused, errors = None, None, {}, {}
     try:
         used = registry.champion_or_none(home)
     except ModelFileError as damaged:
         error = damaged
     for version in versions:
         try:
-            registry.require_loadable(registry.verify(home, version))
+            saved = registry.require_loadable(registry.verify(home, version))
+            errors[version] = saved.manifest.get("errors", [])  # earlier releases saved none
         except ModelFileError as reason:
             refused[version] = str(reason)
     for version, new in migration.migrated(home).items():
@@ -114,11 +116,12 @@ def list_models(config: Config) -> Outcome:
     lines = []
     for version in versions:
         lines.append(f"{'*' if version == used else ' '} {version}  {home / version}")
+        lines += messages.version_errors(errors.get(version, []))
         if version in refused:
             lines.append(f"    cannot be used: {refused[version]}")
     return Outcome(
         lines or [f"no saved models of '{config.name}'; run `clv train`"],
-        {"champion": used, "versions": versions, "refused": refused},
+        {"champion": used, "versions": versions, "refused": refused, "errors": errors},
         error,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -26,8 +27,9 @@ COMPARED = (Compared.CLV, Compared.LIFETIMES)
 """The product's forecast, and the one that it is held against."""
 
 
-def account_lines(account: DataQualityAccount, currency: str) -> list[str]:
+def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
     """The data-quality account for people: rows and money by reason, and what remains."""
+    currency = config.economics.currency
     rows = [("read", account.read, account.source), ("kept", account.kept, "")]
     rows += [(why, count, quality.MEANING[why]) for why, count in account.set_aside.items()]
     width = len(f"{account.read:,}")
@@ -36,6 +38,7 @@ def account_lines(account: DataQualityAccount, currency: str) -> list[str]:
         lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
     if account.unread is not None:
         lines.append(f"{'':>{width}}  {unread_line(account.unread)}")
+    lines += sales_lines(account, config)
     days = account.stale_days
     age = f", {days} day{'' if days == 1 else 's'} before the as-of date {account.as_of}"
     return [
@@ -58,14 +61,18 @@ def unread_line(unread: Unread) -> str:
 
 def bridge_lines(account: DataQualityAccount, currency: str) -> list[str]:
     """From the source's total to the revenue, to the cent; nothing where they are one."""
-    if not account.set_aside:
+    if len(account.bridge) == 2:
         return []
     amounts = [
         "cannot be read" if step["amount"] is None else f"{step['amount']:,.2f}"
         for step in account.bridge
     ]
     width = max(map(len, amounts))
-    names = {"source": f"{currency} in the source", "revenue": "revenue"}
+    names = {
+        "source": f"{currency} in the source",
+        "paid_back": "paid back (columns.refunded)",
+        "revenue": "revenue",
+    }
     signs = ["  ", *["- "] * (len(amounts) - 2), "= "]
     return [
         f"{sign}{amount:>{width}}  {names.get(step['step'], step['step'])}"
@@ -135,6 +142,48 @@ def headline(result: BacktestResult, config: Config) -> list[str]:
         for row in part.itertuples()
     ]
     return lines
+
+
+def version_errors(errors: list[dict[str, Any]]) -> list[str]:
+    """Pooled errors of a saved version's forecasts at its training, on one line."""
+    said = [
+        f"{row['quantity']} off by {row['wape']:.1%} per cohort-month, {row['bias']:+.1%} in total"
+        for row in errors
+        if row["model"] == Compared.CLV and row["wape"] is not None and row["bias"] is not None
+    ]
+    return [f"    past forecasts at its training: {'; '.join(said)}"] if said else []
+
+
+def sales_lines(account: DataQualityAccount, config: Config) -> list[str]:
+    """How lines became sales: what was left out by value, orders, currencies, parts of prices."""
+    sales, currency = account.sales, config.economics.currency
+    lines = []
+    for column, values in sales["left_out"].items():
+        told = ", ".join(
+            f"{value} {facts['rows']:,} rows of {facts['amount']:,.2f}"
+            for value, facts in values.items()
+        )
+        lines.append(f"no sale, by {column}: {told}" if told else f"no sale, by {column}: none")
+    if len(sales["currencies"]) > 1:
+        told = ", ".join(
+            f"{code or 'none named'} {facts['amount']:,.2f} ({facts['rows']:,} rows)"
+            for code, facts in sales["currencies"].items()
+        )
+        lines.append(f"currencies in the source: {told}; told in {currency}")
+    held = set(config.governance.amount_includes or ())
+    wanted = config.governance.revenue_includes
+    for part, total in sales["parts"].items():
+        counted = part in (held if wanted is None else wanted)
+        lines.append(
+            f"{part}: {total:,.2f} {currency}, {'in' if part in held else 'not in'} the source's "
+            f"amounts, {'counted as' if counted else 'not in'} revenue"
+        )
+    if account.orders is not None and account.purchases:
+        lines.append(
+            f"{account.orders:,} orders, {account.orders / account.purchases:.2f} a purchase"
+        )
+    lines += [f"note: {note}" for note in sales["notes"]]
+    return lines + [f"question: {question}" for question in sales["questions"]]
 
 
 def _left_out(cells: pd.DataFrame, config: Config) -> list[str]:

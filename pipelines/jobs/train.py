@@ -46,6 +46,7 @@ def train_job(
         )
         described = data.described()
     metrics = gathered.told_metrics
+    told = gathered.told_accuracy.to_dict("records")
     with progress.step("save the models"):
         saved = registry.save(
             models_folder(config),
@@ -55,6 +56,7 @@ def train_job(
             metrics=metric_records(metrics[metrics["model"].isin(OWN)]),
             data=described,
             decided=decided(fitted, margin),
+            errors=[{str(k): v for k, v in row.items()} for row in told if row["model"] in OWN],
             promote=promote,
         )
     aside = "" if promote else " (challenger, not in use)"
@@ -65,7 +67,7 @@ def train_job(
         )
     return Outcome(
         [
-            *messages.account_lines(data.account, config.economics.currency),
+            *messages.account_lines(data.account, config),
             *messages.plausibility_lines(data.plausibility),
             *drivers.notes(fitted.drivers, fitted.as_of),
             *messages.headline(result, config),

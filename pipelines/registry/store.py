@@ -63,6 +63,7 @@ def save(
     data: dict[str, Any],
     promote: bool = True,
     decided: dict[str, Any] | None = None,
+    errors: list[dict[str, Any]] | None = None,
 ) -> SavedModel:
     """Write a new version, whole or not at all, and by default make it the champion.
 
@@ -84,6 +85,8 @@ def save(
     decided : dict, optional
         What the run decided, beside the configuration as given: the gross margin and the
         transaction model, each with its source.
+    errors : list of dict, optional
+        The pooled errors of those forecasts over all origins, one record a quantity and model.
     """
     contents = {PARAMETERS: files.to_json(_parameters(fitted)), CARD: card}
     if fitted.churn is not None:
@@ -99,6 +102,7 @@ def save(
         "data": data,
         "packages": packages(),
         "metrics": metrics,
+        "errors": errors or [],
     }
     return add(home, fitted.as_of, contents, manifest, replaces=None if promote else ())
 

@@ -15,7 +15,7 @@ from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Terms
 from pipelines.data import features
 from pipelines.data.customer_days import Dataset
-from pipelines.data.margins import Margin
+from pipelines.data.margins import Margin, with_margin
 from pipelines.data.quality.control import Controlled
 from pipelines.finance.economics import unit_economics
 from pipelines.forecasting import new_customers as budget
@@ -92,6 +92,7 @@ def gather(
         cohort_forecast=made.cohorts,
         tiers=made.tiers,
         segments=made.segments,
+        sales=with_margin(data.sales_months, margin),
         alive_matrix=alive_matrix(fitted, known.summary),
         frequency_histogram=fit_quality.frequency_histogram(fitted, known),
         diagnostics=fit_quality.tables(fitted, known)

@@ -12,6 +12,7 @@ from typing import Protocol
 import ibis
 from ibis.expr.types import (
     BooleanValue,
+    Column,
     DateValue,
     IntegerValue,
     NumericValue,
@@ -41,6 +42,9 @@ _DIRECTIVES = {
     "S": "([0-9]{1,2})",
     "b": "([A-Za-z]{3})",
 }
+GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
+"""Texts that are a grant, case ignored; every other text is none."""
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -187,3 +191,12 @@ def _timestamp(
         )
     ]
     return ibis.ifelse(valid, engine.timestamp(parts), ibis.null("timestamp"))
+
+
+def is_granted(column: Column) -> BooleanValue:
+    """Return whether a value is a grant; nothing is not."""
+    if column.type().is_boolean():
+        return column.fill_null(False)
+    if column.type().is_numeric():
+        return (column == 1).fill_null(False)
+    return column.cast("string").strip().lower().isin(GRANTS).fill_null(False)

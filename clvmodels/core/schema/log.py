@@ -41,6 +41,7 @@ PURCHASES = TableSchema(
             most=1,
         ),
         ColumnSchema("refund_of_first", "boolean", "a refund before the second purchase"),
+        ColumnSchema("orders", "integer", "transactions of the day", "orders", required=False),
         ColumnSchema("individual", "boolean", "false: counts in totals only", required=False),
         ColumnSchema("margin", "number", "gross margin of the day", "currency", required=False),
         ColumnSchema("channel", "string", "channel of the first purchase", required=False),

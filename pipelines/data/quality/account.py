@@ -9,16 +9,23 @@ from typing import Any
 
 from clvmodels.core.errors import CheckFailedError, DataError
 from pipelines.config.load import Governance
-from pipelines.data.quality.unread import Unread
+from pipelines.data.quality.unread import BAD, Unread
+from pipelines.data.sales.found import Sales
 
-BAD_ROWS = ("unreadable", "bad_date", "bad_amount")
+BAD_ROWS = ("unreadable", *BAD)
 
 MEANING = {
     "unreadable": "lines that are no row of the table (wrong number of fields, open quotes, bytes "
     "that are no text in source.encoding)",
+    "not_kept": "no sale: a value that governance.keep does not list",
+    "no_order": "no transaction id, where amounts are totals of orders",
+    "mixed_order": "an order whose lines name several customers or several totals",
+    "other_currency": "in another currency, where [currencies] only is set",
     "no_id": "no customer id",
     "bad_date": "a date that is missing, unreadable or outside the calendar",
     "bad_amount": "an amount that is missing, text or not finite",
+    "bad_refund": "what was paid back, or the day of it, cannot be read",
+    "no_rate": "a currency and month for which [currencies] has no rate",
     "after_as_of": "later than the as-of date",
     "past_retention": "older than the retention window",
     "non_product_code": "a code that is no product (postage, fees, samples)",
@@ -32,6 +39,11 @@ MEANING = {
 
 
 REMEDY = {
+    "no_order": "Give every line its order, or name a column of values of lines columns.amount",
+    "mixed_order": "Where amounts are values of lines, name the column columns.amount in place of "
+    "columns.order_total; where numbers of orders repeat, name a column in which they do not",
+    "bad_refund": "Check columns.refunded and refunded_at; a refund is a number, its day a date",
+    "no_rate": "Add the months that are missing to the file at [currencies] path",
     "unreadable": "Check [source] delimiter and encoding",
     "bad_date": "For dates in another form set [columns] date_format, e.g. '%d/%m/%Y'",
     "bad_amount": "For amounts such as 1.234,50 set [source] decimal = ',', for 1234.50 '.'",
@@ -44,13 +56,15 @@ class DataQualityAccount:
     """How many rows were read, kept and set aside, and what remains.
 
     ``read`` equals ``kept`` plus the sum of ``set_aside``, always, and ``source_total`` equals
-    ``revenue`` plus the sum of ``money`` and ``rounding``, to the cent.
+    ``revenue`` plus the sum of ``money``, ``paid_back`` and ``rounding``, to the cent.
 
     Attributes
     ----------
     source_total : float
         Sum of every amount of the source that can be read, in currency; those in ``money`` that
         are None aside.
+    paid_back : float
+        Of the rows kept, by a column of refunds (``columns.refunded``).
     unread : Unread, optional
         What the rows that cannot be read may hold; None where all can.
     money : dict of str to float or None
@@ -69,9 +83,12 @@ class DataQualityAccount:
     first_date: dt.date | None
     last_date: dt.date | None
     as_of: dt.date | None
+    orders: int | None = None
+    sales: dict[str, Any] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
     source_total: float = 0.0
     money: dict[str, float | None] = field(default_factory=dict)
+    paid_back: float = 0.0
     unread: Unread | None = None
 
     def __post_init__(self) -> None:
@@ -93,7 +110,8 @@ class DataQualityAccount:
     def rounding(self) -> float:
         """What the cents of the bridge's parts leave of its total: 0 where amounts are cents."""
         parts = [amount for amount in self.money.values() if amount is not None]
-        return round(math.fsum([self.source_total, -self.revenue, *(-part for part in parts)]), 2)
+        parts += [self.revenue, self.paid_back]
+        return round(math.fsum([self.source_total, *(-part for part in parts)]), 2)
 
     @property
     def bridge(self) -> list[dict[str, Any]]:
@@ -107,6 +125,8 @@ class DataQualityAccount:
             {"step": reason, "rows": rows, "amount": self.money.get(reason)}
             for reason, rows in self.set_aside.items()
         ]
+        if self.paid_back:
+            steps.append({"step": "paid_back", "rows": 0, "amount": self.paid_back})
         if self.rounding:
             steps.append({"step": "rounding", "rows": 0, "amount": self.rounding})
         return [*steps, {"step": "revenue", "rows": self.kept, "amount": self.revenue}]
@@ -163,9 +183,9 @@ class DataQualityAccount:
         worst = max(reasons, key=lambda reason: self.set_aside.get(reason, 0))
         return f". {REMEDY[worst]}" if worst in REMEDY else ""
 
-    def enforce(self, governance: Governance) -> None:
-        """Raise CheckFailedError if the data break a limit of the configuration."""
-        broken = self.broken_limits(governance)
+    def enforce(self, governance: Governance, sales: Sales) -> None:
+        """Raise CheckFailedError if the data break a limit, or must not be summed as they are."""
+        broken = [*sales.broken_limits(governance), *self.broken_limits(governance)]
         if broken:
             raise CheckFailedError(f"{self.source}: " + ". ".join(broken) + ".")
 

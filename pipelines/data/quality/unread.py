@@ -18,10 +18,13 @@ from ibis.expr.types import BooleanValue, FloatingValue, StringValue, Table
 
 from pipelines.config.load import Log
 from pipelines.data import lines
+from pipelines.data.quality.preview import coded_rows
+from pipelines.data.sales.found import Sales
 from pipelines.sources.dialect import month_start
 from pipelines.sources.engines.base import Engine
 
-BAD = ("bad_date", "bad_amount")
+BAD = ("no_order", "mixed_order", "bad_date", "bad_amount", "bad_refund", "no_rate")
+"""Reasons for which a row that is one cannot be read."""
 ALIKE = 0.8
 """Share of the bad rows that has a trait for it to be what they have in common."""
 CERTAIN = 7.0
@@ -86,6 +89,7 @@ def look(
     as_of: dt.date | None,
     days: Table,
     set_aside: Mapping[str, int],
+    sales: Sales,
 ) -> Unread | None:
     """Look at the bad dates and amounts of a log; None where every row can be read.
 
@@ -100,10 +104,12 @@ def look(
         Customer-days of the rows kept.
     set_aside : mapping of str to int
         Rows by reason; the log is read again only where some are bad.
+    sales : Sales
+        What was found out about orders and currencies.
     """
     if not any(reason in set_aside for reason in ("unreadable", *BAD)):
         return None
-    bad = engine.materialise(_bad_rows(raw, log, as_of))
+    bad = engine.materialise(_bad_rows(raw, log, as_of, sales))
     found = _facts(bad)
     kept = _facts_of_kept(days)
     rows = int(found["rows"]) + set_aside.get("unreadable", 0)
@@ -122,14 +128,16 @@ def look(
     return Unread(rows, round(money, 2), money / whole if whole else 0.0, tuple(traits))
 
 
-def _bad_rows(raw: Table, log: Log, as_of: dt.date | None) -> Table:
+def _bad_rows(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
     """The bad rows: month (null where unreadable), refund, money without sign, form, dimensions."""
-    columns = log.columns
-    text = ibis.literal("") if columns.amount is None else raw[columns.amount].cast("string")
-    typed = raw.select(**lines.typed_fields(raw, log), written=text.fill_null("").lower().strip())
-    reason = lines.reason_codes(typed, log, as_of)
-    codes = [lines.REASONS.index(name) for name in BAD]
-    bad = typed.filter(reason.isin(codes))
+    column = log.columns.amount or log.columns.order_total
+    text = ibis.literal("") if column is None else raw[column].cast("string")
+    typed = raw.select(
+        **lines.typed_fields(raw, log, sales.per_order),
+        written=text.fill_null("").lower().strip(),
+    )
+    coded = coded_rows(typed, log, as_of, sales)
+    bad = coded.filter(coded.reason.isin([lines.REASONS.index(name) for name in BAD]))
     readable = lines.finite(bad.amount).fill_null(False)
     dated = lines.readable(bad, log.calendar).fill_null(False)
     month = ibis.ifelse(dated, month_start(bad.date).cast("string"), ibis.null("string"))
@@ -143,7 +151,7 @@ def _bad_rows(raw: Table, log: Log, as_of: dt.date | None) -> Table:
         refund=ibis.ifelse(readable, bad.amount < 0, bad.written.re_search(_REFUND)),
         money=ibis.ifelse(readable, bad.amount.abs(), _shown(bad.written)),
         form=form,
-        **{name: bad[name] for name in lines.DIMENSIONS if name in bad.columns},
+        **{name: bad[name] for name in log.dimensions if name in bad.columns},
     )
 
 
@@ -235,7 +243,7 @@ def _form(bad: Table) -> Trait | None:
 
 
 def _groups(bad: Table, days: Table) -> list[str]:
-    return ["month", *(name for name in lines.DIMENSIONS if name in days.columns)]
+    return ["month", *(set(bad.columns) & set(days.columns))]
 
 
 def _group(bad: Table, days: Table, kept: dict[str, float], name: str, mean: float) -> Trait | None:

@@ -169,6 +169,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 
 BRIDGE = {
     "source": "sum of the source's amounts",
+    "paid_back": "less: paid back, by a column of refunds",
     "rounding": "less: rounding of amounts finer than cents",
     "revenue": "revenue as reported",
 }

@@ -158,6 +158,10 @@ class Engine:
         """Aggregate to the number of the latest day."""
         return value.argmax(day, where=where)
 
+    def stripped(self, text: StringValue) -> StringValue:
+        """Take spaces, tabs and line breaks off both ends of a text."""
+        return text.strip()
+
     def shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
         """Move a time without a zone from the clock of one zone to that of another."""
         return clock if source == target else self._shift(clock, source, target)

@@ -21,7 +21,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 from ibis import BaseBackend
-from ibis.expr.types import IntegerValue, Table, TimestampValue
+from ibis.expr.types import IntegerValue, StringValue, Table, TimestampValue
 
 from clvmodels.core.errors import ConfigError
 from pipelines.config.load import Columns, Source
@@ -145,6 +145,10 @@ class Spark(Engine):
             yield self.connection.table(name)
         finally:
             self.connection.drop_view(name, force=True)
+
+    def stripped(self, text: StringValue) -> StringValue:
+        """As elsewhere; Ibis's own would take the letters f and v off, too."""
+        return text.re_replace("^[ \t\n\r]+|[ \t\n\r]+$", "")
 
     def _shift(self, clock: TimestampValue, source: str, target: str) -> TimestampValue:
         return dialect.convert_timezone(source, target, clock)

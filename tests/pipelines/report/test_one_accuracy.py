@@ -7,6 +7,8 @@ import openpyxl
 import pytest
 
 from pipelines.backtesting.accuracy import Accuracy
+from pipelines.backtesting.candidates import Compared
+from pipelines.jobs.housekeeping import list_models
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def percents(text: str) -> list[float]:
 
 
 @pytest.mark.parametrize("quantity", ["purchases", "revenue"])
-def test_page_console_workbook_and_card_say_the_same(trained, report, page, quantity):
+def test_page_console_workbook_card_and_registry_say_the_same(trained, report, page, quantity):
     first = page["headline"]["accuracy"][quantity]
     table = page["tables"][f"errors_{quantity}"]
     keys = [column["key"] for column in table["columns"]]
@@ -49,6 +51,21 @@ def test_page_console_workbook_and_card_say_the_same(trained, report, page, quan
     cells = [float(cell) for cell in told.strip("| ").split(" | ")[2:6]]
     wanted = [first[key] for key in ("wape", "bias", "wape_month", "coverage_90")]
     assert cells == pytest.approx(wanted, rel=6e-4)
+
+    manifest = json.loads((version / "manifest.json").read_text(encoding="utf-8"))
+    (saved,) = [
+        row
+        for row in manifest["errors"]
+        if row["quantity"] == quantity and row["model"] == Compared.CLV
+    ]
+    assert [saved[key] for key in ("wape", "bias", "wape_month", "coverage_90")] == pytest.approx(
+        wanted, abs=1e-12
+    )
+    listing = list_models(trained.config)
+    assert listing.facts["errors"][version.name] == manifest["errors"]
+    listed = next(line for line in listing.lines if quantity in line)
+    told = percents(listed)[:2] if quantity == "purchases" else percents(listed)[2:]
+    assert told == pytest.approx([first["wape"], first["bias"]], abs=6e-4)
 
 
 def test_what_is_asked_twice_is_computed_once(monkeypatch, inputs):

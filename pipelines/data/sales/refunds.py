@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import ibis
 from ibis import _
 from ibis.expr.types import BooleanColumn, Table
 
-from pipelines.data import lines
 from pipelines.sources.engines.base import Engine
 
 
@@ -15,19 +16,29 @@ def is_purchase(days: Table) -> BooleanColumn:
     return (days.amount > 0) | ~days.refunded
 
 
-def with_refunds(engine: Engine, days: Table, refund_rows: int) -> tuple[Table, int]:
+def with_refunds(engine: Engine, days: Table, counts: Mapping[str, int]) -> tuple[Table, int]:
     """Mark purchase days, and tie every refund day to the purchases before it.
 
     A refund before the second purchase can only be of the first. A refund before the first
     purchase in the log has nothing to reduce and is left out; the number of such rows is
     returned. Both look back in time only, so the table serves every earlier origin.
+
+    Parameters
+    ----------
+    engine : Engine
+    days : ibis Table
+        Customer-days kept.
+    counts : mapping of str to int
+        Their ``refund_days``, and the ``refunds``, rows of the source behind these.
     """
-    optional = ("individual", "margin", *lines.DIMENSIONS)
-    extra = [name for name in optional if name in days.columns]
-    names = ["customer_id", "date", "amount", "purchase", "refund_of_first", *extra]
-    bought = days if refund_rows == 0 else days.filter(is_purchase(days))
+    any_refunds = counts["refund_days"] > 0
+    own = ("customer_id", "date", "amount", "purchase", "refund_of_first")
+    counted = ("refunded", "rows", "copies", "granted_on", "withdrawn_on")
+    extra = [name for name in days.columns if name not in (*own, *counted)]
+    names = [*own, *extra]
+    bought = days if not any_refunds else days.filter(is_purchase(days))
     bought = bought.mutate(purchase=ibis.literal(1, "int64"), refund_of_first=ibis.literal(False))
-    if refund_rows == 0:
+    if not any_refunds:
         return bought.select(names), 0
     refunds = days.filter(~is_purchase(days))
     earlier = bought.select("customer_id", bought_on=bought.date)
@@ -42,5 +53,5 @@ def with_refunds(engine: Engine, days: Table, refund_rows: int) -> tuple[Table, 
     )
     tied = engine.materialise(tied.select("rows", *names))
     tied = tied.mutate(purchase=tied.purchase.cast("int64"))  # Spark types literals by size
-    orphans = refund_rows - int(tied.rows.sum().fill_null(0).execute())
+    orphans = counts["refunds"] - int(tied.rows.sum().fill_null(0).execute())
     return bought.select(names).union(tied.select(names)), orphans
