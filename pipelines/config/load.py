@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, model_validator
 
 from clvmodels.core.errors import ConfigError
-from pipelines.config.conflicts import conflicts
+from pipelines.config.conflicts import conflicts, of_control
 from pipelines.config.sections import (
     EARLIEST,
     LATEST,
@@ -28,6 +28,7 @@ from pipelines.config.sections import (
     Calendar,
     Columns,
     Consent,
+    Control,
     Covariates,
     Currencies,
     Economics,
@@ -53,6 +54,7 @@ __all__ = [
     "Columns",
     "Config",
     "Consent",
+    "Control",
     "Covariates",
     "Currencies",
     "Economics",
@@ -73,7 +75,7 @@ logger = logging.getLogger(__package__)
 NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
 """Keys that name an environment variable; what is given them by mistake may be the secret."""
 
-BESIDE = ("consent", "currencies", "attribution", "covariates", "plan")
+BESIDE = ("consent", "currencies", "attribution", "covariates", "plan", "control")
 """Sections that name a file of their own."""
 
 LONGEST_SHOWN = 120
@@ -162,6 +164,7 @@ class Config(Section):
     attribution: Attribution | None = None
     covariates: Covariates = Covariates()
     plan: Plan | None = None
+    control: Control | None = None
     calendar: Calendar = Calendar()
     economics: Economics = Economics()
     governance: Governance = Governance()
@@ -228,9 +231,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _says_nothing_in_vain(self) -> Config:
-        found = list(
-            conflicts(self.source, self.columns, self.consent, self.governance, self.currencies)
-        )
+        found = [
+            *conflicts(self.source, self.columns, self.consent, self.governance, self.currencies),
+            *of_control(self.source, self.control),
+        ]
         if found:
             raise ValueError("; ".join(found))
         return self

@@ -18,6 +18,7 @@ from pipelines.report.section import Section
 from pipelines.report.sections import budget as sections_budget
 from pipelines.report.sections import business as sections_business
 from pipelines.report.sections import cohorts as sections_cohorts
+from pipelines.report.sections import data as sections_data
 from pipelines.report.sections import drivers as sections_drivers
 from pipelines.report.sections import errors as sections_errors
 from pipelines.report.sections import fit as sections_fit
@@ -51,7 +52,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections_sales.sales,
     sections_fit.fit,
     sections_model.model,
-    sections_model.data_account,
+    sections_data.data_account,
     sections_model.assumptions,
     sections_model.glossary,
 )
