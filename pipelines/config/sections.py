@@ -40,6 +40,9 @@ Part = Literal["tax", "shipping", "discount", "tip"]
 PARTS: tuple[Part, ...] = ("tax", "shipping", "discount", "tip")
 """Parts of a price."""
 
+PresetName = Literal["shopify", "woocommerce", "stripe", "square", "magento"]
+"""Exports whose columns are known."""
+
 EARLIEST = dt.date(1700, 1, 1)
 LATEST = dt.date(2200, 12, 31)
 """Days that a configuration or a command may name; arithmetic a century around them is safe."""
@@ -55,6 +58,9 @@ class Source(Section):
     """Where the transactions are."""
 
     kind: Literal["lifetimes", "csv", "excel", "parquet", "duckdb", "postgres", "spark", "uri"]
+    preset: PresetName | None = Field(
+        None, description="a known shop's export: keys that are not set are of it"
+    )
     dataset: Literal["CDNOW_master", "CDNOW_sample"] | None = Field(
         None, description="of the lifetimes package"
     )

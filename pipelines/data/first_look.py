@@ -31,6 +31,7 @@ def sales_of(raw: Table, log: Log) -> Sales:
     """
     lines.require_columns(raw, log, describe(log.source))
     sales = _orders(raw, log)
+    sales = dataclasses.replace(sales, notes=(*log.preset_notes, *sales.notes))
     sales = _currencies(raw, log, sales)
     return _asked(raw, log, sales)
 

@@ -17,10 +17,12 @@ import ibis
 from ibis.expr.types import BooleanValue, Column, Table
 
 from clvmodels.core.errors import DataError, MissingColumnError
+from pipelines.config import presets
 from pipelines.config.load import Calendar, Columns, Log
 from pipelines.data.sales import currencies, orders, prices, selection
 from pipelines.data.sales.found import Sales
 from pipelines.sources.dialect import wall_clock
+from pipelines.sources.engines.base import Engine
 from pipelines.sources.engines.lookup import engine_of
 from pipelines.sources.failures import describe
 from pipelines.sources.text_values import is_granted, number_of
@@ -55,6 +57,12 @@ LARGEST = sys.float_info.max
 LARGEST_FACTOR = math.sqrt(LARGEST)
 
 DIMENSIONS = ("channel", "product_category", "country")
+
+
+def read(engine: Engine, log: Log) -> tuple[Table, Log]:
+    """Read the source, and name the preset's columns as it does."""
+    raw = engine.read(log.source, log.columns)
+    return raw, log.of_header(raw.columns)
 
 
 def stage(
@@ -205,11 +213,19 @@ def require_columns(raw: Table, log: Log, place: str) -> None:
     missing = {key: name for key, name in mapped_columns(log).items() if name not in raw.columns}
     if not missing:
         return
-    hints = []
+    hints, of_preset = [], []
     for key, name in missing.items():
-        close = difflib.get_close_matches(name, raw.columns, n=1, cutoff=0.5)
-        hint = f" (did you mean '{close[0]}'?)" if close else ""
-        hints.append(f"'{name}', mapped by {key}{hint}")
+        close = difflib.get_close_matches(name, raw.columns, n=3, cutoff=0.5)
+        names = " or ".join(f"'{one}'" for one in close)
+        hint = f" (did you mean {names}?)" if close else ""
+        whose = ""
+        if log.source.preset is not None and key.startswith(log.preset_keys):
+            whose = f" of the preset '{log.source.preset}'"
+            of_preset.append(key)
+        hints.append(f"'{name}', mapped by {key}{whose}{hint}")
+    if log.source.preset is not None and of_preset:
+        remedy = presets.remedy(log.source.preset, of_preset)
+        raise MissingColumnError(place, hints, list(raw.columns), remedy)
     raise MissingColumnError(place, hints, list(raw.columns))
 
 

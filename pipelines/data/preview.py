@@ -118,7 +118,7 @@ def preview(log: Log, rows: int = 20) -> pd.DataFrame:
         ``reason``: ``kept`` or why the row is set aside.
     """
     with connect(log) as engine, reading(log.source):
-        raw = engine.read(log.source, log.columns)
+        raw, log = lines.read(engine, log)
         lines.require_columns(raw, log, describe(log.source))
         try:
             sales = sales_of(raw, log)

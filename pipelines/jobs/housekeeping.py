@@ -41,7 +41,9 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         shown, rows = _first_rows(config, show) if show else ([], {})
     broken += account.broken_limits(config.governance)
     facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken, **rows}
+    facts["from_preset"] = list(config.from_preset)
     lines = [
+        *messages.preset_line(config),
         *account_lines(account, config),
         *drivers.described(beside),
         *drivers.notes(beside, data.as_of),
