@@ -23,6 +23,8 @@ from pipelines.config.conflicts import conflicts
 from pipelines.config.sections import (
     EARLIEST,
     LATEST,
+    USUAL_DIMENSIONS,
+    Attribution,
     Backtest,
     Calendar,
     Columns,
@@ -37,6 +39,7 @@ from pipelines.config.sections import (
     Section,
     Source,
     Train,
+    is_taken,
     nearest,
 )
 from pipelines.nesting import from_toml
@@ -45,6 +48,7 @@ from pipelines.redaction import holds_secret, redacted, redacted_value
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "Attribution",
     "Backtest",
     "Calendar",
     "Columns",
@@ -70,6 +74,9 @@ logger = logging.getLogger(__package__)
 NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
 """Keys that name an environment variable; what is given them by mistake may be the secret."""
 
+BESIDE = ("consent", "currencies", "attribution", "covariates", "plan")
+"""Sections that name a file of their own."""
+
 LONGEST_SHOWN = 120
 """Characters shown of a value that is not valid."""
 
@@ -90,6 +97,7 @@ class Log:
     currency : str
         That all amounts are told in.
     currencies : Currencies, optional
+    attribution : Attribution, optional
     reports : Path
         Where the business's own reports are; an engine that is confined may write there.
     preset_keys : tuple of str
@@ -106,6 +114,7 @@ class Log:
     consent: Consent | None
     currency: str
     currencies: Currencies | None
+    attribution: Attribution | None
     reports: Path
     preset_keys: tuple[str, ...] = ()
     preset_notes: tuple[str, ...] = ()
@@ -121,6 +130,18 @@ class Log:
             governance=found.governance,
             preset_notes=found.notes,
         )
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of all dimensions: of the log's columns, and the one that another table knows."""
+        other = () if self.attribution is None else (self.attribution.dimension,)
+        return (*self.columns.named_dimensions, *other)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Files that are read beside the log."""
+        sections = (self.consent, self.attribution)
+        return tuple(one.path for one in sections if one is not None and one.path is not None)
 
 
 @dataclass(frozen=True)
@@ -157,6 +178,7 @@ class Config(Section):
     columns: Columns = Columns(amount="amount")
     consent: Consent | None = None
     currencies: Currencies | None = None
+    attribution: Attribution | None = None
     covariates: Covariates = Covariates()
     plan: Plan | None = None
     calendar: Calendar = Calendar()
@@ -185,6 +207,7 @@ class Config(Section):
             self.consent,
             self.economics.currency,
             self.currencies,
+            self.attribution,
             Path(self.output.reports) / self.name,
             self.from_preset,
         )
@@ -204,14 +227,30 @@ class Config(Section):
     @model_validator(mode="after")
     def _covariates_have_a_use(self) -> Config:
         for name in self.covariates.by_cohort:
-            if getattr(self.columns, name) is None:
+            if name not in self.log.dimensions:
+                usual = name in USUAL_DIMENSIONS
                 raise ValueError(
                     f"covariates.by_cohort names {name}, which [columns] does not map; add "
-                    f'{name} = "..." there'
+                    f'{name} = "..." {"there" if usual else "to [columns.dimensions]"}'
                 )
         asked = self.covariates.columns or self.covariates.by_cohort or self.plan
         if asked and not self.train.cohort_level:
             raise ValueError("[covariates] and [plan] need [train] cohort_level = true")
+        return self
+
+    @model_validator(mode="after")
+    def _attributes_once(self) -> Config:
+        one = self.attribution
+        if one is None:
+            return self
+        if one.dimension in self.columns.named_dimensions:
+            raise ValueError(
+                f"attribution.dimension: [columns] maps {one.dimension} too; take one of them out"
+            )
+        if one.dimension not in USUAL_DIMENSIONS and is_taken(one.dimension):
+            raise ValueError(f"attribution.dimension: '{one.dimension}' is taken; choose another")
+        if one.transaction_id is not None and self.columns.transaction_id is None:
+            raise ValueError("attribution.transaction_id needs columns.transaction_id")
         return self
 
     @model_validator(mode="after")
@@ -292,7 +331,7 @@ def _with_absolute_source(config: Config, base: Path | None) -> Config:
         return config
     changed: dict[str, Any] = {}
     holding: dict[str, tuple[str, ...]] = {"source": ("path", "temp_directory")}
-    holding |= dict.fromkeys(("consent", "currencies", "covariates", "plan"), ("path",))
+    holding |= dict.fromkeys(BESIDE, ("path",))
     for name, keys in holding.items():
         section = getattr(config, name)
         values = {key: getattr(section, key, None) for key in keys}

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from clvmodels.core import schema
 from pipelines.redaction import SECRET_NAME, assigns_secret, holds_secret
 
 
@@ -42,6 +43,11 @@ PARTS: tuple[Part, ...] = ("tax", "shipping", "discount", "tip")
 
 PresetName = Literal["shopify", "woocommerce", "stripe", "square", "magento"]
 """Exports whose columns are known."""
+
+USUAL_DIMENSIONS = ("channel", "product_category", "country")
+"""Dimensions that have keys of their own."""
+
+DimensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 EARLIEST = dt.date(1700, 1, 1)
 LATEST = dt.date(2200, 12, 31)
@@ -147,10 +153,19 @@ class Columns(Section):
     cost: str | None = Field(
         None, description="in place of margin: cost of the goods of the line, in currency"
     )
-    channel: str | None = None
-    product_category: str | None = None
-    country: str | None = None
+    channel: str | None = Field(None, description="a dimension: of sales or of acquisition")
+    product_category: str | None = Field(None, description="a dimension: what was bought")
+    country: str | None = Field(None, description="a dimension: where to")
+    dimensions: dict[DimensionName, str] = Field(
+        {}, description="further dimensions, name = column: class, platform, company size, ..."
+    )
     consent: str | None = None
+
+    @property
+    def named_dimensions(self) -> dict[str, str]:
+        """Every dimension and its column: channel, category and country first."""
+        usual = {name: getattr(self, name) for name in USUAL_DIMENSIONS}
+        return {name: column for name, column in usual.items() if column} | self.dimensions
 
     @property
     def parts(self) -> dict[str, str]:
@@ -187,6 +202,17 @@ class Columns(Section):
                 raise ValueError(f"{key} needs {needed}; name that column too")
         if self.margin is not None and self.cost is not None:
             raise ValueError("name either margin or cost; one follows from the other")
+        for name in self.dimensions:
+            if name in USUAL_DIMENSIONS:
+                raise ValueError(
+                    f"dimensions names {name}, which is a key of its own: write {name} = "
+                    f"'{self.dimensions[name]}' in [columns]"
+                )
+            if is_taken(name):
+                raise ValueError(
+                    f"dimensions names '{name}', which tables of clv call something else; choose "
+                    "another name for it"
+                )
         return self
 
 
@@ -224,6 +250,19 @@ class Currencies(Section):
         return self
 
 
+_FEATURES = ("spend_", "gap_", "trend_", "purchases_", "bought_", "last_", "origin_", "clv_")
+"""How columns begin that features of customers have."""
+
+
+def is_taken(name: str) -> bool:
+    """Whether columns of this package's own tables are called so."""
+    tables = [table for table in vars(schema).values() if isinstance(table, schema.TableSchema)]
+    own = {name for table in tables for name in table.names}
+    lines = {"lines", "copies", "rows", "refunded", "reason", "sale", "mixed", "turned", "rate"}
+    taken = own | lines | set(Columns.model_fields) | {"bought", "gap", "age", "value", "dimension"}
+    return name in taken - set(USUAL_DIMENSIONS) or name.startswith(_FEATURES)
+
+
 class Consent(Section):
     """A log of grants and withdrawals, where consent is not a column of the transactions."""
 
@@ -242,6 +281,27 @@ class Consent(Section):
         return self
 
 
+class Attribution(Section):
+    """A dimension that another table knows: the channel of a customer or of an order."""
+
+    path: str | None = Field(
+        None, description="CSV, workbook or Parquet, for sources that are files"
+    )
+    table: str | None = Field(None, description="for sources that are databases")
+    customer_id: str | None = Field(None, description="its column of customers, or ...")
+    transaction_id: str | None = Field(None, description="... its column of orders")
+    value: str = Field("channel", description="its column of what is known of them")
+    dimension: DimensionName = Field("channel", description="name of the dimension")
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Attribution:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("needs either path or table")
+        if (self.customer_id is None) == (self.transaction_id is None):
+            raise ValueError("needs either customer_id or transaction_id, a column of its table")
+        return self
+
+
 class Covariates(Section):
     """Drivers of purchases that the log does not hold, and dimensions that tell cohorts apart."""
 
@@ -254,7 +314,7 @@ class Covariates(Section):
     log: tuple[str, ...] = Field(
         (), description="of these, those whose logarithm counts (spend, price): elasticities"
     )
-    by_cohort: tuple[Literal["channel", "product_category", "country"], ...] = Field(
+    by_cohort: tuple[str, ...] = Field(
         (), description="dimensions whose mix at first purchase may tell cohorts apart"
     )
 

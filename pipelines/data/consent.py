@@ -14,12 +14,11 @@ from ibis import _
 from ibis.expr.types import Column, DateColumn, Table, Value
 
 from clvmodels.core.errors import ConfigError, MissingColumnError
-from pipelines.config.load import Consent, Log, Source
+from pipelines.config.load import Consent, Log
 from pipelines.data import lines
+from pipelines.sources.beside import beside
 from pipelines.sources.engines.base import Engine
-from pipelines.sources.engines.duckdb import KINDS as READS_FILES
 from pipelines.sources.failures import describe
-from pipelines.sources.paths import kind_of_file
 from pipelines.sources.text_values import is_granted
 
 
@@ -92,7 +91,7 @@ def apply(engine: Engine, days: Table, log: Log, as_of: dt.date | None) -> Table
 
 def _words_of_log(engine: Engine, log: Log, consent: Consent, as_of: dt.date | None) -> Table:
     """Return customer_id and :func:`words` of a log of grants and withdrawals."""
-    source = _source(log.source, consent)
+    source = beside(log.source, consent.path, consent.table, "consent")
     columns = log.columns.model_copy(
         update={"customer_id": consent.customer_id, "timestamp": consent.timestamp}
     )
@@ -109,22 +108,3 @@ def _words_of_log(engine: Engine, log: Log, consent: Consent, as_of: dt.date | N
         **words(raw[consent.granted], day, as_of),
     )
     return said.filter(said.customer_id.notnull())
-
-
-def _source(source: Source, consent: Consent) -> Source:
-    """Where the grants and withdrawals are: a file of their own, or a table beside the log's."""
-    if consent.path is None:
-        path = None if source.kind == "spark" else source.path
-        return source.model_copy(update={"table": consent.table, "path": path})
-    kind = kind_of_file(consent.path)
-    beside = {"kind": kind, "path": consent.path, "table": None, "sheets": ()}
-    if source.kind == "spark" and kind == "excel":
-        raise ConfigError("consent.path: Spark reads no workbooks; save the file as CSV")
-    if source.kind == "spark":
-        beside |= {"kind": "spark", "format": kind}
-    elif source.kind not in READS_FILES:
-        raise ConfigError(
-            f"consent.path: source kind '{source.kind}' reads no files; put the grants "
-            "and withdrawals in a table and name it with consent.table"
-        )
-    return source.model_copy(update=beside)

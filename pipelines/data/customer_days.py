@@ -28,7 +28,7 @@ from pipelines.data import consent, lines
 from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import rfm as summaries
 from pipelines.data.features.snapshot import Snapshot
-from pipelines.data.first_look import sales_of
+from pipelines.data.first_look.sales import sales_of
 from pipelines.data.preview import examples
 from pipelines.data.sales import orders
 from pipelines.data.sales.found import Sales
@@ -118,7 +118,7 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
     with connect(log) as engine:
         raw, log = lines.read(engine, log)
         with reading(log.source):
-            sales = sales_of(raw, log)
+            sales = sales_of(engine, raw, log)
             days = _days(engine, raw, log, as_of, sales)
             kept = days.filter(lines.kept(days))
             counts, facts = _totals(kept)
@@ -208,9 +208,8 @@ def _customer_days(
         aggregates["copies"] = _.copies.sum()
     if "margin" in staged.columns:
         aggregates["margin"] = _.margin.sum().round(DIGITS)
-    for name in lines.DIMENSIONS:
-        if name in staged.columns:
-            aggregates[name] = of_largest(staged[name], staged.amount)
+    for name in log.dimensions:
+        aggregates[name] = of_largest(staged[name], staged.amount)
     if "consent" in staged.columns:
         words = consent.words(staged.consent, staged.said_on, as_of)
         aggregates |= {name: word.max() for name, word in words.items()}

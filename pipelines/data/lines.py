@@ -56,8 +56,6 @@ AROUND_IDS = " \t\n\r"
 LARGEST = sys.float_info.max
 LARGEST_FACTOR = math.sqrt(LARGEST)
 
-DIMENSIONS = ("channel", "product_category", "country")
-
 
 def read(engine: Engine, log: Log) -> tuple[Table, Log]:
     """Read the source, and name the preset's columns as it does."""
@@ -137,6 +135,8 @@ def valued(typed: Table, log: Log, sales: Sales) -> Table:
         sign that counts; a line more for everything that was paid back.
     """
     lines = orders.collapsed(typed) if sales.per_order else typed
+    if sales.attributed is not None and log.attribution is not None:
+        lines = orders.attributed(lines, sales.attributed, log.attribution)
     lines = prices.adjusted(lines, log.columns, log.governance)
     if sales.rates is not None:
         lines = prices.converted(lines, sales.rates.factor(lines))
@@ -167,10 +167,8 @@ def typed_fields(raw: Table, log: Log, per_order: bool = False) -> dict[str, Col
         if (source_name := getattr(columns, key)) is not None:
             value = number(raw[source_name], log.source.decimal, place)
             fields[key] = ibis.ifelse(finite(value), value, ibis.null("float64"))
-    for name in DIMENSIONS:
-        source_name = getattr(columns, name)
-        if source_name is not None:
-            fields[name] = raw[source_name].cast("string")
+    for name, source_name in columns.named_dimensions.items():
+        fields[name] = raw[source_name].cast("string")
     if columns.consent is not None and governance.consent != "ignore":
         said = raw[columns.consent]
         fields["consent"] = said
@@ -231,7 +229,8 @@ def require_columns(raw: Table, log: Log, place: str) -> None:
 
 def mapped_columns(log: Log) -> dict[str, str]:
     """Return what the configuration maps: key -> name in the source."""
-    keys = log.columns.model_dump(exclude={"date_format"}, exclude_none=True)
+    keys = log.columns.model_dump(exclude={"date_format", "dimensions"}, exclude_none=True)
+    keys |= {f"dimensions.{name}": column for name, column in log.columns.dimensions.items()}
     mapped = {f"columns.{key}": str(name) for key, name in keys.items()}
     for key in ("keep", "refund_rows"):
         named = getattr(log.governance, key)

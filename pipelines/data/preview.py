@@ -12,7 +12,7 @@ from ibis.expr.types import Column, Table
 from clvmodels.core.errors import DataError
 from pipelines.config.load import Columns, Log
 from pipelines.data import lines
-from pipelines.data.first_look import sales_of
+from pipelines.data.first_look.sales import sales_of
 from pipelines.data.sales import orders, prices
 from pipelines.data.sales.found import Sales
 from pipelines.sources.connect import connect
@@ -121,7 +121,7 @@ def preview(log: Log, rows: int = 20) -> pd.DataFrame:
         raw, log = lines.read(engine, log)
         lines.require_columns(raw, log, describe(log.source))
         try:
-            sales = sales_of(raw, log)
+            sales = sales_of(engine, raw, log)
         except DataError:  # what ends the run is the run's to say
             sales = Sales()
         first = raw.limit(rows)

@@ -15,7 +15,7 @@ from clvmodels.core.schema import CUSTOMER_FORECAST
 from clvmodels.finance.clv import UnitEconomics
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.data.features.drivers import Drivers
-from pipelines.data.lines import DIMENSIONS
+from pipelines.data.features.rfm import dimensions
 from pipelines.data.privacy import Pseudonyms
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import CohortLevel
@@ -89,7 +89,7 @@ class Scorer:
             valuation,
             churn_horizon_days,
             names,
-            tuple(name for name in DIMENSIONS if name in table.columns),
+            tuple(dimensions(table)),
             tuple(name for name in ("spend_total", "margin_total") if name in table.columns),
         )
 

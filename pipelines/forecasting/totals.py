@@ -10,7 +10,7 @@ from clvmodels.core.months import MonthGrid
 from clvmodels.core.rfm import DIGITS
 from clvmodels.core.schema import COHORT_FORECAST, SEGMENTS, TOTALS
 from clvmodels.finance.clv import TIER_NAMES, UnitEconomics, discount_factors, net_margin
-from pipelines.data.lines import DIMENSIONS
+from pipelines.data.features.rfm import dimensions
 from pipelines.forecasting.levelling import CohortLevel
 
 
@@ -49,19 +49,18 @@ def segment_table(scored: Table, margin: float) -> pd.DataFrame:
     """
     recorded = "margin_total" in scored.columns
     parts = []
-    for name in DIMENSIONS:
-        if name in scored.columns:
-            by_value = scored.group_by(value=scored[name].fill_null("(none)")).agg(
-                customers=_.count(),
-                ltv_revenue=_.spend_total.sum().round(DIGITS),
-                ltv_margin=(
-                    _.margin_total.sum() if recorded else _.spend_total.sum() * margin
-                ).round(DIGITS),
-                expected_revenue=_.expected_revenue.sum().round(DIGITS),
-                clv=_.clv.sum().round(DIGITS),
-                churn=_.churn_probability.sum().round(DIGITS),
-            )
-            parts.append(by_value.execute().sort_values("value").assign(dimension=name))
+    for name in dimensions(scored):
+        by_value = scored.group_by(value=scored[name].fill_null("(none)")).agg(
+            customers=_.count(),
+            ltv_revenue=_.spend_total.sum().round(DIGITS),
+            ltv_margin=(_.margin_total.sum() if recorded else _.spend_total.sum() * margin).round(
+                DIGITS
+            ),
+            expected_revenue=_.expected_revenue.sum().round(DIGITS),
+            clv=_.clv.sum().round(DIGITS),
+            churn=_.churn_probability.sum().round(DIGITS),
+        )
+        parts.append(by_value.execute().sort_values("value").assign(dimension=name))
     if not parts:
         return SEGMENTS.empty()
     sums = pd.concat(parts, ignore_index=True)

@@ -53,7 +53,6 @@ def connect(log: Log) -> Iterator[Engine]:
 @contextmanager
 def embedded(log: Log) -> Iterator[DuckDB]:
     """Open a DuckDB in this process, its memory, threads and spill folder as configured."""
-    consent = log.consent.path if log.consent is not None else None
     zone = log.calendar.local_zone_of_source
-    with duckdb.embedded(log.source, zone, log.reports, consent) as engine:
+    with duckdb.embedded(log.source, zone, log.reports, log.beside) as engine:
         yield engine

@@ -11,7 +11,6 @@ from ibis import _
 from ibis.expr.types import DateValue, FloatingValue, Table, Value
 
 from clvmodels.core.rfm import DIGITS
-from pipelines.data.lines import DIMENSIONS
 from pipelines.sources.dialect import constant, month_start
 from pipelines.sources.engines.lookup import engine_of
 
@@ -194,8 +193,9 @@ def spend_evidence(table: Any, spend_from: SpendFrom) -> tuple[Any, Any]:
 
 
 def dimensions(table: Table) -> list[str]:
-    """Return the dimensions that a table holds."""
-    return [name for name in DIMENSIONS if name in table.columns]
+    """Return the dimensions that a table of customers or their days holds: what is text in it."""
+    own = ("customer_id", "tier")
+    return [name for name, kind in table.schema().items() if kind.is_string() and name not in own]
 
 
 def days_between(start: DateValue, end: DateValue) -> FloatingValue:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ibis.expr.types import Table
+
 from pipelines.config.load import Governance
 from pipelines.data.sales.currencies import Rates
 from pipelines.data.sales.orders import OrderFacts
@@ -22,6 +24,8 @@ class Sales:
         Column of the order, mapped or looked at because of its name.
     orders : OrderFacts, optional
         How lines and orders stand to each other, where amounts are not declared as totals.
+    attributed : ibis Table, optional
+        The value of another table's dimension by customer or order, in the engine.
     rates : Rates, optional
         Where there are several currencies.
     currencies : dict
@@ -39,6 +43,7 @@ class Sales:
     per_order: bool = False
     order_column: str | None = None
     orders: OrderFacts | None = None
+    attributed: Table | None = None
     rates: Rates | None = None
     currencies: dict[str, dict[str, float]] = field(default_factory=dict)
     left_out: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)

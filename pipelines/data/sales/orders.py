@@ -13,6 +13,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import Column, StringValue, Table, Value
 
+from pipelines.config.load import Attribution
 from pipelines.sources.dialect import md5
 
 LEAST_SEVERAL = 5
@@ -160,3 +161,12 @@ def _of_order(lines: Table, each: Callable[[Value], Value]) -> dict[str, Value]:
 def count(lines: Table) -> Value:
     """Aggregate lines of a customer's day to the number of its orders; refunds are none."""
     return lines.transaction_id.nunique(where=lines.amount >= 0)
+
+
+def attributed(typed: Table, told: Table, wanted: Attribution) -> Table:
+    """Give lines the dimension of their customer or order; null where the table has none."""
+    key = typed.customer_id if wanted.customer_id is not None else typed.transaction_id
+    joined = typed.left_join(told, key == told.attributed)
+    return joined.mutate(**{wanted.dimension: joined.attributed_value}).drop(
+        "attributed", "attributed_value"
+    )

@@ -130,7 +130,7 @@ class DuckDB(Engine):
 
 
 @contextmanager
-def embedded(source: Source, zone: str, reports: Path, pattern: str | None) -> Iterator[DuckDB]:
+def embedded(source: Source, zone: str, reports: Path, beside: Sequence[str]) -> Iterator[DuckDB]:
     """Open a DuckDB in this process, its memory, threads and spill folder as configured.
 
     Parameters
@@ -141,8 +141,8 @@ def embedded(source: Source, zone: str, reports: Path, pattern: str | None) -> I
     reports : Path
         The folder of this business's reports: where the file is a database of its own, scores
         there may be read back, and those of others are none of a view's.
-    pattern : str, optional
-        A file, folder or pattern that may be read beside it (the consent's).
+    beside : sequence of str
+        Files, folders or patterns that may be read beside it (the consent's).
 
     Raises
     ------
@@ -169,7 +169,7 @@ def embedded(source: Source, zone: str, reports: Path, pattern: str | None) -> I
             try:
                 _settle(connection, zone)
                 if source.kind == "duckdb":
-                    folders, files = _reachable(pattern)
+                    folders, files = _reachable(beside)
                     catalogue.confine(connection, [Path(scratch), reports, *folders], files)
             except Exception as error:  # so little memory that not even a setting can be read
                 raise _cannot_open(source, error) from None
@@ -201,14 +201,17 @@ def _settle(connection: BaseBackend, zone: str) -> None:
     connection.settings["TimeZone"] = zone
 
 
-def _reachable(pattern: str | None) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the files of a path, folder or pattern."""
-    if pattern is None:
-        return [], []
-    path = Path(pattern)
-    if path.is_dir():
-        return [path], []
-    return [], [path, *map(Path, glob.glob(pattern, recursive=True))]  # noqa: PTH207
+def _reachable(patterns: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """Return the folders and the files of paths, folders or patterns."""
+    folders: list[Path] = []
+    files: list[Path] = []
+    for pattern in patterns:
+        path = Path(pattern)
+        if path.is_dir():
+            folders.append(path)
+        else:
+            files += [path, *map(Path, glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    return folders, files
 
 
 def _cannot_open(source: Source, error: Exception) -> ConfigError:

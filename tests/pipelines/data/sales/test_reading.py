@@ -303,3 +303,64 @@ def test_margins_follow_from_costs(tmp_path):
         days = data.purchases.execute().sort_values("date")
     assert list(days["margin"].round(6))[:5] == pytest.approx([6, 12, 18, 24, -30])
     assert days["margin"].isna().sum() == 1
+
+
+def test_a_business_names_as_many_dimensions_as_it_has(tmp_path):
+    file = tmp_path / "log.csv"
+    frame = log(Klass=["new", "old"] * 3, Platform=list("iiaaii"), Land=["UK"] * 6)
+    frame.to_csv(file, index=False)
+    columns = {
+        "customer_id": "customer",
+        "timestamp": "day",
+        "country": "Land",
+        "dimensions": {"class": "Klass", "platform": "Platform"},
+    }
+    config = logs.config({"kind": "csv", "path": str(file)}, columns=columns)
+    with transactions.load(config.log) as data:
+        facts = data.summary.execute().set_index("customer_id")
+    assert list(facts.loc["b", ["country", "class", "platform"]]) == ["UK", "old", "i"]
+    assert list(facts.loc["c", ["country", "class", "platform"]]) == ["UK", "new", "a"]
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "says"),
+    [
+        ({"channel": "x"}, "a key of its own"),
+        ({"cohort": "x"}, "call something else"),
+        ({"spend_class": "x"}, "call something else"),
+        ({"Klass": "x"}, "dimensions.Klass"),
+    ],
+)
+def test_dimensions_have_names_of_their_own(read, dimensions, says):
+    with pytest.raises(ConfigError, match=says):
+        read(log(x="1"), columns={"dimensions": dimensions})
+
+
+@pytest.mark.parametrize("by", ["customer_id", "transaction_id"])
+def test_a_channel_may_come_from_another_table(tmp_path, by):
+    log().to_csv(tmp_path / "log.csv", index=False)
+    told = {"who": ["a", "b", "b", "z"], "won_by": ["ads", "mail", "mail", "ads"]}
+    if by == "transaction_id":
+        told = {"who": ["A0", "A1", "A1", "A3"], "won_by": ["ads", "mail", "mail", "shop"]}
+    pd.DataFrame(told).to_csv(tmp_path / "channels.csv", index=False)
+    attribution = {"path": str(tmp_path / "channels.csv"), by: "who", "value": "won_by"}
+    config = logs.config(
+        {"kind": "csv", "path": str(tmp_path / "log.csv")},
+        columns={"customer_id": "customer", "timestamp": "day", "transaction_id": "order"},
+        attribution=attribution,
+    )
+    with transactions.load(config.log) as data:
+        channels = data.summary.execute().set_index("customer_id")["channel"]
+        notes = data.account.sales["notes"]
+    assert channels["a"] == "ads"
+    assert channels["b"] == "mail"
+    assert pd.isna(channels["c"])
+    missing = "1 of 3 customers" if by == "customer_id" else "3 of 6 orders"
+    assert any(note.startswith(missing) for note in notes)
+    told["won_by"][2] = "ads"
+    pd.DataFrame(told).to_csv(tmp_path / "channels.csv", index=False)
+    with (
+        pytest.raises(DataError, match="several values of 'won_by'"),
+        transactions.load(config.log),
+    ):
+        pass

@@ -1,4 +1,4 @@
-"""What a log is looked at for before it is read: orders, currencies, columns nobody mapped."""
+"""Orders, currencies, and columns that nobody mapped."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from ibis.expr.types import BooleanValue, Table
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config.load import Log
 from pipelines.data import lines
+from pipelines.data.first_look import attribution
 from pipelines.data.sales import currencies, orders, questions, selection
 from pipelines.data.sales.found import Sales
+from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe
 
 
-def sales_of(raw: Table, log: Log) -> Sales:
+def sales_of(engine: Engine, raw: Table, log: Log) -> Sales:
     """Find out how the lines of a log become sales.
 
     Raises
@@ -33,6 +35,7 @@ def sales_of(raw: Table, log: Log) -> Sales:
     sales = _orders(raw, log)
     sales = dataclasses.replace(sales, notes=(*log.preset_notes, *sales.notes))
     sales = _currencies(raw, log, sales)
+    sales = _attributed(engine, raw, log, sales)
     return _asked(raw, log, sales)
 
 
@@ -131,6 +134,17 @@ def _unmapped_currencies(raw: Table, log: Log) -> tuple[str, ...]:
                 f"economics.currency = '{told[0]}'",
             )
     return ()
+
+
+def _attributed(engine: Engine, raw: Table, log: Log, sales: Sales) -> Sales:
+    """The dimension that another table knows, and for how many it does not."""
+    wanted = log.attribution
+    if wanted is None:
+        return sales
+    told = attribution.read(engine, log, wanted)
+    note = attribution.note(lines.typed_lines(raw, log, sales.per_order), told, wanted)
+    notes = sales.notes if note is None else (*sales.notes, note)
+    return dataclasses.replace(sales, attributed=told, notes=notes)
 
 
 def _asked(raw: Table, log: Log, sales: Sales) -> Sales:
