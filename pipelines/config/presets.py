@@ -22,6 +22,8 @@ NAMES: tuple[PresetName, ...] = typing.get_args(PresetName)
 NONE = ""
 """What a key of ``[columns]`` is set to where an export has no such column."""
 _PARTS = ("amount_includes", "revenue_includes")
+_NO_COLUMNS = {"date_format"}
+"""Keys of ``[columns]`` that say how, not which."""
 _WHOLES = ("keep", "refund_rows")
 """Keys of ``[governance]`` that list values column by column."""
 
@@ -39,8 +41,6 @@ class Preset:
         Where its format is described.
     checked : date
         When that was looked up.
-    recognised_by : tuple of str
-        Columns by which the export is known.
     optional : tuple of str
         Columns that it may lack: what they say is then left out.
     also : dict of str to tuple of str
@@ -53,7 +53,6 @@ class Preset:
     export: str
     described: str
     checked: dt.date
-    recognised_by: tuple[str, ...]
     optional: tuple[str, ...]
     also: dict[str, tuple[str, ...]]
     sections: dict[str, dict[str, Any]]
@@ -63,10 +62,18 @@ class Preset:
         names = set(header)
         return next((name for name in (column, *self.also.get(column, ())) if name in names), None)
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns that an export must have."""
+        mapped = [v for key, v in self.sections["columns"].items() if key not in _NO_COLUMNS]
+        governance = self.sections["governance"]
+        named = [column for key in _WHOLES for column in governance.get(key, ())]
+        return tuple(c for c in dict.fromkeys([*mapped, *named]) if c not in self.optional)
+
     def fits(self, header: Iterable[str]) -> bool:
-        """Return whether a header is that of such an export."""
+        """Return whether a header is that of such an export: it has all columns that one must."""
         names = list(header)
-        return all(self.found(column, names) is not None for column in self.recognised_by)
+        return all(self.found(column, names) is not None for column in self.required)
 
 
 @cache
@@ -80,7 +87,6 @@ def preset(name: str) -> Preset:
         export=raw.pop("export"),
         described=raw.pop("described"),
         checked=raw.pop("checked"),
-        recognised_by=tuple(raw.pop("recognised_by")),
         optional=tuple(raw.pop("optional")),
         also={column: tuple(names) for column, names in also.items()},
         sections=raw,
@@ -198,7 +204,7 @@ def in_export(
         return name
 
     mapped = {key.partition(".")[2] for key in keys if key.startswith("columns.")}
-    mapped -= {"date_format"}
+    mapped -= _NO_COLUMNS
     wanted = {key: getattr(columns, key) for key in Columns.model_fields if key in mapped}
     updated = {key: called(column) for key, column in wanted.items() if column is not None}
     wholes: dict[str, dict[str, tuple[str, ...]]] = {}

@@ -116,6 +116,12 @@ def counts(raw: Table, names: Iterable[str], most: int) -> dict[str, dict[str, i
     return told
 
 
+def without_id(who: Field, value: Field) -> float:
+    """Return the share of the rows with a value that name no customer."""
+    ids = [one for one, amount in zip(who.cells, value.cells, strict=True) if amount is not None]
+    return ids.count(None) / len(ids) if ids else 0.0
+
+
 def by_order(orders: Field, amounts: Field) -> Literal["lines", "every", "first"] | None:
     """Say how amounts of the lines of one order stand to each other.
 

@@ -200,10 +200,16 @@ def _value(look: _Look, order: Field | None) -> Field | None:
         look.unsure["amount"] = "all of its values are 0"
     if found is None or order is None:
         return found
-    if looks.by_order(order, found) in ("every", "first"):
+    form = looks.by_order(order, found)
+    if form in ("every", "first"):
         look.columns["order_total"] = look.columns.pop("amount")
         if "amount" in look.unsure:
             look.unsure["order_total"] = look.unsure.pop("amount")
+        elif form == "every" and not re.search("order|grand|invoice", found.words):
+            look.unsure["order_total"] = (
+                "all lines of an order carry one amount, taken for the order's; name it amount "
+                "where it is the line's"
+            )
     return found
 
 

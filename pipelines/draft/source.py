@@ -44,7 +44,7 @@ def source_keys(
         return {"kind": kind or "postgres", "uri_env": uri_env, "table": table}, {}
     if not Path(path).exists() and not any(mark in path for mark in "*?["):
         raise ConfigError(f"no file at {path}")
-    found = kind or ("duckdb" if path.lower().endswith(_DATABASES) else kind_of_file(path))
+    found = kind or _kind(path)
     keys: dict[str, Any] = {"kind": found, "path": _from(folder, path)}
     if table is not None:
         keys["table"] = table
@@ -54,6 +54,16 @@ def source_keys(
         if encoding == OF_THE_WEST:
             unsure["encoding"] = "it is no UTF-8; look at names with accents"
     return keys, unsure
+
+
+def _kind(path: str) -> str:
+    """Return the kind of source that a file is, or that most of the files in a folder are."""
+    if path.lower().endswith(_DATABASES):
+        return "duckdb"
+    if not Path(path).is_dir():
+        return kind_of_file(path)
+    kinds = [kind_of_file(file.name) for file in Path(path).rglob("*.*") if file.is_file()]
+    return max(kinds, key=kinds.count, default="parquet")
 
 
 def _from(folder: Path, path: str) -> str:

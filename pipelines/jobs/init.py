@@ -12,6 +12,7 @@ from ibis.expr.types import Table
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config import load as configuration
 from pipelines.config import presets
+from pipelines.config.load import Governance
 from pipelines.console import Outcome, Progress
 from pipelines.data.sales import questions
 from pipelines.draft import fields as looks
@@ -62,8 +63,13 @@ def init_job(
             fields = looks.fields(raw)
             _require_names(fields, place)
             known = presets.recognised(raw.columns)
-            found = guesses.guess(fields) if known is None else _beside(known.name, keys, fields)
+            found = guesses.guess(fields)
+            columns = found.columns
+            if known is not None:
+                columns = _of_preset(known.name, here, fields)
+                found = _beside(columns, fields)
             statuses = {} if known is not None else _statuses(raw, found)
+    notes = _without_ids(columns, fields)
     draft = Draft(
         config.name,
         f"{place} ({rows:,} rows, {len(fields)} columns)",
@@ -73,6 +79,7 @@ def init_job(
         found,
         statuses,
         known,
+        notes,
     )
     written = text.toml(draft)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -102,16 +109,21 @@ def _require_names(fields: Sequence[Field], place: str) -> None:
         )
 
 
-def _beside(name: str, source: Mapping[str, Any], fields: Sequence[Field]) -> Guess:
-    """What a preset does not say of an export: how days and amounts are written, the currency."""
+def _of_preset(name: str, source: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, str]:
+    """Return the columns that a preset maps, as the export calls them."""
     config = configuration.parse({"name": "x", "source": {**source, "preset": name}})
+    columns = config.log.of_header([field.name for field in fields]).columns
+    return columns.model_dump(exclude_none=True, exclude={"dimensions"})
+
+
+def _beside(columns: Mapping[str, str], fields: Sequence[Field]) -> Guess:
+    """What a preset does not say of an export: how days and amounts are written, the currency."""
     by_name = {field.name: field for field in fields}
-    columns = config.log.of_header(by_name).columns
-    days, date_format = by_name[columns.timestamp].dates, None
-    if days is not None and days.pattern != columns.date_format:
+    days, date_format = by_name[columns["timestamp"]].dates, None
+    if days is not None and days.pattern != columns.get("date_format"):
         date_format = days.pattern or presets.NONE
-    value = by_name[str(columns.amount or columns.order_total)]
-    currency = by_name.get(columns.currency or "")
+    value = by_name[_value(columns)]
+    currency = by_name.get(columns.get("currency", ""))
     codes = [cell.upper() for cell in currency.filled] if currency is not None else []
     told = sorted(set(codes), key=lambda code: (-codes.count(code), code))
     if not all(re.fullmatch("[A-Z]{3}", code) for code in told):
@@ -124,6 +136,25 @@ def _beside(name: str, source: Mapping[str, Any], fields: Sequence[Field]) -> Gu
         offsets=days.offsets if days is not None else (),
         decimal=value.numbers.decimal if value.kind == "text" else ".",
         currencies=tuple(told) or ((sign,) if sign else ()),
+    )
+
+
+def _value(columns: Mapping[str, str]) -> str:
+    return next(columns[key] for key in ("amount", "order_total", "price") if key in columns)
+
+
+def _without_ids(columns: Mapping[str, str], fields: Sequence[Field]) -> tuple[str, ...]:
+    """Say so where more rows name no customer than a run may have."""
+    by_name = {field.name: field for field in fields}
+    if "customer_id" not in columns or not {"amount", "order_total", "price"} & set(columns):
+        return ()
+    share = looks.without_id(by_name[columns["customer_id"]], by_name[_value(columns)])
+    limit = Governance.model_fields["max_missing_id_share"].default
+    if share <= limit:
+        return ()
+    return (
+        f"question: {share:.0%} of the rows name no customer. A run fails where more than "
+        f"governance.max_missing_id_share ({limit}) do; is another column the customer?",
     )
 
 

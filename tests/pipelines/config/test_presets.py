@@ -82,6 +82,15 @@ def test_a_contradiction_names_the_keys_of_the_preset():
     assert config.columns.amount == "Lineitem price"
 
 
+@pytest.mark.parametrize("name", presets.NAMES)
+def test_without_a_column_that_it_must_have_an_export_is_not_known(name, made):
+    header = shop_exports.EXPORTS[name](made[:5]).text.splitlines()[0].split(",")
+    known = presets.preset(name)
+    for column in known.required:
+        names = {column, *known.also.get(column, ())}
+        assert presets.recognised([one for one in header if one not in names]) is None
+
+
 def test_no_preset_changes_nothing():
     raw = {"name": "x", "source": {"kind": "csv", "path": "a"}, "columns": {"amount": "a"}}
     assert presets.with_preset(raw) == (raw, ())

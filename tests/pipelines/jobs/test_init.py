@@ -200,3 +200,23 @@ def test_other_kinds_are_looked_at_alike(tmp_path, form):
     config = configuration.load(output)
     assert config.source.kind == {"xlsx": "excel"}.get(form, form)
     assert check(output)["revenue"] == pytest.approx(frame["total"].sum())
+
+
+def test_rows_without_a_customer_are_told(tmp_path):
+    text = shop_exports.square(shop_exports.orders()).text
+    for customer in range(0, 60, 2):
+        text = text.replace(f"SQCUST{customer:04d}", "")
+    ran, output = init(tmp_path, "export.csv", text)
+    assert ran.code == 0, ran.err
+    assert "of the rows name no customer" in output.read_text()
+    assert run_clv("check", "-c", str(output), "--quiet").code == 1
+
+
+def test_a_folder_is_of_the_kind_of_its_files(tmp_path):
+    (tmp_path / "log").mkdir()
+    for part in range(2):
+        (tmp_path / "log" / f"{part}.csv").write_text(PLAIN)
+    output = tmp_path / "shop.toml"
+    ran = run_clv("init", str(tmp_path / "log"), "--output", str(output), "--quiet")
+    assert ran.code == 0, ran.err
+    assert check(output)["read"] == 120
