@@ -1,4 +1,4 @@
-"""The command line: `clv train | backtest | forecast | refresh | report | check | erase | models`.
+"""The command line: `clv init | check | train | backtest | forecast | refresh | report | ...`.
 
 Progress goes to stderr and results to stdout. Exit code 0: done; 1: the data or a forecast
 failed a check; 2: wrong usage or configuration.
@@ -74,6 +74,42 @@ LogFileOption = Annotated[
         help="Append every record of the run to a file.",
     ),
 ]
+
+
+@app.command()
+def init(
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="File, folder or pattern with the log.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Configuration to write.")
+    ] = Path("shop.toml"),
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Kind of the source; default: by the file's name."),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Table of a database: schema.table or table.")
+    ] = None,
+    uri_env: Annotated[
+        str | None,
+        typer.Option(metavar="VARIABLE", help="Environment variable with the database's URI."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
+) -> None:
+    """Look at a file or table and write a first configuration, with what it is unsure of."""
+    from pipelines.jobs import init as first
+
+    outcome = first.init_job(
+        file, output, Progress(quiet), kind=kind, table=table, uri_env=uri_env, force=force
+    )
+    _tell(outcome, as_json)
 
 
 @app.command()

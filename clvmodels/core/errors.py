@@ -23,11 +23,17 @@ class DataError(ClvError):
 class MissingColumnError(DataError):
     """A table lacks columns that a stage needs."""
 
-    def __init__(self, table: str, missing: list[str], found: list[str]) -> None:
+    def __init__(
+        self,
+        table: str,
+        missing: list[str],
+        found: list[str],
+        remedy: str = "Rename or add what is missing.",
+    ) -> None:
         self.missing = missing
         super().__init__(
             f"{table} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-            f"found: {', '.join(found) or 'no columns'}. Rename or add what is missing."
+            f"found: {', '.join(found) or 'no columns'}. {remedy}"
         )
 
 

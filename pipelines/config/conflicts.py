@@ -17,6 +17,7 @@ from pipelines.config.sections import (
 _FILES = ("csv", "excel", "parquet")
 _DATABASES = ("duckdb", "postgres", "uri")
 _READ_BY = {
+    "preset": (*_FILES, *_DATABASES, "spark"),
     "dataset": ("lifetimes",),
     "path": (*_FILES, "duckdb", "spark"),
     "table": (*_DATABASES, "spark"),

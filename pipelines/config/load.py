@@ -11,13 +11,14 @@ import json
 import logging
 import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, PrivateAttr, ValidationError, computed_field, model_validator
 
 from clvmodels.core.errors import ConfigError
+from pipelines.config import presets
 from pipelines.config.conflicts import conflicts, of_control
 from pipelines.config.sections import (
     EARLIEST,
@@ -101,6 +102,10 @@ class Log:
     attribution : Attribution, optional
     reports : Path
         Where the business's own reports are; an engine that is confined may write there.
+    preset_keys : tuple of str
+        Keys that the source's preset set.
+    preset_notes : tuple of str
+        What of the preset's columns the export calls otherwise, or lacks.
     """
 
     name: str
@@ -113,6 +118,20 @@ class Log:
     currencies: Currencies | None
     attribution: Attribution | None
     reports: Path
+    preset_keys: tuple[str, ...] = ()
+    preset_notes: tuple[str, ...] = ()
+
+    def of_header(self, names: Iterable[str]) -> Log:
+        """Return the log with the preset's columns under the names that the source has for them."""
+        found = presets.in_export(
+            self.source, self.columns, self.governance, self.preset_keys, names
+        )
+        return replace(
+            self,
+            columns=found.columns,
+            governance=found.governance,
+            preset_notes=found.notes,
+        )
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -171,6 +190,13 @@ class Config(Section):
     train: Train = Train()
     backtest: Backtest = Backtest()
     output: Output = Output()
+    _from_preset: tuple[str, ...] = PrivateAttr(())
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def from_preset(self) -> tuple[str, ...]:
+        """Keys that the source's preset set; saved with the others."""
+        return self._from_preset
 
     @property
     def log(self) -> Log:
@@ -186,6 +212,7 @@ class Config(Section):
             self.currencies,
             self.attribution,
             Path(self.output.reports) / self.name,
+            self.from_preset,
         )
 
     @property
@@ -279,10 +306,14 @@ def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None =
             "environment and never in this file (it is not shown). Connections to databases go by "
             "source.uri_env, the name of a variable; those of Spark by its spark-defaults.conf"
         )
+    merged, keys = presets.with_preset(raw)
     try:
-        config = Config.model_validate(raw)
+        config = Config.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(f"{where}: " + "; ".join(_explain(error))) from None
+        of_columns = any(problem["loc"][:1] == ("columns",) for problem in error.errors())
+        hint = presets.contradicted(merged, keys) if of_columns else []
+        raise ConfigError(f"{where}: " + "; ".join([*_explain(error), *hint])) from None
+    config._from_preset = keys
     return _with_absolute_source(config, base)
 
 

@@ -41,6 +41,9 @@ Part = Literal["tax", "shipping", "discount", "tip"]
 PARTS: tuple[Part, ...] = ("tax", "shipping", "discount", "tip")
 """Parts of a price."""
 
+PresetName = Literal["shopify", "woocommerce", "stripe", "square", "magento"]
+"""Exports whose columns are known."""
+
 USUAL_DIMENSIONS = ("channel", "product_category", "country")
 """Dimensions that have keys of their own."""
 
@@ -61,6 +64,9 @@ class Source(Section):
     """Where the transactions are."""
 
     kind: Literal["lifetimes", "csv", "excel", "parquet", "duckdb", "postgres", "spark", "uri"]
+    preset: PresetName | None = Field(
+        None, description="a known shop's export: keys that are not set are of it"
+    )
     dataset: Literal["CDNOW_master", "CDNOW_sample"] | None = Field(
         None, description="of the lifetimes package"
     )

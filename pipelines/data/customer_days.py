@@ -140,7 +140,7 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
         If a limit is broken and ``enforce`` is set.
     """
     with connect(log) as engine:
-        raw = engine.read(log.source, log.columns)
+        raw, log = lines.read(engine, log)
         with reading(log.source):
             sales = sales_of(engine, raw, log)
             days = _days(engine, raw, log, as_of, sales)

@@ -50,8 +50,10 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         "control": controlled.records() if controlled else [],
         "broken_limits": broken,
         **rows,
+        "from_preset": list(config.from_preset),
     }
     lines = [
+        *messages.preset_line(config),
         *messages.account_lines(account, config),
         *messages.plausibility_lines(plausible),
         *messages.control_lines(controlled),

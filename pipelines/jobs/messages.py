@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from clvmodels.core.schema import QUANTITIES
 from pipelines.backtesting.candidates import FORECASTS, Compared
 from pipelines.backtesting.run import BacktestResult
+from pipelines.config import presets
 from pipelines.config.load import Config
 from pipelines.data.margins import Margin
 from pipelines.data.quality import account as quality
@@ -152,6 +154,22 @@ def version_errors(errors: list[dict[str, Any]]) -> list[str]:
         if row["model"] == Compared.CLV and row["wape"] is not None and row["bias"] is not None
     ]
     return [f"    past forecasts at its training: {'; '.join(said)}"] if said else []
+
+
+def preset_line(config: Config) -> list[str]:
+    """Which keys the preset of a known export set, and to what; no line where there is none."""
+    if config.source.preset is None:
+        return []
+    known = presets.preset(config.source.preset)
+    told = []
+    for key in config.from_preset:
+        section, _, name = key.partition(".")
+        value = getattr(getattr(config, section), name)
+        told.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return [
+        f"preset {known.name} ({known.export}; as of {known.checked}) set "
+        f"{', '.join(told) or 'no key: all are in the file'}"
+    ]
 
 
 def sales_lines(account: DataQualityAccount, config: Config) -> list[str]:

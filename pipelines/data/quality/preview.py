@@ -53,7 +53,7 @@ def examples(
     typed = raw.mutate(clv_row=row)
     typed = typed.select(
         "clv_row",
-        **lines.typed_fields(typed, log, sales.per_order),
+        **lines.typed_fields(typed, log, sales),
         **_raw_texts(typed, log.columns),
     )
     coded = coded_rows(typed, log, as_of, sales)
@@ -118,7 +118,7 @@ def preview(log: Log, rows: int = 20) -> pd.DataFrame:
         ``reason``: ``kept`` or why the row is set aside.
     """
     with connect(log) as engine, reading(log.source):
-        raw = engine.read(log.source, log.columns)
+        raw, log = lines.read(engine, log)
         lines.require_columns(raw, log, describe(log.source))
         try:
             sales = sales_of(engine, raw, log)
@@ -128,7 +128,7 @@ def preview(log: Log, rows: int = 20) -> pd.DataFrame:
         used = dict.fromkeys(lines.mapped_columns(log).values())
         typed = first.select(
             **{f"source: {name}": first[name].cast("string") for name in used},
-            **lines.typed_fields(first, log, sales.per_order),
+            **lines.typed_fields(first, log, sales),
         )
         coded = coded_rows(typed, log, None, sales)
         hidden = [name for name in _NOT_SHOWN if name in coded.columns]

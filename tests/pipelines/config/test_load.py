@@ -119,6 +119,7 @@ SOURCES = {
     "spark": {"path": "log.csv", "format": "csv"},
 }
 READ_BY = {
+    "preset": ("stripe", "csv excel parquet duckdb postgres uri spark"),
     "dataset": ("CDNOW_master", "lifetimes"),
     "path": ("other", "csv excel parquet duckdb spark"),
     "table": ("log", "duckdb postgres uri spark"),

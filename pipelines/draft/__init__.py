@@ -1,0 +1,1 @@
+"""A first configuration, guessed from the names and the values of a source's columns."""
