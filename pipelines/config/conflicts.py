@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.config.sections import PARTS, Columns, Consent, Currencies, Governance, Source
+from pipelines.config.sections import (
+    PARTS,
+    Columns,
+    Consent,
+    Control,
+    Currencies,
+    Governance,
+    Source,
+)
 
 _FILES = ("csv", "excel", "parquet")
 _DATABASES = ("duckdb", "postgres", "uri")
@@ -65,6 +73,16 @@ def conflicts(
         yield (
             f"{said} has no effect without governance.consent; set it to 'exclude' or "
             "'aggregate_only', or to 'ignore' where consent shall not count"
+        )
+
+
+def of_control(source: Source, control: Control | None) -> Iterator[str]:
+    """Say where the totals of another system cannot be."""
+    beside = source.kind in _DATABASES or (source.kind == "spark" and source.table is not None)
+    if control is not None and control.table is not None and not beside:
+        yield (
+            f"control.table: source kind '{source.kind}' holds no tables; name a file with "
+            "control.path"
         )
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, PrivateAttr, ValidationError, computed_field, mo
 
 from clvmodels.core.errors import ConfigError
 from pipelines.config import presets
-from pipelines.config.conflicts import conflicts
+from pipelines.config.conflicts import conflicts, of_control
 from pipelines.config.sections import (
     EARLIEST,
     LATEST,
@@ -29,6 +29,7 @@ from pipelines.config.sections import (
     Calendar,
     Columns,
     Consent,
+    Control,
     Covariates,
     Currencies,
     Economics,
@@ -54,6 +55,7 @@ __all__ = [
     "Columns",
     "Config",
     "Consent",
+    "Control",
     "Covariates",
     "Currencies",
     "Economics",
@@ -74,7 +76,7 @@ logger = logging.getLogger(__package__)
 NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
 """Keys that name an environment variable; what is given them by mistake may be the secret."""
 
-BESIDE = ("consent", "currencies", "attribution", "covariates", "plan")
+BESIDE = ("consent", "currencies", "attribution", "covariates", "plan", "control")
 """Sections that name a file of their own."""
 
 LONGEST_SHOWN = 120
@@ -181,6 +183,7 @@ class Config(Section):
     attribution: Attribution | None = None
     covariates: Covariates = Covariates()
     plan: Plan | None = None
+    control: Control | None = None
     calendar: Calendar = Calendar()
     economics: Economics = Economics()
     governance: Governance = Governance()
@@ -255,9 +258,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _says_nothing_in_vain(self) -> Config:
-        found = list(
-            conflicts(self.source, self.columns, self.consent, self.governance, self.currencies)
-        )
+        found = [
+            *conflicts(self.source, self.columns, self.consent, self.governance, self.currencies),
+            *of_control(self.source, self.control),
+        ]
         if found:
             raise ValueError("; ".join(found))
         return self

@@ -130,6 +130,9 @@ class Columns(Section):
     """Which of the source's columns means what."""
 
     customer_id: str = "customer_id"
+    fold_ids: bool = Field(
+        False, description="ids that differ only in case or white space are one customer"
+    )
     timestamp: str = "timestamp"
     amount: str | None = Field(None, description="value of the whole line")
     order_total: str | None = Field(
@@ -341,6 +344,24 @@ class Plan(Section):
     new_customers: str = Field("new_customers", description="column of their number")
 
 
+class Control(Section):
+    """Monthly totals of another system (CRM, billing, the books) that the log is held against."""
+
+    path: str | None = Field(None, description="CSV, workbook or Parquet, one row a month")
+    table: str | None = Field(None, description="beside the log's, for sources that are databases")
+    period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
+    amount: str = Field("amount", description="column of the month's revenue, net of refunds")
+    max_difference_share: float = Field(
+        0.01, ge=0, description="of a month's amount, by which the log may differ"
+    )
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Control:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("needs either path or table")
+        return self
+
+
 class Calendar(Section):
     """What a day is."""
 
@@ -431,7 +452,26 @@ class Governance(Section):
     )
     max_missing_id_share: float = Field(0.3, ge=0, le=1, description="of rows without an id")
     max_bad_row_share: float = Field(0.05, ge=0, le=1, description="of rows that cannot be read")
+    max_unread_money_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="of money that unread rows may hold; None: max_bad_row_share",
+    )
     max_stale_days: int | None = Field(None, ge=0, description="days from last purchase to as-of")
+    max_shrink_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="of the rows and customers of the model in use, that may be gone",
+    )
+
+    @property
+    def unread_money_limit(self) -> float:
+        """Share of the money that rows which cannot be read may hold."""
+        if self.max_unread_money_share is None:
+            return self.max_bad_row_share
+        return self.max_unread_money_share
 
     @property
     def totals_only_for_some(self) -> bool:

@@ -19,7 +19,7 @@ from pipelines.data import lines
 from pipelines.sources.beside import beside
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe
-from pipelines.sources.text_values import is_granted
+from pipelines.sources.values.answers import is_granted
 
 
 def words(given: Column, day: DateColumn, as_of: dt.date | None) -> dict[str, Value]:
@@ -104,7 +104,7 @@ def _words_of_log(engine: Engine, log: Log, consent: Consent, as_of: dt.date | N
     raw = engine.require_rows(source, raw, "consent")
     day = lines.local_dates(raw[consent.timestamp], log.calendar, log.columns.date_format, place)
     said = raw.select(
-        customer_id=lines.customer_ids(raw[consent.customer_id]),
+        customer_id=lines.customer_ids(raw[consent.customer_id], log.columns.fold_ids),
         **words(raw[consent.granted], day, as_of),
     )
     return said.filter(said.customer_id.notnull())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,19 +18,22 @@ from functools import cached_property
 from typing import Any
 
 import ibis
+import pandas as pd
 from ibis import _
 from ibis.expr.types import Table, Value
 
 from clvmodels.core.errors import DataError
 from clvmodels.core.rfm import DIGITS
 from pipelines.config.load import Log, Source
-from pipelines.data import account as quality
 from pipelines.data import consent, lines
-from pipelines.data.account import DataQualityAccount
 from pipelines.data.features import rfm as summaries
+from pipelines.data.features.sales_months import sales_months
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.data.first_look.sales import sales_of
-from pipelines.data.preview import examples
+from pipelines.data.quality import account as quality
+from pipelines.data.quality.account import DataQualityAccount
+from pipelines.data.quality.plausibility import Plausibility, look
+from pipelines.data.quality.set_aside import rows_and_money, with_bad_rows
 from pipelines.data.sales import orders
 from pipelines.data.sales.found import Sales
 from pipelines.data.sales.refunds import is_purchase, with_refunds
@@ -54,12 +58,19 @@ class Dataset:
         The RFM summary of all of them as of ``as_of``
         (:func:`pipelines.data.features.rfm.summary`); the purchases are grouped once.
     account : DataQualityAccount
+    days : ibis Table
+        Customer-days of all rows kept, and how many ``rows`` are behind each; with refunds before
+        any purchase, which ``purchases`` leaves out.
     first_date, last_date : date
         Of the rows kept.
     as_of : date
         Everything up to and including it is known.
     engine : Engine
         Open while the context of :func:`load` lasts.
+    lines : ibis Table
+        Lines that are kept, typed: what customer-days are made of.
+    dimensions : tuple of str
+        Of the lines.
     sales : Sales
         How lines became sales.
     """
@@ -67,10 +78,13 @@ class Dataset:
     purchases: Table
     summary: Table
     account: DataQualityAccount
+    days: Table
     first_date: dt.date
     last_date: dt.date
     as_of: dt.date
     engine: Engine
+    lines: Table
+    dimensions: tuple[str, ...]
     sales: Sales
 
     @property
@@ -82,6 +96,16 @@ class Dataset:
     def fingerprint(self) -> str:
         """A digest of the customer-days, whatever their order; read when it is first asked for."""
         return _fingerprint(self.engine, self.purchases)
+
+    @cached_property
+    def plausibility(self) -> Plausibility:
+        """What looks implausible; read when it is first asked for."""
+        return look(self.engine, self.days)
+
+    @cached_property
+    def sales_months(self) -> pd.DataFrame:
+        """What was sold by month and dimension; the lines are read when it is first asked for."""
+        return sales_months(self.lines, self.purchases, self.dimensions)
 
     def described(self) -> dict[str, Any]:
         """Return the account without single rows, and the fingerprint: for saved files."""
@@ -127,28 +151,32 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
             _, facts = _totals(purchases)
         last = as_of or facts["last_date"] or dt.date.today()
         customer_facts = engine.materialise(summaries.customer_facts(purchases, last, people="all"))
-        account = _account(engine, days, counts, orphans, facts, log.source, as_of)
-        account = replace(
-            account,
-            customers=int(customer_facts.count().execute()),
-            sales=sales.to_dict(),
-            examples=account.examples | examples(engine, raw, log, as_of, account.set_aside, sales),
-        )
+        account = _account(engine, days, counts, orphans, facts, log.source, as_of, sales)
+        account = replace(account, customers=int(customer_facts.count().execute()))
+        account = with_bad_rows(account, engine, raw, log, as_of, kept, sales)
         _record(account)
         if enforce:
             account.enforce(log.governance, sales)
-        if account.first_date is None or account.last_date is None or account.purchases == 0:
-            raise DataError(_nothing_left(account))
+        first_date, last_date = _span(account)
         yield Dataset(
             purchases=purchases,
             summary=summaries.measures(customer_facts, last),
             account=account,
-            first_date=account.first_date,
-            last_date=account.last_date,
-            as_of=as_of or account.last_date,
+            days=kept,
+            first_date=first_date,
+            last_date=last_date,
+            as_of=as_of or last_date,
             engine=engine,
+            lines=_lines(raw, log, as_of, sales),
+            dimensions=log.dimensions,
             sales=sales,
         )
+
+
+def _lines(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
+    """Lines that are kept, those past retention and without consent too; not evaluated."""
+    staged = lines.stage(raw, log, as_of, None, sales)
+    return staged.filter(lines.kept(staged))
 
 
 def _record(account: DataQualityAccount) -> None:
@@ -206,6 +234,10 @@ def _customer_days(
         aggregates["orders"] = orders.count(staged)
     if "copies" in staged.columns:
         aggregates["copies"] = _.copies.sum()
+        if not sales.per_order:  # whose totals are counted once anyway
+            aggregates["copied"] = (_.amount * ibis.greatest(_.copies, 1)).sum()
+    if log.columns.refunded is not None:
+        aggregates["paid_back"] = _.amount.sum(where=_.lines == 0)
     if "margin" in staged.columns:
         aggregates["margin"] = _.margin.sum().round(DIGITS)
     for name in log.dimensions:
@@ -258,22 +290,22 @@ def _account(
     facts: dict[str, Any],
     source: Source,
     as_of: dt.date | None,
+    sales: Sales,
 ) -> DataQualityAccount:
-    copies = days.copies if "copies" in days.columns else days.rows
-    by_reason = days.filter(~lines.kept(days)).group_by("date").agg(copies=copies.sum())
-    aside = {
-        lines.REASONS[row.date.day]: int(row.copies)
-        for row in by_reason.execute().itertuples()
-        if row.copies  # what was paid back is no row of its own
-    }
+    aside, money, paid_back = rows_and_money(days)
+    of_kept, copied = (money.pop(name) or 0.0 for name in ("kept", "copied"))
     kept = counts["lines"] - orphans
     if counts["copies"] > counts["lines"]:
         aside["duplicate"] = counts["copies"] - counts["lines"]
+        money["duplicate"] = copied - of_kept
     if orphans:
         aside["refund_without_purchase"] = orphans
+        money["refund_without_purchase"] = of_kept + paid_back - facts["revenue"]
+    total = math.fsum([copied, *(money[why] or 0.0 for why in money if why in lines.REASONS)])
     unreadable, shown = engine.rejected(source, kept + sum(aside.values()))
     if unreadable:
         aside["unreadable"] = unreadable
+    cents = {why: None if some is None else round(some, 2) for why, some in money.items()}
     return DataQualityAccount(
         source=describe(source),
         read=kept + sum(aside.values()),
@@ -281,7 +313,11 @@ def _account(
         set_aside={reason: aside[reason] for reason in quality.MEANING if reason in aside},
         customers=0,
         as_of=as_of or facts["last_date"],
+        sales=sales.to_dict(),
         examples={"unreadable": shown} if shown else {},
+        source_total=round(total, 2),
+        paid_back=round(-paid_back, 2),
+        money={reason: cents.get(reason) for reason in quality.MEANING if reason in aside},
         **facts,
     )
 
@@ -304,18 +340,11 @@ def _fingerprint(engine: Engine, purchases: Table) -> str:
     return f"{engine.name}:{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
-def _nothing_left(account: DataQualityAccount) -> str:
-    if account.read == 0:
-        return f"{account.source} holds no rows; expected one row a transaction"
-    reasons = "; ".join(
-        f"{count} x {quality.MEANING[reason]}" for reason, count in account.set_aside.items()
-    )
-    shown = "; ".join(example for some in account.examples.values() for example in some)
-    return (
-        f"no purchase is left of the {account.read} rows of {account.source}: {reasons}."
-        + (f" First of them: {shown}." if shown else "")
-        + " Check [columns], [calendar] and [governance] against the file."
-    )
+def _span(account: DataQualityAccount) -> tuple[dt.date, dt.date]:
+    """First and last day of what is kept; an error where no purchase is."""
+    if account.first_date is None or account.last_date is None or account.purchases == 0:
+        raise DataError(quality.nothing_left(account))
+    return account.first_date, account.last_date
 
 
 def _as_date(value: Any) -> dt.date | None:

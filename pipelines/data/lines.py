@@ -14,7 +14,7 @@ from functools import reduce
 from operator import or_
 
 import ibis
-from ibis.expr.types import BooleanValue, Column, Table
+from ibis.expr.types import BooleanValue, Column, StringValue, Table
 
 from clvmodels.core.errors import DataError, MissingColumnError
 from pipelines.config import presets
@@ -25,7 +25,8 @@ from pipelines.sources.dialect import wall_clock
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.engines.lookup import engine_of
 from pipelines.sources.failures import describe
-from pipelines.sources.text_values import is_granted, number_of
+from pipelines.sources.values.answers import is_granted
+from pipelines.sources.values.numbers import number_of
 
 REASONS = (
     "kept",
@@ -52,6 +53,13 @@ STAND_IN = {reason: dt.date(1, 1, code) for code, reason in enumerate(REASONS) i
 
 AROUND_IDS = " \t\n\r"
 """White space around an id is no part of it; any other, a no-break space too, is."""
+
+CAPITALS = "".join(c for c in map(chr, range(0x530)) if c.lower() != c and len(c.lower()) == 1)
+"""Capitals of the Latin, Greek and Cyrillic scripts, which every engine lowers by this list."""
+WHITE_SPACE = " \t\n\r\v\f" + "".join(
+    map(chr, (0xA0, *range(0x2000, 0x200C), 0x202F, 0x205F, 0x3000, 0xFEFF))
+)
+"""White space of any kind, that of no width too."""
 
 LARGEST = sys.float_info.max
 LARGEST_FACTOR = math.sqrt(LARGEST)
@@ -157,7 +165,7 @@ def typed_fields(raw: Table, log: Log, per_order: bool = False) -> dict[str, Col
     """
     columns, governance, place = log.columns, log.governance, describe(log.source)
     fields: dict[str, Column] = {
-        "customer_id": customer_ids(raw[columns.customer_id]),
+        "customer_id": customer_ids(raw[columns.customer_id], columns.fold_ids),
         "date": local_dates(raw[columns.timestamp], log.calendar, columns.date_format, place),
         "amount": amounts(raw, columns, log.source.decimal, place),
     }
@@ -177,9 +185,7 @@ def typed_fields(raw: Table, log: Log, per_order: bool = False) -> dict[str, Col
                 selection.is_blank(said), ibis.null("boolean"), is_granted(said)
             )
     if columns.product_code is not None:
-        fields["product_code"] = (
-            engine_of(raw).stripped(raw[columns.product_code].cast("string")).upper()
-        )
+        fields["product_code"] = selection.word(raw[columns.product_code])
     if governance.keep:
         fields["sale"] = selection.is_kept(raw, governance.keep, blank=per_order)
     if governance.refund_rows:
@@ -229,7 +235,9 @@ def require_columns(raw: Table, log: Log, place: str) -> None:
 
 def mapped_columns(log: Log) -> dict[str, str]:
     """Return what the configuration maps: key -> name in the source."""
-    keys = log.columns.model_dump(exclude={"date_format", "dimensions"}, exclude_none=True)
+    keys = log.columns.model_dump(
+        exclude={"date_format", "dimensions", "fold_ids"}, exclude_none=True
+    )
     keys |= {f"dimensions.{name}": column for name, column in log.columns.dimensions.items()}
     mapped = {f"columns.{key}": str(name) for key, name in keys.items()}
     for key in ("keep", "refund_rows"):
@@ -238,8 +246,22 @@ def mapped_columns(log: Log) -> dict[str, str]:
     return mapped
 
 
-def customer_ids(column: Column) -> Column:
+def folded(ids: StringValue) -> StringValue:
+    """Return ids without white space, capitals lowered: alike where people take them for one."""
+    lowered = ids.translate(CAPITALS, CAPITALS.lower())
+    return lowered.re_replace(f"[{WHITE_SPACE}]+", "").nullif("")
+
+
+def folded_text(text: str) -> str:
+    """Return one id as :func:`folded` does."""
+    lowered = text.translate(str.maketrans(CAPITALS, CAPITALS.lower()))
+    return lowered.translate(dict.fromkeys(map(ord, WHITE_SPACE)))
+
+
+def customer_ids(column: Column, fold: bool = False) -> Column:
     """Return ids as text, :data:`AROUND_IDS` removed around them, null where there is none.
+
+    With ``fold``, ids that differ only in case or white space are one (:func:`folded`).
 
     Leading zeros stay. Whole numbers that a file keeps as floats (13085.0, what pandas makes of
     an integer column with gaps) become whole numbers again; a float that is none, or too large
@@ -251,6 +273,8 @@ def customer_ids(column: Column) -> Column:
         whole = column.between(1 - exact, exact - 1) & (column == column.floor())
         return ibis.ifelse(whole, column, ibis.null(kind)).cast("int64").cast("string")
     text = column.cast("string")
+    if fold:
+        return folded(text)
     # Tests that are seldom met: stripping every id costs more than reading it. A text that is
     # empty or begins with a space, a tab or the like has a first code of at most 32.
     padded = reduce(or_, (text.endswith(space) for space in AROUND_IDS), text.ascii_str() <= 32)

@@ -139,6 +139,13 @@ def of_history(cohort_months: pd.DataFrame, margin: Margin) -> pd.DataFrame:
     )
 
 
+def with_margin(sales: pd.DataFrame, margin: Margin) -> pd.DataFrame:
+    """Add the gross margin of sales by month where the log records none."""
+    if "margin" in sales.columns or sales.empty:
+        return sales
+    return sales.assign(margin=(sales["revenue"] * margin.rate).round(2))
+
+
 def valuation(economics: Economics, margin: Margin) -> UnitEconomics:
     """What a purchase is valued by: the economics as configured, at the margin of the run."""
     return UnitEconomics(margin.rate, economics.cost_to_serve, economics.annual_discount_rate)

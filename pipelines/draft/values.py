@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
 
-from pipelines.sources.text_values import COMMA_NUMBER, ISO_DAY, NUMBER
+from pipelines.sources.values.days import ISO_DAY
+from pipelines.sources.values.numbers import CURRENCY, reads
 
 NEARLY_ALL = 0.95
 """Share of the values from which on a column is of a kind: some are always amiss."""
@@ -23,7 +24,7 @@ _DAYS = (
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M:%S %p")
 _OFFSET = re.compile(r"([+-]\d{2}):?(\d{2})$")
 _SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "$": "USD"}
-_AROUND_NUMBERS = re.compile(r"[$€£¥₹]|\b(USD|EUR|GBP)\b")
+_AROUND_NUMBERS = re.compile(CURRENCY)
 EARLIEST, LATEST = dt.date(1980, 1, 1), dt.date.today() + dt.timedelta(days=400)
 """Days of transactions: what reads as others is no day."""
 
@@ -75,14 +76,14 @@ def numbers(texts: Sequence[str]) -> Numbers:
     """Say what texts are as numbers."""
     if not texts:
         return NO_NUMBERS
-    bare = [_AROUND_NUMBERS.sub("", text).strip() for text in texts]
+    bare = [re.sub("[^0-9.,]+$", "", _AROUND_NUMBERS.sub("", text)) for text in texts]
     of = 1 / len(bare)
     after = [re.search(r"[.,](\d+)$", text) for text in bare]
     digits = [len(found[1]) for found in after if found]
     signs = {sign for text in texts[:SHOWN_TO_DATES] for sign in _SYMBOLS if sign in text}
     return Numbers(
-        point=of * sum(re.match(NUMBER, text) is not None for text in bare),
-        comma=of * sum(re.match(COMMA_NUMBER, text) is not None for text in bare),
+        point=of * sum(reads(text, ".") for text in texts),
+        comma=of * sum(reads(text, ",") for text in texts),
         money=of * sum(count == 2 for count in digits),
         whole=of * (len(bare) - len(digits)),
         nonzero=any(re.search("[1-9]", text) for text in bare),

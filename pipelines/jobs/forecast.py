@@ -32,6 +32,7 @@ def forecast_job(
     fitted, saved = registry.load(models_folder(config), version)
     train.require_same_horizon(fitted, config.train.churn_horizon_days)
     with stages.dataset(config, as_of, progress) as data:
+        stages.require_not_shrunk(data, config, saved.manifest)
         margin = stages.margin_of(data, config)
         fitted = train.with_drivers(fitted, stages.drivers_at(config)(data.snapshot))
         folder = report_folder(config, data.as_of)

@@ -9,11 +9,11 @@ from typing import Any
 from clvmodels.core.errors import DataError, ModelFileError
 from pipelines.config.load import Config
 from pipelines.console import Outcome, Progress
-from pipelines.data import account as quality
-from pipelines.data import checks, preview, privacy
 from pipelines.data import customer_days as transactions
-from pipelines.data.account import DataQualityAccount
+from pipelines.data import privacy
 from pipelines.data.features import drivers
+from pipelines.data.lines import folded_text
+from pipelines.data.quality import checks, preview
 from pipelines.jobs import messages, stages
 from pipelines.jobs.folders import models_folder, reports_folder
 from pipelines.registry import migration, records
@@ -32,6 +32,8 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
             with transactions.load(config.log, as_of, enforce=False) as data:
                 account, fingerprint = data.account, data.fingerprint
                 broken = data.sales.broken_limits(config.governance)
+                plausible = data.plausibility
+                controlled = stages.controlled(data, config)
                 checks.validate(data.purchases, config.calendar.earliest, data.as_of)
                 beside = stages.drivers_at(config)(data.snapshot)
         except DataError as error:
@@ -39,12 +41,22 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
                 raise
             return Outcome(*_first_rows(config, show), error=error)
         shown, rows = _first_rows(config, show) if show else ([], {})
-    broken += account.broken_limits(config.governance)
-    facts = {**account.to_dict(), "fingerprint": fingerprint, "broken_limits": broken, **rows}
-    facts["from_preset"] = list(config.from_preset)
+    broken += [*account.broken_limits(config.governance), *plausible.broken]
+    broken += controlled.broken if controlled else []
+    facts = {
+        **account.to_dict(),
+        "fingerprint": fingerprint,
+        "plausibility": plausible.to_dict(),
+        "control": controlled.records() if controlled else [],
+        "broken_limits": broken,
+        "from_preset": list(config.from_preset),
+        **rows,
+    }
     lines = [
         *messages.preset_line(config),
-        *account_lines(account, config),
+        *messages.account_lines(account, config),
+        *messages.plausibility_lines(plausible),
+        *messages.control_lines(controlled),
         *drivers.described(beside),
         *drivers.notes(beside, data.as_of),
     ]
@@ -61,29 +73,12 @@ def _first_rows(config: Config, show: int) -> tuple[list[str], dict[str, Any]]:
     return [first.to_string(index=False, na_rep="")], {"first_rows": records}
 
 
-def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
-    """The data-quality account for people: rows by reason, and what remains."""
-    rows = [("read", account.read, account.source), ("kept", account.kept, "")]
-    rows += [(why, count, quality.MEANING[why]) for why, count in account.set_aside.items()]
-    width = len(f"{account.read:,}")
-    lines = [f"{count:>{width},}  {name:<24} {note}".rstrip() for name, count, note in rows]
-    for reason, shown in account.examples.items():
-        lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
-    lines += messages.sales_lines(account, config)
-    days = account.stale_days
-    age = f", {days} day{'' if days == 1 else 's'} before the as-of date {account.as_of}"
-    return [
-        *lines,
-        f"{account.customers:,} customers, {account.purchases:,} purchases (customer-days), "
-        f"{account.revenue:,.2f} {config.economics.currency}, "
-        f"{account.first_date} to {account.last_date}{age if days else ''}",
-    ]
-
-
 def erase_job(config: Config, customer_ids: list[str]) -> Outcome:
     """Remove persons from every saved output, and say from where, and what was not searched."""
     folders = [reports_folder(config), models_folder(config)]
     names = privacy.pseudonyms(config.governance.pseudonym_key_env)
+    if config.columns.fold_ids:  # as they were written before that key was set, too
+        customer_ids = [*customer_ids, *map(folded_text, customer_ids)]
     erased = privacy.erase(folders, customer_ids, names)
     removed = [f"{e.file}: {e.rows} row{'s' if e.rows > 1 else ''} removed" for e in erased.removed]
     that = f"no {'other ' if erased.unread else ''}saved output of '{config.name}'"

@@ -14,8 +14,12 @@ from pipelines.backtesting.candidates import FORECASTS, Compared
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config import presets
 from pipelines.config.load import Config
-from pipelines.data.account import DataQualityAccount
 from pipelines.data.margins import Margin
+from pipelines.data.quality import account as quality
+from pipelines.data.quality.account import DataQualityAccount
+from pipelines.data.quality.control import Controlled
+from pipelines.data.quality.plausibility import Plausibility
+from pipelines.data.quality.unread import Unread
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.new_customers import Basis, NewCustomers
 from pipelines.report.wording import carried
@@ -23,6 +27,94 @@ from pipelines.training.fit import Fitted
 
 COMPARED = (Compared.CLV, Compared.LIFETIMES)
 """The product's forecast, and the one that it is held against."""
+
+
+def account_lines(account: DataQualityAccount, config: Config) -> list[str]:
+    """The data-quality account for people: rows and money by reason, and what remains."""
+    currency = config.economics.currency
+    rows = [("read", account.read, account.source), ("kept", account.kept, "")]
+    rows += [(why, count, quality.MEANING[why]) for why, count in account.set_aside.items()]
+    width = len(f"{account.read:,}")
+    lines = [f"{count:>{width},}  {name:<24} {note}".rstrip() for name, count, note in rows]
+    for reason, shown in account.examples.items():
+        lines.append(f"{'':>{width}}  {reason}, for example: {', '.join(shown)}")
+    if account.unread is not None:
+        lines.append(f"{'':>{width}}  {unread_line(account.unread)}")
+    lines += sales_lines(account, config)
+    days = account.stale_days
+    age = f", {days} day{'' if days == 1 else 's'} before the as-of date {account.as_of}"
+    return [
+        *lines,
+        *bridge_lines(account, currency),
+        f"{account.customers:,} customers, {account.purchases:,} purchases (customer-days), "
+        f"{account.revenue:,.2f} {currency}, "
+        f"{account.first_date} to {account.last_date}{age if days else ''}",
+    ]
+
+
+def unread_line(unread: Unread) -> str:
+    """What the bad rows may hold, and have in common."""
+    alike = "; ".join(f"{trait.rows} are {trait.name}" for trait in unread.traits)
+    return (
+        f"bad rows may hold {unread.money:,.2f}, {unread.share:.1%} of the money"
+        f"{f' ({alike})' if alike else ''}"
+    )
+
+
+def bridge_lines(account: DataQualityAccount, currency: str) -> list[str]:
+    """From the source's total to the revenue, to the cent; nothing where they are one."""
+    if len(account.bridge) == 2:
+        return []
+    amounts = [
+        "cannot be read" if step["amount"] is None else f"{step['amount']:,.2f}"
+        for step in account.bridge
+    ]
+    width = max(map(len, amounts))
+    names = {
+        "source": f"{currency} in the source",
+        "paid_back": "paid back (columns.refunded)",
+        "revenue": "revenue",
+    }
+    signs = ["  ", *["- "] * (len(amounts) - 2), "= "]
+    return [
+        f"{sign}{amount:>{width}}  {names.get(step['step'], step['step'])}"
+        for sign, amount, step in zip(signs, amounts, account.bridge, strict=True)
+    ]
+
+
+def plausibility_lines(plausible: Plausibility) -> list[str]:
+    """What the largest hold, and what looks implausible."""
+    largest = plausible.largest
+    together = (
+        f" (the largest ten: {largest.ten_revenue:.1%} and {largest.ten_rows:.1%})"
+        if largest.ten_revenue is not None and largest.ten_rows is not None
+        else ""
+    )
+    return [
+        f"largest customer: {largest.revenue:.1%} of revenue, {largest.rows:.1%} of "
+        f"rows{together}; largest customer-day: {largest.row:.1%} of revenue",
+        *warnings_of(plausible),
+    ]
+
+
+def control_lines(controlled: Controlled | None) -> list[str]:
+    """How far the log is from another system's totals; nothing where none are given."""
+    if controlled is None:
+        return []
+    months = controlled.months
+    left_out = controlled.left_out
+    aside = f" ({left_out} of its months are not, or not whole, in the log)" if left_out else ""
+    if months.empty:
+        return [f"control: no month to compare{aside}"]
+    return [
+        f"control: {months['revenue'].sum():,.2f} in the log, "
+        f"{months['control'].sum():,.2f} there, over {len(months)} months{aside}"
+    ]
+
+
+def warnings_of(plausible: Plausibility) -> list[str]:
+    """What looks implausible, a line each."""
+    return [f"warning: {sentence}" for sentence in plausible.warnings]
 
 
 def headline(result: BacktestResult, config: Config) -> list[str]:

@@ -119,6 +119,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
     fitted, saved = registry.load(models_folder(config))
     train.require_same_horizon(fitted, config.train.churn_horizon_days)
     with stages.dataset(config, as_of, progress) as data:
+        stages.require_not_shrunk(data, config, saved.manifest)
         margin = stages.margin_of(data, config)
         with progress.step("compare the last forecast with what happened"):
             tracked = earlier(data, config)

@@ -99,6 +99,7 @@ def write_report(
             parity,
             tracked,
             margin,
+            stages.controlled(data, config),
         )
         summary = summarize(gathered)
         content = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from clvmodels.core.errors import CheckFailedError
 from pipelines.backtesting import run as backtest
 from pipelines.backtesting.origins import too_short
 from pipelines.backtesting.run import BacktestResult
@@ -22,6 +24,8 @@ from pipelines.data.customer_days import Dataset
 from pipelines.data.features import CohortHistory, Snapshot, drivers
 from pipelines.data.features.drivers import DriversAt
 from pipelines.data.margins import Margin
+from pipelines.data.quality import control, shrinkage
+from pipelines.data.quality.control import Controlled
 from pipelines.forecasting import deliver
 from pipelines.forecasting.customers import horizon_grid
 from pipelines.forecasting.deliver import Delivered
@@ -39,12 +43,44 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
     with ExitStack() as stack:
         with progress.step("read and check the transactions"):
             data = stack.enter_context(transactions.load(config.log, as_of))
+            if data.plausibility.broken:
+                raise CheckFailedError(
+                    f"{data.account.source}: {'. '.join(data.plausibility.broken)}."
+                )
         yield data
 
 
 def margin_of(data: Dataset, config: Config) -> Margin:
     """The gross margin that the run goes by."""
     return margins.margin(data.purchases, config.economics.margin, config.columns.margin)
+
+
+def require_not_shrunk(data: Dataset, config: Config, manifest: Mapping[str, Any] | None) -> None:
+    """Compare the source with what the model in use learned from; nothing where none is in use.
+
+    Raises
+    ------
+    CheckFailedError
+        If far fewer rows or customers are left than ``governance.max_shrink_share`` allows.
+    """
+    if manifest is None:
+        return
+    rules = shrinkage.rules(config.columns, config.calendar, config.governance)
+    alike = shrinkage.read_alike(rules, manifest.get("config") or {})
+    found = shrinkage.shrunk(
+        data.account, data.purchases, manifest.get("data") or {}, alike, config.governance
+    )
+    if found:
+        raise CheckFailedError(f"{data.account.source} has shrunk: {'; '.join(found)}.")
+
+
+def controlled(data: Dataset, config: Config) -> Controlled | None:
+    """The log against another system's monthly totals, where [control] names any."""
+    if config.control is None:
+        return None
+    totals = control.read(data.engine, config.source, config.control)
+    limit = config.control.max_difference_share
+    return control.compare(data.purchases, totals, data.first_date, data.as_of, limit)
 
 
 def drivers_at(config: Config) -> DriversAt:

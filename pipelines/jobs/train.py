@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from clvmodels.core.errors import ModelFileError
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.backtesting.candidates import Compared
 from pipelines.config.load import Config
@@ -34,6 +36,7 @@ def train_job(
     The version is put into use unless ``promote`` is off, or the one in use knows later data.
     """
     with stages.dataset(config, as_of, progress) as data:
+        stages.require_not_shrunk(data, config, in_use(models_folder(config)))
         margin = stages.margin_of(data, config)
         learned_from, fitted = stages.fit(data, config, progress)
         result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
@@ -64,6 +67,8 @@ def train_job(
         )
     return Outcome(
         [
+            *messages.account_lines(data.account, config),
+            *messages.plausibility_lines(data.plausibility),
             *drivers.notes(fitted.drivers, fitted.as_of),
             *messages.headline(result, config),
             *messages.margin_line(margin),
@@ -76,8 +81,19 @@ def train_job(
             "version": saved.version,
             "in_use": promote and not saved.later,
             "gross_margin": margin.described(),
+            "account": data.account.without_rows(),
+            "plausibility": data.plausibility.to_dict(),
         },
     )
+
+
+def in_use(home: Path) -> dict[str, Any] | None:
+    """The manifest of the model in use; None where there is none, or it is damaged."""
+    try:
+        version = registry.champion_or_none(home)
+        return None if version is None else registry.verify(home, version).manifest
+    except ModelFileError:  # the one that is being trained takes its place
+        return None
 
 
 @one_blas_thread

@@ -15,7 +15,8 @@ from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Terms
 from pipelines.data import features
 from pipelines.data.customer_days import Dataset
-from pipelines.data.margins import Margin
+from pipelines.data.margins import Margin, with_margin
+from pipelines.data.quality.control import Controlled
 from pipelines.finance.economics import unit_economics
 from pipelines.forecasting import new_customers as budget
 from pipelines.forecasting.deliver import Delivered
@@ -64,6 +65,7 @@ def gather(
     parity: pd.DataFrame,
     tracked: Tracked | None = None,
     margin: Margin | None = None,
+    controlled: Controlled | None = None,
 ) -> ReportInputs:
     """Collect the tables of a report; none of them holds a single customer.
 
@@ -74,7 +76,12 @@ def gather(
     return ReportInputs(
         terms=terms,
         as_of=data.as_of,
-        account=data.account.without_rows(),
+        account=data.account.without_rows()
+        | {
+            "plausibility": data.plausibility.for_report(),
+            "control": controlled.records() if controlled else [],
+            "control_broken": controlled.broken if controlled else [],
+        },
         metrics=result.metrics,
         cells=result.cells,
         deciles=result.deciles,
@@ -85,6 +92,7 @@ def gather(
         cohort_forecast=made.cohorts,
         tiers=made.tiers,
         segments=made.segments,
+        sales=with_margin(data.sales_months, margin),
         alive_matrix=alive_matrix(fitted, known.summary),
         frequency_histogram=fit_quality.frequency_histogram(fitted, known),
         diagnostics=fit_quality.tables(fitted, known)

@@ -33,6 +33,7 @@ SCHEMAS: Mapping[str, TableSchema] = {
     "cohort_forecast": schema.COHORT_FORECAST,
     "tiers": schema.TIERS,
     "segments": schema.SEGMENTS,
+    "sales": schema.SALES,
     "alive_matrix": schema.ALIVE_MATRIX,
     "frequency_histogram": schema.FREQUENCY_HISTOGRAM,
     "months": schema.MONTH_FORECAST,
@@ -112,6 +113,9 @@ class ReportInputs:
     segments : DataFrame
         dimension, value, customers, then per customer any of ltv_revenue, ltv_margin (to
         date), expected_revenue, clv (over the horizon) and churn (mean probability).
+    sales : DataFrame
+        dimension, value, period, and what was sold and paid back, as in
+        :mod:`clvmodels.core.schema`.
     alive_matrix : DataFrame
         frequency, recency (days), probability_alive.
     frequency_histogram : DataFrame
@@ -180,6 +184,7 @@ class ReportInputs:
     cohort_forecast: pd.DataFrame = field(default_factory=_none)
     tiers: pd.DataFrame = field(default_factory=_none)
     segments: pd.DataFrame = field(default_factory=_none)
+    sales: pd.DataFrame = field(default_factory=_none)
     alive_matrix: pd.DataFrame = field(default_factory=_none)
     frequency_histogram: pd.DataFrame = field(default_factory=_none)
     model: dict[str, Any] = field(default_factory=dict)

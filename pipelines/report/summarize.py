@@ -17,13 +17,16 @@ from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section
 from pipelines.report.sections import budget as sections_budget
 from pipelines.report.sections import business as sections_business
-from pipelines.report.sections import churn as sections_churn
 from pipelines.report.sections import cohorts as sections_cohorts
-from pipelines.report.sections import customers as sections_customers
+from pipelines.report.sections import data as sections_data
 from pipelines.report.sections import drivers as sections_drivers
 from pipelines.report.sections import errors as sections_errors
 from pipelines.report.sections import fit as sections_fit
 from pipelines.report.sections import model as sections_model
+from pipelines.report.sections.customers import churn as sections_churn
+from pipelines.report.sections.customers import sales as sections_sales
+from pipelines.report.sections.customers import segments as sections_segments
+from pipelines.report.sections.customers import tiers as sections_tiers
 from pipelines.report.wording import words
 
 __all__ = ["ReportInputs", "summarize"]
@@ -41,14 +44,15 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections_business.cohort_level,
     sections_cohorts.cohort_value,
     sections_errors.calibration,
-    sections_customers.alive,
+    sections_tiers.alive,
     sections_churn.churn,
     sections_business.unit_economics,
-    sections_customers.tiers,
-    sections_customers.segments,
+    sections_tiers.tiers,
+    sections_segments.segments,
+    sections_sales.sales,
     sections_fit.fit,
     sections_model.model,
-    sections_model.data_account,
+    sections_data.data_account,
     sections_model.assumptions,
     sections_model.glossary,
 )

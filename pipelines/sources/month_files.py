@@ -48,9 +48,22 @@ def read_months(path: str, period: str, columns: Sequence[str], section: str) ->
         If it cannot be read or holds no row, a column is missing, a date is no month, a month
         appears twice, or a value is missing or no number.
     """
-    columns = column_names(columns, "columns")
     where = f"{path}, named in [{section}],"
-    raw = _read(Path(path), where, section)
+    return checked(_read(Path(path), where, section), period, columns, where)
+
+
+def checked(raw: pd.DataFrame, period: str, columns: Sequence[str], where: str) -> pd.DataFrame:
+    """Check a table by month, wherever it was read (:func:`read_months`).
+
+    Parameters
+    ----------
+    raw : DataFrame
+    period : str
+    columns : sequence of str
+    where : str
+        It was read, for messages.
+    """
+    columns = column_names(columns, "columns")
     missing = [name for name in (period, *columns) if name not in raw.columns]
     if missing:
         raise MissingColumnError(where, missing, [str(name) for name in raw.columns])

@@ -16,8 +16,9 @@ import pytest
 
 from clvmodels.core.errors import CheckFailedError, ConfigError
 from pipelines.config.load import Consent
-from pipelines.data import checks, features, privacy
 from pipelines.data import customer_days as transactions
+from pipelines.data import features, privacy
+from pipelines.data.quality import checks, control, jumps
 from pipelines.training import training_data
 
 pytestmark = [
@@ -361,3 +362,89 @@ def test_a_table_that_is_not_there_is_named_and_nothing_is_run(place, name):
         pass
     with transactions.load(config.log) as data:
         assert data.account.customers > 0
+
+
+def test_money_by_reason_and_plausibility_are_alike(place):
+    frame = logs.messy_log()
+    frame["customer"] = frame["customer"].where(frame.index % 5 != 0, "Guest\u00a0")
+    frame.loc[frame.index % 7 == 0, "customer"] = frame["customer"] + " Ä"
+    frame.loc[frame.index % 14 == 0, "customer"] = frame["customer"].str.upper()
+    settings = {"refunds": "net", "duplicates": "drop", "zero_value": "drop"}
+    config = place(pd.concat([frame, frame.tail(9)]), governance=settings)
+    with transactions.load(config.log, UNTIL) as data:
+        account, found = data.account, data.plausibility
+    cents = {why: round(sum(part) * 100) for why, part in expected_money(frame).items()}
+    assert {why: round((account.money[why] or 0) * 100) for why in cents} == cents
+    assert account.rounding == 0
+    total = sum(frame["value"]) + sum(frame["value"].tail(9))
+    assert account.source_total == round(total, 2)
+    known = frame[frame["day"].dt.date <= UNTIL].query("value != 0").dropna(subset="customer")
+    ids = known["customer"].drop_duplicates()
+    fold = ids.map(lambda text: "".join(text.lower().split()))
+    assert found.twins == len(ids) - fold.nunique() > 0
+    guests = (known["customer"].str.strip() == "Guest").sum()
+    assert any(f"holds {guests} of {len(known):,} rows" in said for said in found.warnings)
+    folding = place(frame, columns={"fold_ids": True}, governance=settings)
+    with transactions.load(folding.log, UNTIL) as data:
+        assert set(data.days.customer_id.execute()) == set(fold)
+
+
+def expected_money(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """Of the log with its last nine rows twice."""
+    twice = pd.concat([frame, frame.tail(9)])
+    late, named = twice["day"].dt.date > UNTIL, twice["customer"].notna()
+    return {
+        "no_id": twice["value"][~named],
+        "after_as_of": twice["value"][named & late],
+        "duplicate": frame.tail(9)["value"][(named & ~late).tail(9)],
+    }
+
+
+def test_bad_rows_and_controls_are_alike(place):
+    frame = logs.messy_log().query("day < @pd.Timestamp('2023-01-01')").reset_index(drop=True)
+    refunds = frame["value"] < 0
+    back = frame["value"].abs().map("{:.2f} CR".format)
+    text = frame["value"].map("{:.2f}".format).mask(refunds & (frame.index % 4 == 0), back)
+    text[frame["day"] < "2022-01-20"] = "lost"
+    config = place(frame.assign(value=text), columns={"country": "country"})
+    with transactions.load(config.log, UNTIL) as data:
+        unread, months = (
+            data.account.unread,
+            control.compare(
+                data.purchases, own_months(frame), data.first_date, data.as_of, 0.01
+            ).months,
+        )
+        daily = jumps.by_day(data.days)
+        own = data.purchases.execute()
+    named = frame["customer"].notna()
+    lost = named & (text == "lost")
+    marked = named & text.str.endswith("CR") & ~lost
+    read = named & ~lost & ~marked
+    mean = frame["value"][read].groupby([frame["customer"], frame["day"].dt.date]).sum().abs().sum()
+    mean /= read.sum()
+    assert unread.rows == lost.sum() + marked.sum()
+    shown = frame["value"][marked].abs().sum()
+    assert unread.money == pytest.approx(shown + mean * lost.sum(), abs=0.01)
+    assert {trait.name for trait in unread.traits} == set()
+    by_month = own.groupby(pd.to_datetime(own["date"]).dt.strftime("%Y-%m-01"))["amount"].sum()
+    found = months.set_index(months["period"].dt.strftime("%Y-%m-%d"))["revenue"]
+    assert found.to_dict() == {month: round(by_month.get(month, 0.0), 2) for month in found.index}
+    assert daily["revenue"].sum() == pytest.approx(frame["value"][read].sum())
+
+
+def own_months(frame: pd.DataFrame) -> pd.DataFrame:
+    months = pd.date_range(frame["day"].min().normalize().replace(day=1), "2022-12-01", freq="MS")
+    return pd.DataFrame({"period": months.astype("datetime64[s]"), "amount": 100.0})
+
+
+def test_bad_rows_that_are_alike_are_found_alike(place):
+    frame = logs.messy_log()
+    refunds = frame["value"] < 0
+    back = frame["value"].abs().map("{:.2f} CR".format)
+    text = frame["value"].map("{:.2f}".format).mask(refunds, back)
+    with transactions.load(place(frame.assign(value=text)).log) as data:
+        unread = data.account.unread
+    known = refunds & frame["customer"].notna()
+    found = {trait.name: (trait.rows, trait.lost) for trait in unread.traits}
+    assert found == {"refunds": (known.sum(), 1.0), "written with 'cr'": (known.sum(), 1.0)}
+    assert unread.money == pytest.approx(-frame["value"][known].sum(), abs=0.005)

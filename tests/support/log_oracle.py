@@ -166,3 +166,63 @@ def churn_row(some: list[Day], origin: dt.date) -> dict[str, float | None]:
     last, earlier = recent(90), recent(90, before=90)
     row["trend_purchases"], row["trend_spend"] = last[0] - earlier[0], last[1] - earlier[1]
     return row
+
+
+def bridge(
+    rows: list[tuple[str | None, str | None, str | None]],
+    as_of: dt.date,
+    *,
+    refunds: str,
+    zero_value: str,
+    duplicates: str,
+    retention_days: int | None,
+) -> dict[str, tuple[int, int | None]]:
+    """Return rows and cents of the source, by reason in which they are set aside, and of revenue.
+
+    Rows are texts. Each is looked at alone, in its order; what is left is netted by customer.
+    """
+    out: dict[str, list[int | None]] = {}
+
+    def add(reason: str, cents: int | None) -> None:
+        count, money = out.get(reason, [0, 0])
+        out[reason] = [count + 1, None if cents is None or money is None else money + cents]
+
+    kept: list[tuple[str, dt.date, int]] = []
+    seen: set[tuple[str | None, str | None, str | None]] = set()
+    for row in rows:
+        who, day, value = row
+        cents = None if value in (None, "ten") else round(float(value) * 100)
+        if cents is not None:
+            add("source", cents)
+        date = None if day in (None, "soon") else dt.date.fromisoformat(day)
+        reason = "duplicate" if duplicates == "drop" and row in seen else None
+        if zero_value == "drop" and cents == 0:
+            reason = "zero_value"
+        if refunds == "drop" and cents is not None and cents < 0:
+            reason = "refund"
+        if date is not None and retention_days and (as_of - date).days >= retention_days:
+            reason = "past_retention"
+        if date is not None and date > as_of:
+            reason = "after_as_of"
+        if cents is None:
+            reason = "bad_amount"
+        if date is None:
+            reason = "bad_date"
+        if who is None:
+            reason = "no_id"
+        seen.add(row)
+        if reason is None:
+            kept.append((who, date, cents))
+        else:
+            add(reason, cents)
+    by_day: dict[tuple[str, dt.date], list[int]] = defaultdict(list)
+    for who, date, cents in kept:
+        by_day[who, date].append(cents)
+    bought: set[str] = set()
+    for (who, _date), amounts in sorted(by_day.items(), key=lambda item: item[0][1]):
+        is_purchase = sum(amounts) > 0 or min(amounts) >= 0
+        if is_purchase:
+            bought.add(who)
+        for cents in amounts:
+            add("revenue" if who in bought else "refund_without_purchase", cents)
+    return {why: (count, money) for why, (count, money) in out.items()}

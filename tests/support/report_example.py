@@ -298,6 +298,17 @@ def example_inputs(**changes: object) -> ReportInputs:
             "first_date": "2023-01-01",
             "last_date": "2024-12-31",
             "stale_days": 0,
+            "bridge": [
+                {"step": "source", "rows": 30_000, "amount": 680_000.25},
+                {"step": "no_id", "rows": 700, "amount": 9_476.25},
+                {"step": "duplicate", "rows": 300, "amount": 7_000.0},
+                {"step": "revenue", "rows": 29_000, "amount": 663_524.0},
+            ],
+            "plausibility": {
+                "ten_rows": 0.02,
+                "ten_revenue": 0.05,
+                "warnings": ["no purchase in 2023-05: is a file missing?"],
+            },
         },
         metrics=metrics(rng),
         cells=cells(history, rng),

@@ -65,6 +65,8 @@ def orders(customers: int = 60, seed: int = 7) -> list[dict[str, Any]]:
                 "refunded": refunded,
                 "refunded_at": later if refunded and rng.random() < 0.5 else None,
                 "cost": round(0.4 * total, 2),
+                "channel": rng.choice(("web", "shop", "web")),
+                "category": rng.choice(("tea", "cups")),
             }
         )
     return made
@@ -98,6 +100,7 @@ def lines_of(made: list[dict[str, Any]], style: str) -> pd.DataFrame:
 def expected(made: list[dict[str, Any]]) -> dict[str, Any]:
     """What counts: amounts by customer and day, margins, orders, and orders left out."""
     rows: list[tuple[str, dt.date, float]] = []
+    sales: list[tuple[Any, ...]] = []
     margin: dict[tuple[str, dt.date], list[float]] = defaultdict(list)
     counts: Counter[tuple[str, dt.date]] = Counter()
     left_out: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
@@ -115,14 +118,18 @@ def expected(made: list[dict[str, Any]]) -> dict[str, Any]:
             counts[order["customer"], order["day"]] += 1
         where = order["customer"], order["day"]
         rows.append((*where, amount))
+        labels = order["channel"], order["category"]
+        sales.append((*where, amount, amount - cost, *labels))
         margin[where].append(amount - cost)
         if order["refunded"]:
             back = order["refunded"] * rate
             where = order["customer"], order["refunded_at"] or order["day"]
             rows.append((*where, -back))
+            sales.append((*where, -back, -(amount - cost) * back / amount, *labels))
             margin[where].append(-(amount - cost) * back / amount)
     return {
         "rows": rows,
+        "sales": sales,
         "margin": {where: math.fsum(parts) for where, parts in margin.items()},
         "orders": counts,
         "left_out": {name: tuple(facts) for name, facts in left_out.items()},

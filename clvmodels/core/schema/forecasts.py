@@ -60,6 +60,23 @@ TIERS = TableSchema(
     ),
 )
 
+SALES = TableSchema(
+    "sales",
+    (
+        ColumnSchema("dimension", "string", "channel, category, ..., or all of them", key=True),
+        ColumnSchema("value", "string", "of the dimension", key=True),
+        ColumnSchema("period", "date", "first day of the calendar month", key=True),
+        ColumnSchema("customers", "integer", "who bought or were paid back", "customers"),
+        ColumnSchema("new_customers", "integer", "who bought for the first time", "customers"),
+        ColumnSchema("purchases", "integer", "customers' days", "purchases"),
+        ColumnSchema("orders", "integer", "transactions", "orders", required=False),
+        ColumnSchema("sold", "number", "value of what was sold", "currency"),
+        ColumnSchema("paid_back", "number", "value of refunds, zero or less", "currency"),
+        ColumnSchema("revenue", "number", "sold and paid back together", "currency"),
+        ColumnSchema("margin", "number", "gross margin", "currency", required=False),
+    ),
+)
+
 SEGMENTS = TableSchema(
     "segments",
     (

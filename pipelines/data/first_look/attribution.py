@@ -40,7 +40,8 @@ def read(engine: Engine, log: Log, wanted: Attribution) -> Table:
         raise MissingColumnError(place, missing, list(raw.columns))
     raw = engine.require_rows(source, raw, "attribution")
     value = engine.stripped(raw[wanted.value].cast("string")).nullif("")
-    told = raw.select(attributed=lines.customer_ids(raw[key]), attributed_value=value)
+    fold = log.columns.fold_ids and wanted.customer_id is not None
+    told = raw.select(attributed=lines.customer_ids(raw[key], fold), attributed_value=value)
     once = told.filter(_.attributed.notnull() & _.attributed_value.notnull()).distinct()
     once = engine.materialise(once)
     facts = once.agg(rows=_.count(), keys=_.attributed.nunique()).execute().iloc[0]

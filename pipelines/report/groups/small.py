@@ -90,6 +90,57 @@ def fold_values(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else frame.iloc[:0]
 
 
+def fold_months(frame: pd.DataFrame, everything: str) -> pd.DataFrame:
+    """Put values of a dimension together that have a month of few buyers, the same in every month.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        dimension, value, period, customers, new_customers, and columns that add up.
+    everything : str
+        Dimension of the rows that hold all of a month. Months of few buyers are left out, or of few
+        new customers, whose first purchases are what the month holds beside the repeat purchases of
+        the cohorts' history; and the next smallest with them where all that are left out hold too
+        few.
+
+    Returns
+    -------
+    DataFrame
+        Without the numbers of customers; a dimension of which no value is left by itself is left
+        out.
+    """
+    keys = ["dimension", "value", "period"]
+    counts = ["customers", "new_customers"]
+    adding = [c for c in frame.columns if c not in keys]
+    whole = frame[frame["dimension"] == everything]
+    newcomers = whole["new_customers"]
+    held = whole["customers"].where(newcomers == 0, newcomers).sort_values(kind="stable")
+    small = held < LEAST_CUSTOMERS
+    if small.any():
+        small |= held.cumsum().shift(fill_value=0) < LEAST_CUSTOMERS
+    whole = whole[~small.reindex(whole.index)].sort_values("period")
+    parts = [whole]
+    rest = frame[frame["period"].isin(whole["period"]) & (frame["dimension"] != everything)]
+    for _, part in rest.groupby("dimension", sort=False):
+        wide = part.pivot_table(
+            index="value", columns="period", values="customers", aggfunc="sum", fill_value=0
+        )
+        few = ((wide > 0) & (wide < LEAST_CUSTOMERS)).any(axis=1)
+        others = set(few.index[few])
+        for value in wide.sum(axis=1).sort_values(kind="stable").index:
+            together = wide.loc[list(others)].sum()
+            if not ((together > 0) & (together < LEAST_CUSTOMERS)).any():
+                break
+            others.add(value)
+        if len(others) == len(wide):
+            continue
+        name = f"other ({len(others)} values)"
+        folded = part.assign(value=part["value"].where(~part["value"].isin(others), name))
+        parts.append(folded.groupby(keys, as_index=False, sort=False)[adding].sum(min_count=1))
+    out = pd.concat(parts, ignore_index=True)
+    return out.sort_values(keys, kind="stable", ignore_index=True).drop(columns=counts)
+
+
 def large_tenths(deciles: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """Origins whose every tenth is large enough, and whose sum leaves out nobody or many."""
     if "customers" not in deciles:

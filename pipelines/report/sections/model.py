@@ -1,15 +1,12 @@
-"""Sections on the foundations: parameters, data account, assumptions, glossary."""
+"""Sections on the foundations: parameters, assumptions, glossary."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from pipelines.data.account import MEANING
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section
-from pipelines.report.tables import Column, as_frame, plain, table
+from pipelines.report.tables import Column, as_frame, table
 from pipelines.report.wording import words
 
 
@@ -73,58 +70,6 @@ def model(inputs: ReportInputs) -> Section:
             sheet="Log-likelihood",
         )
     return section
-
-
-def data_account(inputs: ReportInputs) -> Section:
-    """Return what was read, kept and set aside."""
-    section = Section("data", "Where the numbers come from")
-    account = plain(inputs.account)
-    if not account:
-        section.missing = "No data-quality account was given."
-        return section
-    read = account.get("read", account.get("rows_read"))
-    kept = account.get("kept", account.get("rows_kept"))
-    rows: list[dict[str, Any]] = [{"item": "rows read", "count": read}]
-    rows += [
-        {"item": f"set aside: {MEANING.get(reason, reason.replace('_', ' '))}", "count": count}
-        for reason, count in (account.get("set_aside") or {}).items()
-        if count
-    ]
-    rows += [
-        {"item": "rows kept", "count": kept},
-        {"item": "purchases (customer and day)", "count": account.get("purchases")},
-        {"item": "customers", "count": account.get("customers")},
-        {"item": f"revenue ({inputs.currency})", "count": account.get("revenue")},
-    ]
-    frame = pd.DataFrame([row for row in rows if row["count"] is not None])
-    of_rows = frame["item"].str.contains("rows|set aside")
-    frame["share"] = (frame["count"] / (read or float("nan"))).where(of_rows)
-    first, last = account.get("first_date"), account.get("last_date")
-    if first and last:
-        section.text.append(
-            f"Transactions from {words.day(str(first)[:10])} to {words.day(str(last)[:10])}. "
-            f"{_freshness(account.get('stale_days'))}"
-            "Every row read is kept or set aside for one reason."
-        )
-    section.tables["account"] = table(
-        frame,
-        [
-            Column("item", "What"),
-            Column("count", "Count", "integer"),
-            Column("share", "Share of rows read", "percent"),
-        ],
-        title="Data-quality account",
-        sheet="Data account",
-    )
-    return section
-
-
-def _freshness(days: int | None) -> str:
-    """Say how old the last transaction was at the as-of date."""
-    if days is None:
-        return ""
-    age = f"{days} days before" if days > 1 else "the day before" if days else "on"
-    return f"The last one is {age} the as-of date. "
 
 
 def _learned_until(inputs: ReportInputs) -> list[str]:

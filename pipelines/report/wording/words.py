@@ -167,6 +167,20 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 )
 
 
+BRIDGE = {
+    "source": "sum of the source's amounts",
+    "paid_back": "less: paid back, by a column of refunds",
+    "rounding": "less: rounding of amounts finer than cents",
+    "revenue": "revenue as reported",
+}
+"""Steps from the source's total to the revenue that are no reason to set a row aside."""
+
+
+def sentence(text: str) -> str:
+    """Return a text that begins with a capital and ends with a full stop or a question mark."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+
+
 def model_label(name: str) -> str:
     """Reader's name of a model; the name itself where it has none."""
     return MODELS.get(name, (name, ""))[0]

@@ -22,8 +22,9 @@ from ibis.expr.types import (
 )
 
 from pipelines.config.load import Columns, Source
-from pipelines.sources import catalogue, dialect, text_values
+from pipelines.sources import catalogue, dialect
 from pipelines.sources.failures import describe, reading
+from pipelines.sources.values import days
 
 BATCH_ROWS = 250_000
 
@@ -176,9 +177,9 @@ class Engine:
     def day_of(self, text: StringValue, pattern: str | None, source: str, target: str) -> DateValue:
         """Return the calendar day in the target zone of a time kept as text.
 
-        As :func:`pipelines.sources.text_values.day_of`; null where it cannot be read.
+        As :func:`pipelines.sources.values.days.day_of`; null where it cannot be read.
         """
-        return text_values.day_of(text, pattern, source, target, self)
+        return days.day_of(text, pattern, source, target, self)
 
     def digest(self, columns: Sequence[Column]) -> NumericValue:
         """Aggregate rows to one number, whatever their order."""

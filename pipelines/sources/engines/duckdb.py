@@ -31,7 +31,7 @@ from pipelines.sources.files.csv import CsvText
 from pipelines.sources.files.excel import read_excel
 from pipelines.sources.files.parquet import read_parquet
 from pipelines.sources.paths import files_of
-from pipelines.sources.text_values import ISO_DAY
+from pipelines.sources.values.days import ISO_DAY
 
 LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a

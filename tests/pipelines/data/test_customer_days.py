@@ -20,9 +20,10 @@ from lifetimes.utils import summary_data_from_transaction_data
 from clvmodels.core.errors import CheckFailedError
 from clvmodels.core.schema import PURCHASES, SUMMARY
 from pipelines.config import load as config
-from pipelines.data import checks, features
 from pipelines.data import customer_days as transactions
-from pipelines.data.account import MEANING
+from pipelines.data import features
+from pipelines.data.quality import checks
+from pipelines.data.quality.account import MEANING
 from pipelines.sources import dialect
 from pipelines.sources.engines.lookup import held
 
@@ -238,6 +239,65 @@ def test_the_account_adds_up_and_names_what_it_set_aside(tmp_path):
     assert account["examples"]["bad_date"] == ["row 5 'soon'"]
     assert account["examples"]["bad_amount"] == ["row 6 'many'"]
     assert "line 10 'c,2022-01-01'" in account["examples"]["unreadable"][0]
+
+
+GOVERNANCE = st.fixed_dictionaries(
+    {
+        "refunds": st.sampled_from(["net", "drop"]),
+        "zero_value": st.sampled_from(["keep", "drop"]),
+        "duplicates": st.sampled_from(["keep", "drop"]),
+        "retention_days": st.sampled_from([None, 60]),
+    }
+)
+BAD = st.sampled_from([(None, "2022-02-01", "3.33"), ("7", "soon", "1.01"), ("7", None, "-2.5")])
+GOOD = ROWS.map(lambda rows: [(who, str(day), str(paid)) for who, day, paid in rows])
+UNREAD = st.sampled_from([("7", "2022-02-01", "ten"), ("x y", "2022-03-01", None)])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=FIXTURE)
+@given(
+    good=GOOD,
+    bad=st.lists(BAD, max_size=4),
+    unread=st.lists(UNREAD, max_size=3),
+    governance=GOVERNANCE,
+)
+def test_the_bridge_adds_up_to_the_cent_and_is_the_oracle_s(
+    tmp_path, good, bad, unread, governance
+):
+    last = dt.date(2022, 4, 1)
+    rows = [("sure", "2022-03-31", "1000"), *good, *bad, *unread]
+    frame = pd.DataFrame(rows, columns=["customer", "day", "value"])
+    frame.to_parquet(tmp_path / "log.parquet")
+    source = {"kind": "parquet", "path": str(tmp_path / "log.parquet")}
+    with transactions.load(logs.config(source, governance=governance).log, last) as data:
+        account = data.account
+        assert round(float(data.purchases.amount.sum().execute()), 2) == account.revenue
+    assert account.rounding == 0
+    steps = account.bridge
+    cents = [None if step["amount"] is None else round(step["amount"] * 100) for step in steps]
+    assert cents[0] - sum(part for part in cents[1:-1] if part is not None) == cents[-1]
+    expected = oracle.bridge(rows, last, **governance)
+    assert {why: (account.set_aside[why], account.money[why]) for why in account.set_aside} == {
+        why: (count, None if money is None else money / 100)
+        for why, (count, money) in expected.items()
+        if why not in ("source", "revenue")
+    }
+    assert cents[0] == expected["source"][1]
+    assert (steps[-1]["rows"], cents[-1]) == expected["revenue"]
+
+
+def test_amounts_finer_than_cents_leave_a_step_of_rounding(tmp_path):
+    rows = [("a", "2022-01-01", 1.004), (None, "2022-01-01", 1.004)]
+    pd.DataFrame(rows, columns=["customer", "day", "value"]).to_parquet(tmp_path / "log.parquet")
+    source = {"kind": "parquet", "path": str(tmp_path / "log.parquet")}
+    with transactions.load(logs.config(source).log) as data:
+        account = data.account
+    assert account.bridge == [
+        {"step": "source", "rows": 2, "amount": 2.01},
+        {"step": "no_id", "rows": 1, "amount": 1.0},
+        {"step": "rounding", "rows": 0, "amount": 0.01},
+        {"step": "revenue", "rows": 1, "amount": 1.0},
+    ]
 
 
 def test_the_fingerprint_is_of_the_data_not_of_their_order(tmp_path):

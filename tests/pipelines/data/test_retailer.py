@@ -9,8 +9,9 @@ import duckdb
 import pytest
 
 from pipelines.config.load import load
-from pipelines.data import checks, features
 from pipelines.data import customer_days as transactions
+from pipelines.data import features
+from pipelines.data.quality import checks
 from pipelines.sources.paths import kind_of_file
 
 LOG = os.environ.get("CLV_RETAILER_LOG", "")

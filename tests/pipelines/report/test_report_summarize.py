@@ -44,6 +44,23 @@ def test_data_account_names_reasons_in_words(summary):
     assert not any("bad date" in item or "unreadable" in item for item in account)
 
 
+def test_the_bridge_leads_from_the_source_s_total_to_the_revenue(summary):
+    steps = rows(summary, "bridge")
+    assert steps[0]["step"] == "sum of the source's amounts"
+    assert steps[-1] == {"step": "revenue as reported", "rows": 29_000, "amount": 663_524.0}
+    assert [step["step"] for step in steps[1:-1]] == [
+        "less: no customer id",
+        "less: equal to another row in every column",
+    ]
+    assert steps[0]["amount"] - sum(s["amount"] for s in steps[1:-1]) == steps[-1]["amount"]
+
+
+def test_the_data_account_says_what_looks_implausible(summary):
+    text = " ".join(section(summary, "data")["text"])
+    assert "To look at: No purchase in 2023-05: is a file missing? " in text
+    assert "hold 5\u00a0% of it, the ten with most rows 2\u00a0% of the rows." in text
+
+
 @pytest.mark.parametrize(
     ("days", "said"),
     [

@@ -17,7 +17,8 @@ import pytest
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config import load as config
 from pipelines.data import customer_days as transactions
-from pipelines.data import features, preview
+from pipelines.data import features
+from pipelines.data.quality import preview
 from pipelines.sources.connect import connect
 from pipelines.sources.engines.duckdb import LEAST_PARTS
 from pipelines.sources.failures import describe

@@ -114,6 +114,17 @@ def test_codes_cannot_be_taken_from_a_total(read):
         )
 
 
+def test_codes_that_are_no_product_are_set_aside_whatever_their_case(read):
+    frame = log(code=["post", " POST", "Post ", "fee", "f12", "85123A"])
+    account, _ = read(
+        frame,
+        columns={"product_code": "code"},
+        governance={"non_product_codes": ["Post", " f12"]},
+    )
+    assert account.set_aside == {"non_product_code": 4}
+    assert account.revenue == pytest.approx(100)
+
+
 def test_statuses_that_are_no_sale_are_counted_by_value(read):
     frame = log(status=["paid", "PAID", "void", "paid", None, "void"])
     account, config = read(frame, governance={"keep": {"status": ["Paid"]}})

@@ -1,12 +1,13 @@
-"""Sections on the customers: who is alive, tiers and segments."""
+"""Who is still a customer, and the value tiers."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipelines.report.groups.small import LEAST_CUSTOMERS, fold, fold_values
+from pipelines.report.groups.small import LEAST_CUSTOMERS, fold
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section, money
+from pipelines.report.sections.customers.segments import profiled_only, too_few_to_tell
 from pipelines.report.tables import Column, plain, table
 from pipelines.report.wording import words
 
@@ -59,7 +60,7 @@ def tiers(inputs: ReportInputs) -> Section:
         return section
     frame = fold(frame, "tier", sums=["clv", "expected_revenue"])
     if frame.empty or not inputs.profiled_hide_the_rest:
-        section.missing = _too_few_to_tell()
+        section.missing = too_few_to_tell()
         return section
     total, people = float(frame["clv"].sum()), float(frame["customers"].sum())
     share = frame["clv"] / total if total > 0 else frame["clv"] * np.nan
@@ -72,7 +73,7 @@ def tiers(inputs: ReportInputs) -> Section:
     section.text = [
         "Each customer is in one tier, the best that fits"
         f"{_tiers_are(len(frame) < len(inputs.tiers))} CLV is discounted margin net of cost to "
-        "serve over the horizon." + _profiled_only(inputs)
+        "serve over the horizon." + profiled_only(inputs)
     ]
     section.tables["tiers"] = table(
         frame,
@@ -115,64 +116,3 @@ def _tiers_are(put_together: bool) -> str:
             "neighbours, so that no line tells on a single customer."
         )
     return ": the top 5 % here are those below the top 1 %."
-
-
-def _profiled_only(inputs: ReportInputs) -> str:
-    if not inputs.terms.governance.totals_only_for_some:
-        return ""
-    return " Only customers who may be profiled are in it; the report's totals hold everybody."
-
-
-def segments(inputs: ReportInputs) -> Section:
-    """Value by channel, category, country or whatever the source holds."""
-    section = Section("segments", "Value by segment")
-    frame = inputs.segments
-    if frame.empty:
-        section.missing = (
-            "The source names no channel, product category or country (see [columns])."
-        )
-        return section
-    code = inputs.currency
-    if not inputs.profiled_hide_the_rest:
-        section.missing = _too_few_to_tell()
-        return section
-    frame = fold_values(frame)
-    if frame.empty:
-        section.missing = (
-            f"No two segments hold {LEAST_CUSTOMERS} customers each; fewer would tell on single "
-            "ones."
-        )
-        return section
-    frame = frame.assign(dimension=[str(d).replace("_", " ") for d in frame["dimension"]])
-    section.text = [
-        "Means per customer: LTV to date, before any cost; and what is forecast over the horizon, "
-        "where CLV is net of cost to serve and discounted. Values with fewer than "
-        f"{LEAST_CUSTOMERS} customers are put together, with the next larger one where they are "
-        "too few still, so that no line tells on a single customer, nor all lines less the others."
-        + _profiled_only(inputs)
-    ]
-    if not inputs.gross_margin.is_observed:
-        section.text.append("Gross margin is revenue times the configured margin.")
-    section.tables["segments"] = table(
-        frame,
-        [
-            Column("dimension", "Dimension"),
-            Column("value", "Value"),
-            Column("customers", "Customers", "integer"),
-            Column("ltv_revenue", money("LTV to date, revenue", code), "currency"),
-            Column("ltv_margin", money("LTV to date, gross margin", code), "currency"),
-            Column("expected_revenue", money("LTV forecast, revenue", code), "currency"),
-            Column("clv", money("CLV", code), "currency"),
-            Column("churn", "Churn probability", "percent"),
-        ],
-        title="Segments",
-        sheet="Segments",
-    )
-    return section
-
-
-def _too_few_to_tell() -> str:
-    return (
-        f"Customers who are not profiled, or all together, are fewer than {LEAST_CUSTOMERS}: the "
-        "difference to the report's totals would tell on single ones."
-    )

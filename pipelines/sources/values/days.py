@@ -1,7 +1,4 @@
-"""Numbers and days that are written as text, read alike by every engine.
-
-A text that is no number or no date gives null; no engine raises.
-"""
+"""Days that are written as text: ISO 8601, or by a format that the configuration gives."""
 
 from __future__ import annotations
 
@@ -12,21 +9,14 @@ from typing import Protocol
 import ibis
 from ibis.expr.types import (
     BooleanValue,
-    Column,
     DateValue,
     IntegerValue,
-    NumericValue,
     StringValue,
     TimestampValue,
 )
 
 from clvmodels.core.errors import ConfigError
 
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
-COMMA_NUMBER = (
-    r"^[+-]?([0-9]+,?[0-9]*|[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]{1,2})?$"
-)
-"""With a decimal comma; dots stand between thousands or nowhere."""
 ISO_DAY = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
 _CLOCK = (
     r"([T ]([0-9]{1,2}):([0-9]{1,2})(:([0-9]{1,2})(\.[0-9]+)?)?"
@@ -42,23 +32,7 @@ _DIRECTIVES = {
     "S": "([0-9]{1,2})",
     "b": "([A-Za-z]{3})",
 }
-GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
-"""Texts that are a grant, case ignored; every other text is none."""
-
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
-
-def number_of(text: StringValue, decimal: str = ".") -> NumericValue:
-    """Return the number that a text is, null where it is none (or infinite).
-
-    With a decimal comma, dots may stand between groups of three digits and nowhere else.
-    """
-    plain = text.strip()
-    known = COMMA_NUMBER if decimal == "," else NUMBER
-    safe = ibis.ifelse(plain.re_search(known), plain, ibis.null("string"))
-    if decimal == ",":
-        safe = safe.replace(".", "").replace(",", ".")
-    return safe.cast("float64")
 
 
 class Clocks(Protocol):
@@ -95,9 +69,9 @@ def day_of(
     if pattern is not None:
         return _day_by_pattern(text, pattern, source, target, engine)
     iso = ISO_DAY + _CLOCK
-    year, month, day, hour, minute, second = (_part(text, iso, at) for at in (1, 2, 3, 5, 6, 8))
-    clock = _timestamp(engine, text.re_search(iso), year, month, day, hour, minute, second)
-    offset = _part(text, iso, 12) * 60 + _part(text, iso, 13)
+    year, month, day, hour, minute, second = (part_of(text, iso, at) for at in (1, 2, 3, 5, 6, 8))
+    clock = time_of(engine, text.re_search(iso), year, month, day, hour, minute, second)
+    offset = part_of(text, iso, 12) * 60 + part_of(text, iso, 13)
     signed = ibis.ifelse(text.re_extract(iso, 11) == "-", -offset, offset)
     utc = clock - signed.as_interval("m")
     has_offset = text.re_extract(iso, 10).length() > 0
@@ -127,7 +101,7 @@ def _day_by_pattern(
     parts = {name: at + 1 for at, name in enumerate(order)}
 
     def part(name: str) -> IntegerValue:
-        return _part(text, regex, parts[name]) if name in parts else ibis.literal(0, "int32")
+        return part_of(text, regex, parts[name]) if name in parts else ibis.literal(0, "int32")
 
     year = part("Y")
     if "y" in parts:  # as POSIX reads them: 69 to 99 are 19xx
@@ -137,20 +111,20 @@ def _day_by_pattern(
     if "b" in parts:
         name = text.re_extract(regex, parts["b"]).lower()
         month = ibis.cases(*((name == known, at + 1) for at, known in enumerate(_MONTHS)), else_=0)
-    clock = _timestamp(
+    clock = time_of(
         engine, text.re_search(regex), year, month, part("d"), part("H"), part("M"), part("S")
     )
     return engine.shift(clock, source, target).date()
 
 
-def _part(text: StringValue, regex: str, at: int) -> IntegerValue:
+def part_of(text: StringValue, regex: str, at: int) -> IntegerValue:
     """Return a group of a regular expression as an integer; 0 where it is empty or absent."""
     found = text.re_extract(regex, at)
     digits = ibis.ifelse(found.re_search("^[0-9]{1,4}$"), found, "0")
     return digits.cast("int32")
 
 
-def _timestamp(
+def time_of(
     engine: Clocks,
     matches: BooleanValue,
     year: IntegerValue,
@@ -191,12 +165,3 @@ def _timestamp(
         )
     ]
     return ibis.ifelse(valid, engine.timestamp(parts), ibis.null("timestamp"))
-
-
-def is_granted(column: Column) -> BooleanValue:
-    """Return whether a value is a grant; nothing is not."""
-    if column.type().is_boolean():
-        return column.fill_null(False)
-    if column.type().is_numeric():
-        return (column == 1).fill_null(False)
-    return column.cast("string").strip().lower().isin(GRANTS).fill_null(False)

@@ -56,7 +56,7 @@ def examples(
         **lines.typed_fields(typed, log, sales.per_order),
         **_raw_texts(typed, log.columns),
     )
-    coded = _coded(typed, log, as_of, sales)
+    coded = coded_rows(typed, log, as_of, sales)
     found = {}
     for reason in wanted:
         text = f"clv_{_SHOWN[reason]}"
@@ -70,7 +70,7 @@ def examples(
     return found
 
 
-def _coded(typed: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
+def coded_rows(typed: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Table:
     """Give typed rows the code of their reason; a line of an order says what the order says."""
     told = orders.filled(typed) if sales.per_order else typed
     told = prices.adjusted(told, log.columns, log.governance)
@@ -130,7 +130,7 @@ def preview(log: Log, rows: int = 20) -> pd.DataFrame:
             **{f"source: {name}": first[name].cast("string") for name in used},
             **lines.typed_fields(first, log, sales.per_order),
         )
-        coded = _coded(typed, log, None, sales)
+        coded = coded_rows(typed, log, None, sales)
         hidden = [name for name in _NOT_SHOWN if name in coded.columns]
         frame = coded.drop(*hidden).mutate(date=coded.date.cast("string")).execute()
     return frame.assign(reason=[lines.REASONS[code] for code in frame["reason"]])

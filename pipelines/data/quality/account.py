@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from clvmodels.core.errors import CheckFailedError, DataError
 from pipelines.config.load import Governance
+from pipelines.data.quality.unread import BAD, Unread
 from pipelines.data.sales.found import Sales
 
-BAD_ROWS = (
-    "unreadable",
-    "no_order",
-    "mixed_order",
-    "bad_date",
-    "bad_amount",
-    "bad_refund",
-    "no_rate",
-)
+BAD_ROWS = ("unreadable", *BAD)
 
 MEANING = {
     "unreadable": "lines that are no row of the table (wrong number of fields, open quotes, bytes "
@@ -61,7 +55,21 @@ REMEDY = {
 class DataQualityAccount:
     """How many rows were read, kept and set aside, and what remains.
 
-    ``read`` equals ``kept`` plus the sum of ``set_aside``, always.
+    ``read`` equals ``kept`` plus the sum of ``set_aside``, always, and ``source_total`` equals
+    ``revenue`` plus the sum of ``money``, ``paid_back`` and ``rounding``, to the cent.
+
+    Attributes
+    ----------
+    source_total : float
+        Sum of every amount of the source that can be read, in currency; those in ``money`` that
+        are None aside.
+    paid_back : float
+        Of the rows kept, by a column of refunds (``columns.refunded``).
+    unread : Unread, optional
+        What the rows that cannot be read may hold; None where all can.
+    money : dict of str to float or None
+        By reason, the sum of the amounts set aside; None where no amount can be read, or one is
+        not finite.
     """
 
     source: str
@@ -78,6 +86,10 @@ class DataQualityAccount:
     orders: int | None = None
     sales: dict[str, Any] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    source_total: float = 0.0
+    money: dict[str, float | None] = field(default_factory=dict)
+    paid_back: float = 0.0
+    unread: Unread | None = None
 
     def __post_init__(self) -> None:
         total = self.kept + sum(self.set_aside.values())
@@ -94,12 +106,38 @@ class DataQualityAccount:
             return None
         return (self.as_of - self.last_date).days
 
+    @property
+    def rounding(self) -> float:
+        """What the cents of the bridge's parts leave of its total: 0 where amounts are cents."""
+        parts = [amount for amount in self.money.values() if amount is not None]
+        parts += [self.revenue, self.paid_back]
+        return round(math.fsum([self.source_total, *(-part for part in parts)]), 2)
+
+    @property
+    def bridge(self) -> list[dict[str, Any]]:
+        """From the source's total to the revenue that is reported: step, rows and amount.
+
+        The first step less those after it is the last, to the cent; an amount that is None cannot
+        be read.
+        """
+        steps = [{"step": "source", "rows": self.read, "amount": self.source_total}]
+        steps += [
+            {"step": reason, "rows": rows, "amount": self.money.get(reason)}
+            for reason, rows in self.set_aside.items()
+        ]
+        if self.paid_back:
+            steps.append({"step": "paid_back", "rows": 0, "amount": self.paid_back})
+        if self.rounding:
+            steps.append({"step": "rounding", "rows": 0, "amount": self.rounding})
+        return [*steps, {"step": "revenue", "rows": self.kept, "amount": self.revenue}]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the account as JSON-safe values."""
         out = asdict(self)
         for key in ("first_date", "last_date", "as_of"):
             out[key] = out[key].isoformat() if out[key] is not None else None
         out["stale_days"] = self.stale_days
+        out["bridge"] = self.bridge
         return out
 
     def without_rows(self) -> dict[str, Any]:
@@ -126,6 +164,7 @@ class DataQualityAccount:
                     f"{limit:.1%} (governance.{key}){f'; {shown}' if shown else ''}"
                     f"{self._remedy(reasons)}"
                 )
+        broken += [] if self.unread is None else _of_money(self.unread, governance)
         refunds = self.set_aside.get("refund", 0)
         if governance.refunds == "reject" and refunds:
             broken.append(
@@ -149,3 +188,36 @@ class DataQualityAccount:
         broken = [*sales.broken_limits(governance), *self.broken_limits(governance)]
         if broken:
             raise CheckFailedError(f"{self.source}: " + ". ".join(broken) + ".")
+
+
+def _of_money(unread: Unread, governance: Governance) -> list[str]:
+    """What the bad rows may hold, of everything and of what most of them have in common."""
+    limit = governance.unread_money_limit
+    alike = [trait for trait in unread.traits if trait.lost > limit]
+    if unread.share <= (limit / 10 if alike else limit):
+        return []
+    said = "; ".join(
+        f"{trait.rows} are {trait.name} ({trait.lost:.0%} of the money of all such rows)"
+        for trait in alike
+    )
+    return [
+        f"{unread.rows} rows that cannot be read may hold {unread.money:,.2f}, {unread.share:.1%} "
+        f"of the money{f', and are not lost at random: {said}' if said else ''}; limit {limit:.1%}"
+        f"{', of what they share and a tenth of it of all,' if said else ''} "
+        "(governance.max_unread_money_share)"
+    ]
+
+
+def nothing_left(account: DataQualityAccount) -> str:
+    """Say why no purchase is left of a source."""
+    if account.read == 0:
+        return f"{account.source} holds no rows; expected one row a transaction"
+    reasons = "; ".join(
+        f"{count} x {MEANING[reason]}" for reason, count in account.set_aside.items()
+    )
+    shown = "; ".join(example for some in account.examples.values() for example in some)
+    return (
+        f"no purchase is left of the {account.read} rows of {account.source}: {reasons}."
+        + (f" First of them: {shown}." if shown else "")
+        + " Check [columns], [calendar] and [governance] against the file."
+    )

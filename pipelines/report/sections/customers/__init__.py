@@ -1,0 +1,1 @@
+"""Sections on the customers: who is alive, who churns, who is worth what, and what segments buy."""

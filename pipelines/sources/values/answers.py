@@ -1,0 +1,17 @@
+"""Yes and no, as people write them."""
+
+from __future__ import annotations
+
+from ibis.expr.types import BooleanValue, Column
+
+GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
+"""Texts that are a grant, case ignored; every other text is none."""
+
+
+def is_granted(column: Column) -> BooleanValue:
+    """Return whether a value is a grant; nothing is not."""
+    if column.type().is_boolean():
+        return column.fill_null(False)
+    if column.type().is_numeric():
+        return (column == 1).fill_null(False)
+    return column.cast("string").strip().lower().isin(GRANTS).fill_null(False)
