@@ -16,6 +16,7 @@ from ibis.expr.types import Column, DateColumn, Table, Value
 from clvmodels.core.errors import ConfigError, MissingColumnError
 from pipelines.config.load import Consent, Log
 from pipelines.data import lines
+from pipelines.data.first_look import dates
 from pipelines.sources.beside import beside
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe
@@ -102,7 +103,9 @@ def _words_of_log(engine: Engine, log: Log, consent: Consent, as_of: dt.date | N
     if missing:
         raise MissingColumnError(f"{place}, named in [consent],", missing, list(raw.columns))
     raw = engine.require_rows(source, raw, "consent")
-    day = lines.local_dates(raw[consent.timestamp], log.calendar, log.columns.date_format, place)
+    said_on = raw[consent.timestamp]
+    form = log.columns.date_format or dates.form_of(said_on, log.calendar, place)
+    day = lines.local_dates(said_on, log.calendar, form, place)
     said = raw.select(
         customer_id=lines.customer_ids(raw[consent.customer_id], log.columns.fold_ids),
         **words(raw[consent.granted], day, as_of),

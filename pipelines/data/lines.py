@@ -25,7 +25,9 @@ from pipelines.sources.dialect import wall_clock
 from pipelines.sources.engines.base import Engine
 from pipelines.sources.engines.lookup import engine_of
 from pipelines.sources.failures import describe
+from pipelines.sources.values import forms
 from pipelines.sources.values.answers import is_granted
+from pipelines.sources.values.forms import FORMS
 from pipelines.sources.values.numbers import number_of
 
 REASONS = (
@@ -103,7 +105,7 @@ def stage(
     MissingColumnError
         If a mapped column is not in the table.
     """
-    typed = valued(typed_lines(raw, log, sales.per_order), log, sales)
+    typed = valued(typed_lines(raw, log, sales), log, sales)
     # The day and the reason in one: a second key to group by costs more. Which of the tests it was
     # is asked only where one applies.
     asked = tests(typed, log, as_of, horizon, sales)
@@ -123,14 +125,14 @@ _NEEDED_BEFORE = (
 """Columns that say what a line is; nothing after that reads them."""
 
 
-def typed_lines(raw: Table, log: Log, per_order: bool) -> Table:
+def typed_lines(raw: Table, log: Log, sales: Sales) -> Table:
     """Return the mapped columns as they are typed; equal rows once where they count once."""
     require_columns(raw, log, describe(log.source))
     copies = {}
     if log.governance.duplicates == "drop":
         raw = raw.group_by(raw.columns).agg(clv_copies=ibis._.count())
         copies = {"copies": raw.clv_copies}
-    return raw.select(**copies, **typed_fields(raw, log, per_order))
+    return raw.select(**copies, **typed_fields(raw, log, sales))
 
 
 def valued(typed: Table, log: Log, sales: Sales) -> Table:
@@ -158,15 +160,16 @@ def kept(table: Table) -> BooleanValue:
     return table.date > ibis.literal(max(STAND_IN.values()))
 
 
-def typed_fields(raw: Table, log: Log, per_order: bool = False) -> dict[str, Column]:
+def typed_fields(raw: Table, log: Log, sales: Sales) -> dict[str, Column]:
     """Return the mapped columns of a raw table, each of its type; null where unreadable.
 
     Where amounts are totals of orders, what a line leaves blank the others of its order say.
     """
     columns, governance, place = log.columns, log.governance, describe(log.source)
+    form = sales.date_forms.get(columns.timestamp, columns.date_format)
     fields: dict[str, Column] = {
         "customer_id": customer_ids(raw[columns.customer_id], columns.fold_ids),
-        "date": local_dates(raw[columns.timestamp], log.calendar, columns.date_format, place),
+        "date": local_dates(raw[columns.timestamp], log.calendar, form, place),
         "amount": amounts(raw, columns, log.source.decimal, place),
     }
     if columns.transaction_id is not None:
@@ -180,22 +183,22 @@ def typed_fields(raw: Table, log: Log, per_order: bool = False) -> dict[str, Col
     if columns.consent is not None and governance.consent != "ignore":
         said = raw[columns.consent]
         fields["consent"] = said
-        if per_order:
+        if sales.per_order:
             fields["consent"] = ibis.ifelse(
                 selection.is_blank(said), ibis.null("boolean"), is_granted(said)
             )
     if columns.product_code is not None:
         fields["product_code"] = selection.word(raw[columns.product_code])
     if governance.keep:
-        fields["sale"] = selection.is_kept(raw, governance.keep, blank=per_order)
+        fields["sale"] = selection.is_kept(raw, governance.keep, blank=sales.per_order)
     if governance.refund_rows:
         fields["turned"] = selection.is_any_of(raw, governance.refund_rows)
     if columns.currency is not None:
         fields["currency"] = currencies.codes(raw[columns.currency])
-    return fields | _price_fields(raw, log, place)
+    return fields | _price_fields(raw, log, sales, place)
 
 
-def _price_fields(raw: Table, log: Log, place: str) -> dict[str, Column]:
+def _price_fields(raw: Table, log: Log, sales: Sales, place: str) -> dict[str, Column]:
     """Return the parts of a price, and what was paid back."""
     columns, decimal = log.columns, log.source.decimal
     fields = {part: number(raw[name], decimal, place) for part, name in columns.parts.items()}
@@ -206,7 +209,8 @@ def _price_fields(raw: Table, log: Log, place: str) -> dict[str, Column]:
         fields["refund_unread"] = ~selection.is_blank(given) & value.isnull()
     if columns.refunded_at is not None:
         given = raw[columns.refunded_at]
-        fields["refunded_on"] = local_dates(given, log.calendar, columns.date_format, place)
+        form = sales.date_forms.get(columns.refunded_at, columns.date_format)
+        fields["refunded_on"] = local_dates(given, log.calendar, form, place)
         unread = ~selection.is_blank(given) & fields["refunded_on"].isnull()
         fields["refund_unread"] = fields["refund_unread"] | unread
     return fields
@@ -283,7 +287,7 @@ def customer_ids(column: Column, fold: bool = False) -> Column:
     return ibis.ifelse(padded, stripped.nullif(""), text)
 
 
-def local_dates(column: Column, calendar: Calendar, pattern: str | None, place: str) -> Column:
+def local_dates(column: Column, calendar: Calendar, form: str | None, place: str) -> Column:
     """Return the calendar day of a time in the business's time zone; null where unreadable.
 
     Parameters
@@ -291,8 +295,9 @@ def local_dates(column: Column, calendar: Calendar, pattern: str | None, place: 
     column : ibis Column
     calendar : Calendar
         Its time zones.
-    pattern : str, optional
-        A strptime format, for days kept as text or numbers.
+    form : str, optional
+        A strptime format, or a key of :data:`pipelines.sources.values.forms.FORMS`, for days kept
+        as text or numbers; None is ISO 8601.
     place : str
         What is read, for messages.
     """
@@ -300,15 +305,16 @@ def local_dates(column: Column, calendar: Calendar, pattern: str | None, place: 
     zone, source_zone = calendar.time_zone, calendar.local_zone_of_source
     if kind.is_date():
         return column
+    engine = engine_of(column)
     if kind.is_timestamp() and kind.timezone is not None:
         return wall_clock(column, zone).date()
     if kind.is_timestamp():
-        return engine_of(column).shift(column, source_zone, zone).date()
-    if kind.is_string():
-        return engine_of(column).day_of(column, pattern, source_zone, zone)
-    if kind.is_integer() and pattern is not None:
-        text = column.cast("string")
-        return engine_of(column).day_of(text, pattern, source_zone, zone)
+        return engine.shift(column, source_zone, zone).date()
+    if kind.is_string() or (kind.is_numeric() and form is not None):
+        text = engine.stripped(column.cast("string"))
+        if form in FORMS:
+            return forms.day_of(text, form, source_zone, zone, engine)
+        return engine.day_of(text, form, source_zone, zone)
     raise DataError(
         f"{place}: column '{column.get_name()}' holds {kind}, expected dates or "
         "times; for dates kept as numbers or text set columns.date_format, e.g. '%Y%m%d'"
@@ -319,7 +325,7 @@ def number(column: Column, decimal: str, place: str) -> Column:
     """Return a number; null where the text is none."""
     kind = column.type()
     if kind.is_string():
-        return number_of(column, decimal)
+        return number_of(engine_of(column).stripped(column), decimal)
     if not kind.is_numeric():
         raise DataError(f"{place}: column '{column.get_name()}' holds {kind}, expected numbers")
     return column.cast("float64")

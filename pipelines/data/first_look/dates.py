@@ -36,7 +36,7 @@ def form_of(column: Column, calendar: Calendar, place: str) -> str | None:
         If day and month cannot be told apart, or contradict each other; two values are shown.
     """
     kind = column.type()
-    if not (kind.is_string() or kind.is_numeric()):
+    if not (kind.is_string() or kind.is_integer() or kind.is_floating() or kind.is_decimal()):
         return None
     engine = engine_of(column)
     text = engine.stripped(column.cast("string"))
@@ -61,14 +61,16 @@ def form_of(column: Column, calendar: Calendar, place: str) -> str | None:
     if not facts["all"] or facts[best] < LEAST_SHARE * facts["all"] or best == "iso":
         return None
     if best in ("dmy", "mdy"):
-        _tell_apart(table.text, facts, column.get_name(), place)
+        alone = int(facts["dmy_alone"]), int(facts["mdy_alone"])
+        _tell_apart(table.text, *alone, column.get_name(), place)
     return best
 
 
-def _tell_apart(text: StringValue, facts: object, name: str, place: str) -> None:
-    """Raise unless some value says which number is the day, and none contradicts it."""
-    counts = dict(facts)  # type: ignore[call-overload]
-    first, second = int(counts["dmy_alone"]), int(counts["mdy_alone"])
+def _tell_apart(text: StringValue, first: int, second: int, name: str, place: str) -> None:
+    """Raise unless some value says which number is the day, and none contradicts it.
+
+    ``first`` and ``second`` are how many values have a day above 12 in that place.
+    """
     if (first > 0) != (second > 0):
         return
     shown = text.name("text").as_table().distinct().order_by("text").limit(2).execute()["text"]

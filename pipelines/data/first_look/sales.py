@@ -12,7 +12,7 @@ from ibis.expr.types import BooleanValue, Table
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config.load import Log
 from pipelines.data import lines
-from pipelines.data.first_look import attribution
+from pipelines.data.first_look import attribution, dates
 from pipelines.data.sales import currencies, orders, questions, selection
 from pipelines.data.sales.found import Sales
 from pipelines.sources.engines.base import Engine
@@ -32,11 +32,26 @@ def sales_of(engine: Engine, raw: Table, log: Log) -> Sales:
         If there are several currencies, and nothing says what becomes of them.
     """
     lines.require_columns(raw, log, describe(log.source))
-    sales = _orders(raw, log)
+    sales = _dated(raw, log, _orders(raw, log))
     sales = dataclasses.replace(sales, notes=(*log.preset_notes, *sales.notes))
     sales = _currencies(raw, log, sales)
     sales = _attributed(engine, raw, log, sales)
     return _asked(raw, log, sales)
+
+
+def _dated(raw: Table, log: Log, sales: Sales) -> Sales:
+    """In which form days are written, where no format is given."""
+    if log.columns.date_format is not None:
+        return sales
+    found, notes = {}, sales.notes
+    for name in (log.columns.timestamp, log.columns.refunded_at):
+        if name is None:
+            continue
+        form = dates.form_of(raw[name], log.calendar, describe(log.source))
+        if form is not None:
+            found[name] = form
+            notes = (*notes, dates.note(name, form))
+    return dataclasses.replace(sales, date_forms=found, notes=notes)
 
 
 def _orders(raw: Table, log: Log) -> Sales:
@@ -94,11 +109,11 @@ def _currencies(raw: Table, log: Log, sales: Sales) -> Sales:
     """Which currencies there are, and what becomes of them."""
     place, column = describe(log.source), log.columns.currency
     if column is None:
-        asked = _unmapped_currencies(raw, log)
+        asked = _unmapped_currencies(raw, log, sales)
         return dataclasses.replace(sales, questions=(*sales.questions, *asked))
     if log.currencies is not None and log.currencies.converted:
         return sales
-    typed = lines.typed_lines(raw, log, sales.per_order)
+    typed = lines.typed_lines(raw, log, sales)
     table = orders.collapsed(typed) if sales.per_order else typed
     found = currencies.sums(table.filter(_is_sale(table)))
     rates = currencies.rates(found, log.currencies, log.currency, column, place)
@@ -110,14 +125,14 @@ def _currencies(raw: Table, log: Log, sales: Sales) -> Sales:
     return dataclasses.replace(sales, rates=rates, currencies=found, notes=notes)
 
 
-def _unmapped_currencies(raw: Table, log: Log) -> tuple[str, ...]:
+def _unmapped_currencies(raw: Table, log: Log, sales: Sales) -> tuple[str, ...]:
     """Refuse a log with several currencies in a column that is not mapped; ask of another one."""
     if log.currencies is not None:  # they are converted: the only key without a column
         return ()
     mapped, place = lines.mapped_columns(log).values(), describe(log.source)
     for name in questions.named(raw, questions.CURRENCY, mapped):
         codes = currencies.codes(raw[name])
-        amount = lines.typed_fields(raw, log)["amount"]
+        amount = lines.typed_fields(raw, log, sales)["amount"]
         found = currencies.sums(raw.select(currency=codes, amount=amount))
         told = [code for code in found if code]
         if not told or not all(re.fullmatch("[A-Z]{3}", code) for code in told):
@@ -142,7 +157,7 @@ def _attributed(engine: Engine, raw: Table, log: Log, sales: Sales) -> Sales:
     if wanted is None:
         return sales
     told = attribution.read(engine, log, wanted)
-    note = attribution.note(lines.typed_lines(raw, log, sales.per_order), told, wanted)
+    note = attribution.note(lines.typed_lines(raw, log, sales), told, wanted)
     notes = sales.notes if note is None else (*sales.notes, note)
     return dataclasses.replace(sales, attributed=told, notes=notes)
 
@@ -150,9 +165,9 @@ def _attributed(engine: Engine, raw: Table, log: Log, sales: Sales) -> Sales:
 def _asked(raw: Table, log: Log, sales: Sales) -> Sales:
     """Ask of columns that look like a status, and count what governance.keep leaves out."""
     mapped = lines.mapped_columns(log).values()
-    amount = lines.typed_fields(raw, log)["amount"]
+    amount = lines.typed_fields(raw, log, sales)["amount"]
     told = raw.filter(amount.notnull()) if sales.per_order else raw  # the line with the total
-    asked = questions.of_statuses(told, lines.typed_fields(told, log)["amount"], mapped)
+    asked = questions.of_statuses(told, lines.typed_fields(told, log, sales)["amount"], mapped)
     left_out = {name: _left_out(raw, log, sales, name) for name in log.governance.keep}
     return dataclasses.replace(
         sales,
@@ -164,7 +179,7 @@ def _asked(raw: Table, log: Log, sales: Sales) -> Sales:
 
 def _left_out(raw: Table, log: Log, sales: Sales, name: str) -> dict[str, dict[str, float]]:
     """What is no sale, by what one column says of it."""
-    fields = lines.typed_fields(raw, log, sales.per_order)
+    fields = lines.typed_fields(raw, log, sales)
     wanted = [key for key in ("transaction_id", "amount", "sale") if key in fields]
     table = raw.select(value=selection.word(raw[name]), **{key: fields[key] for key in wanted})
     table = table.mutate(rows=ibis.literal(1, "int64"))
@@ -182,7 +197,7 @@ def _parts(raw: Table, log: Log, sales: Sales) -> dict[str, float]:
     """Sum each part of the price that has a column, over the lines that are sales."""
     if not log.columns.parts:
         return {}
-    typed = lines.typed_lines(raw, log, sales.per_order)
+    typed = lines.typed_lines(raw, log, sales)
     table = orders.collapsed(typed) if sales.per_order else typed
     table = table.filter(_is_sale(table))
     sums = table.agg(**{name: table[name].sum().fill_null(0.0) for name in log.columns.parts})

@@ -65,7 +65,7 @@ class Controlled:
             period=self.months["period"].dt.strftime("%Y-%m-%d"),
             share=share.where(share.notna(), None),
         )
-        return dated.to_dict("records")
+        return [{str(key): value for key, value in row.items()} for row in dated.to_dict("records")]
 
 
 def read(engine: Engine, source: Source, control: Control) -> pd.DataFrame:

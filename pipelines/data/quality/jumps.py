@@ -70,7 +70,7 @@ def _around(values: np.ndarray, at: int, many: int = NEIGHBOURS) -> float:
 def _gaps(monthly: pd.DataFrame) -> list[str]:
     """Months without a purchase between months with some; none of a log that is seldom used."""
     counts = monthly["purchases"].to_numpy()
-    empty = np.flatnonzero(counts == 0)
+    empty = [int(at) for at in np.flatnonzero(counts == 0)]
     if len(empty) > len(counts) / 4:
         return []
     odd = [at for at in empty if _around(counts, at) >= NEIGHBOURS]

@@ -53,7 +53,7 @@ def examples(
     typed = raw.mutate(clv_row=row)
     typed = typed.select(
         "clv_row",
-        **lines.typed_fields(typed, log, sales.per_order),
+        **lines.typed_fields(typed, log, sales),
         **_raw_texts(typed, log.columns),
     )
     coded = coded_rows(typed, log, as_of, sales)
@@ -128,7 +128,7 @@ def preview(log: Log, rows: int = 20) -> pd.DataFrame:
         used = dict.fromkeys(lines.mapped_columns(log).values())
         typed = first.select(
             **{f"source: {name}": first[name].cast("string") for name in used},
-            **lines.typed_fields(first, log, sales.per_order),
+            **lines.typed_fields(first, log, sales),
         )
         coded = coded_rows(typed, log, None, sales)
         hidden = [name for name in _NOT_SHOWN if name in coded.columns]

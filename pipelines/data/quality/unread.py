@@ -133,7 +133,7 @@ def _bad_rows(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Tabl
     column = log.columns.amount or log.columns.order_total
     text = ibis.literal("") if column is None else raw[column].cast("string")
     typed = raw.select(
-        **lines.typed_fields(raw, log, sales.per_order),
+        **lines.typed_fields(raw, log, sales),
         written=text.fill_null("").lower().strip(),
     )
     coded = coded_rows(typed, log, as_of, sales)

@@ -24,6 +24,8 @@ class Sales:
         Column of the order, mapped or looked at because of its name.
     orders : OrderFacts, optional
         How lines and orders stand to each other, where amounts are not declared as totals.
+    date_forms : dict of str to str
+        In which form the days of a column are written, where it is not ISO 8601.
     attributed : ibis Table, optional
         The value of another table's dimension by customer or order, in the engine.
     rates : Rates, optional
@@ -43,6 +45,7 @@ class Sales:
     per_order: bool = False
     order_column: str | None = None
     orders: OrderFacts | None = None
+    date_forms: dict[str, str] = field(default_factory=dict)
     attributed: Table | None = None
     rates: Rates | None = None
     currencies: dict[str, dict[str, float]] = field(default_factory=dict)
