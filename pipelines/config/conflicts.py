@@ -14,7 +14,7 @@ from pipelines.config.sections import (
     Source,
 )
 
-_FILES = ("csv", "excel", "parquet")
+_FILES = ("csv", "json", "excel", "parquet")
 _DATABASES = ("duckdb", "postgres", "uri")
 _READ_BY = {
     "preset": (*_FILES, *_DATABASES, "spark"),
@@ -24,7 +24,7 @@ _READ_BY = {
     "uri_env": ("postgres", "uri"),
     "delimiter": ("csv",),
     "encoding": ("csv",),
-    "null_values": ("csv", "excel"),
+    "null_values": ("csv", "json", "excel"),
     "sheets": ("excel",),
     "hive_partitioning": ("csv", "parquet"),
     "memory_limit": ("lifetimes", *_FILES, *_DATABASES),

@@ -79,7 +79,9 @@ class Section(BaseModel):
 class Source(Section):
     """Where the transactions are."""
 
-    kind: Literal["lifetimes", "csv", "excel", "parquet", "duckdb", "postgres", "spark", "uri"]
+    kind: Literal[
+        "lifetimes", "csv", "json", "excel", "parquet", "duckdb", "postgres", "spark", "uri"
+    ]
     preset: PresetName | None = Field(
         None, description="a known shop's export: keys that are not set are of it"
     )
@@ -120,6 +122,7 @@ class Source(Section):
         needs = {
             "lifetimes": ("dataset",),
             "csv": ("path",),
+            "json": ("path",),
             "excel": ("path",),
             "parquet": ("path",),
             "duckdb": ("path", "table"),

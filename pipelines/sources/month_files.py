@@ -12,8 +12,8 @@ import pandas as pd
 
 from clvmodels.core.arguments import column_names
 from clvmodels.core.errors import ConfigError, DataError, MissingColumnError
-from pipelines.sources.files.excel import read_first_sheet
 from pipelines.sources.files.text import open_text
+from pipelines.sources.files.workbooks.excel import read_first_sheet
 from pipelines.sources.paths import kind_of_file
 
 DELIMITERS = ",;\t|"

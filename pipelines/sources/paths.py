@@ -8,14 +8,25 @@ from typing import Literal
 
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config.load import Source
-from pipelines.sources.files.excel import SUFFIXES
+from pipelines.sources.files.workbooks.excel import SUFFIXES
+
+PACKED = ("", ".gz", ".bz2", ".xz", ".zst", ".zip")
+"""Endings of packed files, after that of what they hold."""
+_TEXT = (".csv", ".txt", ".tsv")
+_JSON = (".jsonl", ".ndjson", ".json")
 
 
-def kind_of_file(path: str) -> Literal["csv", "excel", "parquet"]:
+def _packed(endings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(ending + packed for ending in endings for packed in PACKED)
+
+
+def kind_of_file(path: str) -> Literal["csv", "excel", "json", "parquet"]:
     """Return the kind of source that reads a file, by its name; capitals make no difference."""
     name = Path(path.lower())
-    if ".csv" in name.suffixes or name.name.removesuffix(".gz").endswith((".txt", ".tsv")):
+    if ".csv" in name.suffixes or name.name.endswith(_packed(_TEXT)):
         return "csv"
+    if name.name.endswith(_packed(_JSON)):
+        return "json"
     return "excel" if name.name.endswith(SUFFIXES) else "parquet"
 
 
@@ -36,9 +47,8 @@ def files_of(source: Source) -> list[Path]:
             "'spark', or mount the bucket"
         )
     if Path(pattern).is_dir():
-        suffixes = {"parquet": (".parquet",), "excel": SUFFIXES}.get(
-            source.kind, (".csv", ".csv.gz")
-        )
+        endings = {"parquet": (".parquet",), "excel": SUFFIXES, "json": _packed(_JSON)}
+        suffixes = endings.get(source.kind, _packed((".csv",)))
         files = _files_below(Path(pattern), suffixes)
         pattern = str(Path(pattern) / "**" / f"*{' or *'.join(suffixes)}")
     elif Path(pattern).is_file():  # also where its name looks like a pattern
@@ -55,7 +65,7 @@ def files_of(source: Source) -> list[Path]:
         if file.stat().st_size == 0:
             raise DataError(f"{file} is empty; expected a table with a header and rows")
         kind = kind_of_file(str(file))
-        if kind != source.kind and "excel" in (kind, source.kind):
+        if kind != source.kind and (kind in ("excel", "json") or source.kind == "excel"):
             raise ConfigError(f"{file} is not of source.kind '{source.kind}'; set it to '{kind}'")
     return files
 

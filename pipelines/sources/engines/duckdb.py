@@ -28,8 +28,9 @@ from pipelines.sources.engines.base import Engine
 from pipelines.sources.failures import describe, first_line, lacks_memory
 from pipelines.sources.files import csv as csv_files
 from pipelines.sources.files.csv import CsvText
-from pipelines.sources.files.excel import read_excel
+from pipelines.sources.files.json import read_json
 from pipelines.sources.files.parquet import read_parquet
+from pipelines.sources.files.workbooks.excel import read_excel
 from pipelines.sources.paths import files_of
 from pipelines.sources.values.days import ISO_DAY
 
@@ -37,7 +38,7 @@ LEAST_PARTS = 4
 """The embedded DuckDB cuts its hash tables into as many parts as it counts threads, and groups a
 million customers faster in four parts than in two, also where two threads do the work."""
 
-KINDS = ("lifetimes", "csv", "parquet", "excel", "duckdb")
+KINDS = ("lifetimes", "csv", "json", "parquet", "excel", "duckdb")
 """Kinds of source that it reads."""
 
 
@@ -59,6 +60,8 @@ class DuckDB(Engine):
                 self.connection, source, files_of(source), name
             )
             return table
+        if source.kind == "json":
+            return read_json(self.connection, source, files_of(source))
         if source.kind == "excel":
             return read_excel(self.connection, source, files_of(source), columns)
         if source.kind == "parquet":

@@ -24,10 +24,10 @@ from pipelines.config.load import Source
 from pipelines.sources.dialect import try_strptime
 from pipelines.sources.files import partitions
 from pipelines.sources.files.column_names import distinct_names
+from pipelines.sources.files.packed import ERRORS, packing, require_text
 from pipelines.sources.files.text import (
     as_utf8,
     filled_lines,
-    is_gzip,
     open_text,
     require_whole,
     scan,
@@ -90,6 +90,7 @@ def read_csv(
         If the encoding is unknown.
     """
     for file in files:
+        require_text(file)
         require_whole(file)
     names, delimiter = _common_header(files, source)
     read, lines, broken = _as_read(connection, files, _codec(source))
@@ -140,9 +141,10 @@ def _as_read(
     """
     broken, lines, read = False, 0, []
     for file in files:
-        # DuckDB knows a packed file by an ending in small letters only.
-        unpacked = is_gzip(file) and file.suffix != ".gz"
-        as_it_is = encoding in _UTF8 and not unpacked
+        # DuckDB unpacks gzip, and knows it by an ending in small letters only.
+        packed = packing(file)
+        known = packed is None if file.suffix != ".gz" else packed == "gzip"
+        as_it_is = encoding in _UTF8 and known
         utf8 = file if as_it_is else as_utf8(connection, file, encoding)
         contents = scan(utf8)
         broken |= not contents.is_utf8
@@ -247,7 +249,7 @@ def _csv_header(file: Path, source: Source) -> tuple[list[str], str]:
             line = text.readline()
     except LookupError:
         raise unknown_encoding(source) from None
-    except (UnicodeError, OSError, EOFError) as error:
+    except (UnicodeError, *ERRORS) as error:
         raise DataError(
             f"cannot read {file} as {source.encoding} text: {error}. {REMEDY}"
         ) from None

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import gzip
+import io
 import tempfile
-import zlib
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
@@ -16,41 +14,29 @@ from ibis import BaseBackend
 
 from clvmodels.core.errors import DataError
 from pipelines.sources.files import partitions
+from pipelines.sources.files.packed import ERRORS, damaged, open_bytes, packing
 
 _BLOCK = 1 << 20
-
-
-def is_gzip(file: Path) -> bool:
-    """Return whether a file is packed, by its name; capitals make no difference."""
-    return file.suffix.lower() == ".gz"
 
 
 def open_text(
     file: Path, encoding: str, errors: str = "strict", newline: str | None = ""
 ) -> IO[str]:
-    """Open a file, or what a gzip file holds; line ends stay as they are by default."""
-    if is_gzip(file):
-        return gzip.open(file, "rt", encoding=encoding, errors=errors, newline=newline)
-    return file.open(encoding=encoding, errors=errors, newline=newline)
-
-
-def _open_bytes(file: Path) -> gzip.GzipFile | BufferedReader:
-    return gzip.open(file) if is_gzip(file) else file.open("rb")
+    """Open a file, or what a packed one holds; line ends stay as they are by default."""
+    content = open_bytes(file)
+    return io.TextIOWrapper(content, encoding=encoding, errors=errors, newline=newline)
 
 
 def require_whole(file: Path) -> None:
-    """Read a gzip file to its checksum, since the engine takes a truncated one for its end."""
-    if not is_gzip(file):
+    """Read a packed file to its end, since the engine takes a truncated one for its end."""
+    if packing(file) is None:
         return
     try:
-        with _open_bytes(file) as content:
+        with open_bytes(file) as content:
             while content.read(_BLOCK):
                 pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"cannot read {file}: {error}. The download or copy may have ended early; get the "
-            "file again."
-        ) from None
+    except ERRORS as error:
+        raise damaged(file, error) from None
 
 
 @dataclass(frozen=True)
@@ -75,7 +61,7 @@ def scan(file: Path) -> Contents:
     """Look at every byte of a file, a block at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8, feeds, returns, both, last = True, 0, 0, 0, b"\n"
-    with _open_bytes(file) as content:
+    with open_bytes(file) as content:
         while block := content.read(_BLOCK):
             feeds += int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n")))
             if b"\r" in block or last == b"\r":
@@ -111,7 +97,7 @@ def as_utf8(connection: BaseBackend, file: Path, encoding: str, newline: str | N
         with handle, open_text(file, encoding, errors, newline) as text:
             while block := text.read(_BLOCK):
                 handle.write(block)
-    except (UnicodeError, OSError, EOFError) as error:
+    except (UnicodeError, *ERRORS) as error:
         raise DataError(
             f"cannot read {file} as {encoding} text: {error}. "
             "Set [source] encoding to the file's own."
@@ -121,5 +107,5 @@ def as_utf8(connection: BaseBackend, file: Path, encoding: str, newline: str | N
 
 def filled_lines(file: Path) -> int:
     """Count the lines that are not blank, whatever quotes say."""
-    with _open_bytes(file) as content:
+    with open_bytes(file) as content:
         return sum(1 for line in content if line.strip(b"\r\n"))

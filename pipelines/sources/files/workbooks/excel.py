@@ -2,7 +2,7 @@
 
 Cells keep what they hold, not how they look: a number, a date or text becomes the text that a CSV
 would hold, so that :mod:`pipelines.data.lines` reads both by the same rules. They are read by a
-process of its own (:mod:`pipelines.sources.files.workbook_reader`) in bounded memory.
+process of its own (:mod:`pipelines.sources.files.workbooks.reader`) in bounded memory.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ibis.expr.types import Table
 
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config.load import Columns, Source
-from pipelines.sources.files.workbook_reader import MEMORY, SUFFIXES, Job
-from pipelines.sources.files.workbook_sizes import too_large
+from pipelines.sources.files.workbooks.reader import MEMORY, SUFFIXES, Job
+from pipelines.sources.files.workbooks.sizes import too_large
 
 __all__ = ["SUFFIXES", "read_excel", "read_first_sheet"]
 
@@ -32,7 +32,7 @@ SMALL = 1 << 30
 
 _START = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from pipelines.sources.files.workbook_reader import main; sys.exit(main())"
+    "from pipelines.sources.files.workbooks.reader import main; sys.exit(main())"
 )
 _NO_MEMORY = ("capacity overflow", "PyObject pointer is null")
 """What the reader's libraries say of memory that they did not get, where they do not just end."""

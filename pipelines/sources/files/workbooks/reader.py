@@ -1,8 +1,9 @@
 """The process that reads workbooks: it may use so much memory and no more.
 
 What a sheet takes is known only once it is read, and who runs out of memory there ends without a
-word. So :mod:`pipelines.sources.files.excel` starts this module, under a limit of the operating
-system. A job comes in as JSON; lines of JSON tell what is being read, and what came of it.
+word. So :mod:`pipelines.sources.files.workbooks.excel` starts this module, under a limit of the
+operating system. A job comes in as JSON; lines of JSON tell what is being read, and what came of
+it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import python_calamine as calamine
 
 from clvmodels.core.errors import ClvError, ConfigError, DataError
 from pipelines.sources.files.column_names import distinct_names
-from pipelines.sources.files.workbook_sizes import column_name, require_sheets, require_texts
+from pipelines.sources.files.workbooks.sizes import column_name, require_sheets, require_texts
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
