@@ -102,7 +102,9 @@ def _ranked(some: Iterable[Field], score: Callable[[Field], float]) -> list[tupl
 def guess(fields: Sequence[Field]) -> Guess:
     """Say what the columns of a source are taken for."""
     look = _Look(fields)
-    when = look.take("timestamp", _is_time, lambda one: float(one.dates is not None))
+    when = look.take(
+        "timestamp", _is_time, lambda one: float(one.dates is not None and one.dates.is_evident)
+    )
     order = look.take("transaction_id", _is_order)
     who = look.take("customer_id", _is_customer, _like_customer)
     found = _value(look, order)
@@ -122,8 +124,8 @@ def guess(fields: Sequence[Field]) -> Guess:
         {key: look.columns[key] for key in _ORDER if key in look.columns},
         {key: said for key, said in look.unsure.items() if key in look.columns},
         tuple(key for key, one in needed.items() if one is None),
-        date_format=days.pattern if days else None,
-        or_date_format=days.or_pattern if days else None,
+        date_format=days.form if days else None,
+        or_date_format=days.or_form if days else None,
         offsets=days.offsets if days else (),
         decimal=found.numbers.decimal if found is not None and found.kind == "text" else ".",
         currencies=currencies,
@@ -166,7 +168,7 @@ def _like_customer(one: Field) -> float:
         and one.distinct >= 10
         and 0.02 <= one.unique <= 0.8
         and one.numbers.money < 0.1
-        and one.dates is None
+        and (one.dates is None or not one.dates.is_evident)
         and max(map(len, one.filled)) <= 64
     )
     return one.unique if fits else 0

@@ -6,25 +6,20 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import pairwise
 
 from pipelines.sources.values.days import ISO_DAY
-from pipelines.sources.values.numbers import PLAIN, PLAIN_COMMA
+from pipelines.sources.values.forms import FORMS, Form, NumberForm, WeekForm
+from pipelines.sources.values.numbers import CURRENCY, reads
 
 NEARLY_ALL = 0.95
 """Share of the values from which on a column is of a kind: some are always amiss."""
 SHOWN_TO_DATES = 400
 """Different values that are tried with every format of a day."""
 
-_DAYS = (
-    "%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d",
-    "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y", "%d %b %Y", "%d-%b-%Y",
-    "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %d %Y",
-)  # fmt: skip
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M:%S %p")
 _OFFSET = re.compile(r"([+-]\d{2}):?(\d{2})$")
 _SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "$": "USD"}
-_AROUND_NUMBERS = re.compile(r"[$€£¥₹]|\b(USD|EUR|GBP)\b")
+_AROUND_NUMBERS = re.compile(CURRENCY)
 EARLIEST, LATEST = dt.date(1980, 1, 1), dt.date.today() + dt.timedelta(days=400)
 """Days of transactions: what reads as others is no day."""
 
@@ -76,14 +71,14 @@ def numbers(texts: Sequence[str]) -> Numbers:
     """Say what texts are as numbers."""
     if not texts:
         return NO_NUMBERS
-    bare = [_AROUND_NUMBERS.sub("", text).strip() for text in texts]
+    bare = [re.sub("[^0-9.,]+$", "", _AROUND_NUMBERS.sub("", text)) for text in texts]
     of = 1 / len(bare)
     after = [re.search(r"[.,](\d+)$", text) for text in bare]
     digits = [len(found[1]) for found in after if found]
     signs = {sign for text in texts[:SHOWN_TO_DATES] for sign in _SYMBOLS if sign in text}
     return Numbers(
-        point=of * sum(re.match(PLAIN, text) is not None for text in bare),
-        comma=of * sum(re.match(PLAIN_COMMA, text) is not None for text in bare),
+        point=of * sum(reads(text, ".") for text in texts),
+        comma=of * sum(reads(text, ",") for text in texts),
         money=of * sum(count == 2 for count in digits),
         whole=of * (len(bare) - len(digits)),
         nonzero=any(re.search("[1-9]", text) for text in bare),
@@ -98,17 +93,22 @@ class Dates:
 
     Attributes
     ----------
-    pattern : str, optional
-        strptime's; None: ISO 8601, or kept as days.
-    or_pattern : str, optional
+    form : str, optional
+        As ``columns.date_format`` takes it; None: ISO 8601, or kept as days.
+    or_form : str, optional
         Another one that reads all of them too: day and month may stand in either order.
     offsets : tuple of str
         From UTC, where times name any.
     """
 
-    pattern: str | None = None
-    or_pattern: str | None = None
+    form: str | None = None
+    or_form: str | None = None
     offsets: tuple[str, ...] = field(default=())
+
+    @property
+    def is_evident(self) -> bool:
+        """Whether nothing but days is written so; numbers may be anything."""
+        return not isinstance(FORMS.get(self.form or ""), NumberForm)
 
 
 def dates(texts: Sequence[str]) -> Dates | None:
@@ -117,46 +117,67 @@ def dates(texts: Sequence[str]) -> Dates | None:
     if not tried:
         return None
     if _share(_iso(text) for text in tried) >= NEARLY_ALL:
-        found = {
-            f"{m[1]}{m[2]}" for text in tried if len(text) > 10 and (m := _OFFSET.search(text))
-        }
+        offsets = (_OFFSET.search(text) for text in tried if len(text) > 10)
+        found = {f"{match[1]}{match[2]}" for match in offsets if match}
         return Dates(offsets=tuple(sorted(found)))
-    patterns = [
-        pattern for pattern in map("".join, product(_DAYS, _CLOCKS)) if _fits(tried, pattern)
+    read = {name: [_day(text, form) for text in tried] for name, form in FORMS.items()}
+    fits = [
+        name for name, days in read.items() if _share(day is not None for day in days) >= NEARLY_ALL
     ]
-    if not patterns:
+    if not fits:
         return None
-    best = sorted(patterns, key=lambda pattern: -_in_order(tried, pattern))
-    tied = len(best) > 1 and _in_order(tried, best[0]) == _in_order(tried, best[1])
+    best = sorted(fits, key=lambda name: _steps_back(read[name]))
+    tied = len(best) > 1 and _steps_back(read[best[0]]) == _steps_back(read[best[1]])
     return Dates(best[0], best[1] if tied else None)
 
 
 def _iso(text: str) -> bool:
     found = re.match(ISO_DAY, text)
-    return found is not None and _day("-".join(found.groups()), "%Y-%m-%d") is not None
+    return found is not None and _date(*map(int, found.groups())) is not None
 
 
-def _fits(texts: Sequence[str], pattern: str) -> bool:
-    first = texts[:5]
-    if len(first) > 1 and not any(_day(text, pattern) for text in first):
-        return False
-    return _share(_day(text, pattern) is not None for text in texts) >= NEARLY_ALL
-
-
-def _in_order(texts: Sequence[str], pattern: str) -> int:
-    """Steps back in time, negative: logs are kept by day; day and month mixed up makes jumps."""
-    days = [day for text in texts if (day := _day(text, pattern)) is not None]
-    steps = [after - before for before, after in pairwise(days)]
+def _steps_back(days: Sequence[dt.date | None]) -> int:
+    """Count steps back in time: logs are kept by day; day and month mixed up makes jumps."""
+    known = [day for day in days if day is not None]
+    steps = [after - before for before, after in pairwise(known)]
     back = sum(step.days < 0 for step in steps)
-    return -min(back, len(steps) - back)
+    return min(back, len(steps) - back)  # the latest may stand first
 
 
-def _day(text: str, pattern: str) -> dt.date | None:
+def _day(text: str, form: Form) -> dt.date | None:
+    """Return the day that a text is in a form."""
+    if isinstance(form, NumberForm):
+        if not re.fullmatch(r"\d{1,14}(\.\d+)?", text) or not form.low <= float(text) <= form.high:
+            return None
+        day = (form.start + dt.timedelta(days=float(text) / form.per_day)).date()
+        return day if EARLIEST <= day <= LATEST else None
+    if isinstance(form, WeekForm):
+        week = re.fullmatch(r"(\d{4})-?[Ww](\d{2})(?:-?([1-7]))?", text)
+        if week is None or not 1 <= int(week[2]) <= 53:
+            return None
+        return _date(int(week[1]), 1, 4)
+    found = re.match(rf"{form.pattern}(?=$|[T, ]+\d{{1,2}}:)", text)
+    if found is None:
+        return None
+    month = found[form.month].lower()[:3]
+    number = int(month) if month.isdigit() else _MONTHS.find(month) // 3 + 1
+    year = int(found[form.year])
+    if year < 100:
+        year += 1900 if year >= THIS_CENTURY else 2000
+    return _date(year, number, int(found[form.day]) if form.day else 1)
+
+
+_MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
+THIS_CENTURY = 69
+"""Years of two digits from which on they are of the century before."""
+
+
+def _date(year: int, month: int, day: int) -> dt.date | None:
     try:
-        day = dt.datetime.strptime(text, pattern).date()
+        found = dt.date(year, month, day)
     except ValueError:
         return None
-    return day if EARLIEST <= day <= LATEST else None
+    return found if EARLIEST <= found <= LATEST else None
 
 
 def _share(found: Iterable[bool]) -> float:

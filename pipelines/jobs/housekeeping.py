@@ -49,8 +49,8 @@ def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: i
         "plausibility": plausible.to_dict(),
         "control": controlled.records() if controlled else [],
         "broken_limits": broken,
-        **rows,
         "from_preset": list(config.from_preset),
+        **rows,
     }
     lines = [
         *messages.preset_line(config),

@@ -120,8 +120,8 @@ def _beside(columns: Mapping[str, str], fields: Sequence[Field]) -> Guess:
     """What a preset does not say of an export: how days and amounts are written, the currency."""
     by_name = {field.name: field for field in fields}
     days, date_format = by_name[columns["timestamp"]].dates, None
-    if days is not None and days.pattern != columns.get("date_format"):
-        date_format = days.pattern or presets.NONE
+    if days is not None and days.form != columns.get("date_format"):
+        date_format = days.form or presets.NONE
     value = by_name[_value(columns)]
     currency = by_name.get(columns.get("currency", ""))
     codes = [cell.upper() for cell in currency.filled] if currency is not None else []
@@ -132,7 +132,7 @@ def _beside(columns: Mapping[str, str], fields: Sequence[Field]) -> Guess:
     return Guess(
         {},
         date_format=date_format,
-        or_date_format=days.or_pattern if days is not None else None,
+        or_date_format=days.or_form if days is not None else None,
         offsets=days.offsets if days is not None else (),
         decimal=value.numbers.decimal if value.kind == "text" else ".",
         currencies=tuple(told) or ((sign,) if sign else ()),

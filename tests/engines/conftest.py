@@ -68,7 +68,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
             uri = request.getfixturevalue("postgres_uri")
             monkeypatch.setenv(URI, uri)
             connection = ibis.connect(uri)
-            connection.create_table(table, ibis.memtable(frame), overwrite=True)
+            # The driver takes brackets in a name for a parameter's: names are given afterwards.
+            plain = frame.set_axis([f"c{at}" for at in range(frame.shape[1])], axis=1)
+            connection.create_table(table, ibis.memtable(plain), overwrite=True)
+            for at, name in enumerate(frame.columns):
+                connection.raw_sql(f'ALTER TABLE "{table}" RENAME COLUMN c{at} TO "{name}"').close()
             connection.disconnect()
             return logs.config({"kind": "postgres", "uri_env": URI, "table": table}, **sections)
         request.getfixturevalue("spark_session")

@@ -240,7 +240,7 @@ def _collected(order: Order) -> float:
 
 
 def _dollars(amount: float) -> str:
-    return f"{amount:.2f}"
+    return f"{'-' * (amount < 0)}${abs(amount):,.2f}"
 
 
 def magento(made: list[Order]) -> Export:

@@ -74,14 +74,35 @@ def test_names_are_parted_into_words(name, words):
 
 
 @pytest.mark.parametrize(
-    "pattern",
-    ["%Y%m%d", "%d.%m.%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y", "%m/%d/%y", "%d %b %Y",
-     "%b %d, %Y %I:%M:%S %p", "%Y/%m/%d"],
-)  # fmt: skip
-def test_the_format_of_days_is_read_off_the_values(pattern):
+    ("pattern", "form"),
+    [
+        ("%Y%m%d", "yyyymmdd"),
+        ("%d.%m.%Y", "dmy"),
+        ("%d/%m/%Y %H:%M", "dmy"),
+        ("%m/%d/%Y", "mdy"),
+        ("%m/%d/%y", "mdy"),
+        ("%d %b %Y", "day_name"),
+        ("%b %d, %Y %I:%M:%S %p", "name_day"),
+        ("%Y/%m/%d", "ymd"),
+        ("%G-W%V", "iso_week"),
+        ("%Y-%m", "year_month"),
+    ],
+)
+def test_the_form_of_days_is_read_off_the_values(pattern, form):
     found = of(("customer_id", IDS), field("date", DAYS, pattern), ("amount", MONEY))
-    assert found.date_format == pattern
+    assert found.date_format == form
     assert found.or_date_format is None
+
+
+@pytest.mark.parametrize(("form", "per_day"), [("epoch", 86_400), ("epoch_ms", 86_400_000)])
+def test_numbers_are_days_where_the_name_says_so(form, per_day):
+    numbers = [str((day - dt.date(1970, 1, 1)).days * per_day) for day in DAYS]
+    found = of(("customer_id", IDS), ("created", numbers), ("amount", MONEY))
+    assert (found.columns["timestamp"], found.date_format) == ("created", form)
+    assert of(("customer_id", IDS), ("c", numbers), ("amount", MONEY)).missing == ("timestamp",)
+    serial = [str((day - dt.date(1899, 12, 30)).days) for day in DAYS]
+    found = of(("customer_id", IDS), ("Datum", serial), ("amount", MONEY))
+    assert found.date_format == "excel"
 
 
 @pytest.mark.parametrize("pattern", [None, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S -0500"])
@@ -95,7 +116,7 @@ def test_iso_days_need_no_format(pattern):
 def test_day_and_month_that_may_be_either_are_unsure():
     first = [dt.date(2023, month, month) for month in range(1, 13)] * 10
     found = of(("customer_id", IDS), field("date", first, "%d/%m/%Y"), ("amount", MONEY))
-    assert {found.date_format, found.or_date_format} == {"%d/%m/%Y", "%m/%d/%Y"}
+    assert {found.date_format, found.or_date_format} == {"dmy", "mdy"}
 
 
 def test_a_decimal_comma_is_seen():

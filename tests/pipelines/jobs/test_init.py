@@ -80,7 +80,7 @@ def test_cdnow_is_read_as_it_is(tmp_path):
     _, output = init(tmp_path, "cdnow.csv", cdnow())
     config = configuration.load(output)
     assert config.columns.amount == "dollar_value"
-    assert config.columns.date_format == "%Y%m%d"
+    assert config.columns.date_format == "yyyymmdd"
     told = check(output)
     assert told["customers"] == 23_570
     assert told["read"] == told["kept"] == 69_659
