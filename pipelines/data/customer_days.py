@@ -146,12 +146,13 @@ def load(log: Log, as_of: dt.date | None = None, *, enforce: bool = True) -> Ite
             days = _days(engine, raw, log, as_of, sales)
             kept = days.filter(lines.kept(days))
             counts, facts = _totals(kept)
+            of_kept = facts["revenue"]
         purchases, orphans = with_refunds(engine, kept, counts)
         if counts["refund_days"]:
             _, facts = _totals(purchases)
         last = as_of or facts["last_date"] or dt.date.today()
         customer_facts = engine.materialise(summaries.customer_facts(purchases, last, people="all"))
-        account = _account(engine, days, counts, orphans, facts, log.source, as_of, sales)
+        account = _account(engine, days, of_kept, counts, orphans, facts, log.source, as_of, sales)
         account = replace(account, customers=int(customer_facts.count().execute()))
         account = with_bad_rows(account, engine, raw, log, as_of, kept, sales)
         _record(account)
@@ -257,7 +258,7 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
     wanted: dict[str, Value] = {
         "days": days,
         "purchases": table.purchase.sum().fill_null(0) if "purchase" in table.columns else days,
-        "revenue": table.amount.sum().fill_null(0.0).round(2),
+        "revenue": table.amount.sum().fill_null(0.0),
         "first_date": table.date.min(),
         "last_date": table.date.max(),
     }
@@ -285,6 +286,7 @@ def _totals(table: Table) -> tuple[dict[str, int], dict[str, Any]]:
 def _account(
     engine: Engine,
     days: Table,
+    of_kept: float,
     counts: dict[str, int],
     orphans: int,
     facts: dict[str, Any],
@@ -292,7 +294,7 @@ def _account(
     as_of: dt.date | None,
     sales: Sales,
 ) -> DataQualityAccount:
-    aside, money, paid_back = rows_and_money(days)
+    aside, money, paid_back = rows_and_money(days, of_kept)
     of_kept, copied = (money.pop(name) or 0.0 for name in ("kept", "copied"))
     kept = counts["lines"] - orphans
     if counts["copies"] > counts["lines"]:
@@ -318,7 +320,7 @@ def _account(
         source_total=round(total, 2),
         paid_back=round(-paid_back, 2),
         money={reason: cents.get(reason) for reason in quality.MEANING if reason in aside},
-        **facts,
+        **(facts | {"revenue": round(facts["revenue"], 2)}),
     )
 
 

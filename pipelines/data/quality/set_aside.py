@@ -25,13 +25,18 @@ _KEPT = dt.date(1, 2, 1)
 """The day that stands for all that are kept; those of lines set aside lie in the month before."""
 
 
-def rows_and_money(days: Table) -> tuple[dict[str, int], dict[str, float | None], float]:
+def rows_and_money(
+    days: Table, of_kept: float
+) -> tuple[dict[str, int], dict[str, float | None], float]:
     """Return the rows set aside by reason, and the money of each and of the rows ``kept``.
 
     Parameters
     ----------
     days : ibis Table
         Customer-days, and of lines set aside customers and reasons (``lines.STAND_IN``).
+    of_kept : float
+        Sum of the amounts of the days kept, which are read again only where copies are dropped or
+        a column says what was paid back.
 
     Returns
     -------
@@ -46,6 +51,7 @@ def rows_and_money(days: Table) -> tuple[dict[str, int], dict[str, float | None]
     """
     paid = days.paid_back.fill_null(0.0) if "paid_back" in days.columns else ibis.literal(0.0)
     copied = days.copied if "copied" in days.columns else days.amount
+    told = not {"copied", "paid_back"} & set(days.columns)
     summed = days.mutate(
         reason=ibis.ifelse(lines.kept(days), ibis.literal(_KEPT), days.date),
         counted=days.copies if "copies" in days.columns else days.rows,
@@ -53,6 +59,8 @@ def rows_and_money(days: Table) -> tuple[dict[str, int], dict[str, float | None]
         own_copied=copied - paid,
         paid=paid,
     )
+    if told:
+        summed = summed.filter(~lines.kept(summed))
     sums = summed.group_by("reason").agg(
         copies=_.counted.sum(),
         amount=_.own.sum(),
@@ -60,7 +68,7 @@ def rows_and_money(days: Table) -> tuple[dict[str, int], dict[str, float | None]
         paid_back=_.paid.sum(),
     )
     rows: dict[str, int] = {}
-    money: dict[str, float | None] = {"kept": 0.0, "copied": 0.0}
+    money: dict[str, float | None] = dict.fromkeys(("kept", "copied"), of_kept if told else 0.0)
     paid_back = 0.0
     for row in sums.execute().itertuples():
         day = row.reason.date() if isinstance(row.reason, dt.datetime) else row.reason

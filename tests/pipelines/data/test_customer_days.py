@@ -255,7 +255,7 @@ GOOD = ROWS.map(lambda rows: [(who, str(day), str(paid)) for who, day, paid in r
 UNREAD = st.sampled_from([("7", "2022-02-01", "ten"), ("x y", "2022-03-01", None)])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=FIXTURE)
+@settings(max_examples=25, deadline=None, suppress_health_check=FIXTURE, phases=QUICK)
 @given(
     good=GOOD,
     bad=st.lists(BAD, max_size=4),
@@ -270,7 +270,9 @@ def test_the_bridge_adds_up_to_the_cent_and_is_the_oracle_s(
     frame = pd.DataFrame(rows, columns=["customer", "day", "value"])
     frame.to_parquet(tmp_path / "log.parquet")
     source = {"kind": "parquet", "path": str(tmp_path / "log.parquet")}
-    with transactions.load(logs.config(source, governance=governance).log, last) as data:
+    columns = {"date_format": "%Y-%m-%d"}
+    settings_ = logs.config(source, governance=governance, columns=columns)
+    with transactions.load(settings_.log, last) as data:
         account = data.account
         assert round(float(data.purchases.amount.sum().execute()), 2) == account.revenue
     assert account.rounding == 0
