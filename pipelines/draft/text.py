@@ -111,8 +111,12 @@ def _source(draft: Draft) -> Iterator[str]:
     if draft.preset is not None:
         known = draft.preset
         yield _key("preset", known.name, f"{known.export}, as of {known.checked}")
-    if draft.guess.decimal != ".":
-        yield _key("decimal", draft.guess.decimal)
+    mark, said = draft.guess.thousands, None
+    if mark is not None:
+        said = f"unsure: is {_text(mark)}, always with three digits after it, between thousands?"
+        said += f" Otherwise {_text(mark)}"
+    if draft.guess.decimal != "." or said:
+        yield _key("decimal", draft.guess.decimal, said)
 
 
 def _columns(draft: Draft) -> Iterator[str]:

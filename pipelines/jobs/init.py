@@ -135,6 +135,7 @@ def _beside(columns: Mapping[str, str], fields: Sequence[Field]) -> Guess:
         or_date_format=days.or_form if days is not None else None,
         offsets=days.offsets if days is not None else (),
         decimal=value.numbers.decimal if value.kind == "text" else ".",
+        thousands=value.numbers.thousands if value.kind == "text" else None,
         currencies=tuple(told) or ((sign,) if sign else ()),
     )
 
