@@ -44,6 +44,22 @@ PARTS: tuple[Part, ...] = ("tax", "shipping", "discount", "tip")
 PresetName = Literal["shopify", "woocommerce", "stripe", "square", "magento"]
 """Exports whose columns are known."""
 
+DATE_FORMS = (
+    "ymd",
+    "dmy",
+    "mdy",
+    "day_name",
+    "name_day",
+    "yyyymmdd",
+    "year_month",
+    "month_year",
+    "iso_week",
+    "excel",
+    "epoch",
+    "epoch_ms",
+)
+"""Forms of days that a configuration may name."""
+
 USUAL_DIMENSIONS = ("channel", "product_category", "country")
 """Dimensions that have keys of their own."""
 
@@ -78,6 +94,9 @@ class Source(Section):
     delimiter: str | None = Field(None, min_length=1, description="of CSV; None: from the header")
     encoding: str = Field("utf-8", description="of CSV; any name that Python knows")
     decimal: Literal[".", ","] = Field(".", description="decimal mark of amounts kept as text")
+    minor_units: bool = Field(
+        False, description="all money is in hundredths, such as cents kept as whole numbers"
+    )
     null_values: tuple[str, ...] = Field(
         ("", "NULL", "null", "NaN", "nan", "None"),
         description="texts of CSV and workbooks that mean no value",
@@ -140,7 +159,11 @@ class Columns(Section):
     )
     quantity: str | None = Field(None, description="of pieces; goes with price, never with amount")
     price: str | None = Field(None, description="of one piece: amount = quantity x price")
-    date_format: str | None = Field(None, description="strptime format, for dates kept as text")
+    date_format: str | None = Field(
+        None,
+        description="of dates kept as text or numbers: a strptime format, or one of the forms of "
+        "docs/data.md (dmy, mdy, excel, epoch, iso_week, ...); by default told by the whole column",
+    )
     transaction_id: str | None = Field(None, description="order or invoice that a line is of")
     product_code: str | None = Field(None, description="what governance.non_product_codes match")
     currency: str | None = Field(None, description="of the line's amounts; see [currencies]")
@@ -174,6 +197,15 @@ class Columns(Section):
     def parts(self) -> dict[str, str]:
         """Parts of a price that have a column of their own."""
         return {part: name for part in PARTS if (name := getattr(self, part)) is not None}
+
+    @field_validator("date_format")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        if value is not None and "%" not in value and value not in DATE_FORMS:
+            raise ValueError(
+                f"expected a strptime format such as '%d/%m/%Y', or one of {', '.join(DATE_FORMS)}"
+            )
+        return value
 
     @model_validator(mode="after")
     def _has_an_amount(self) -> Columns:

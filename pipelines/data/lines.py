@@ -18,7 +18,7 @@ from ibis.expr.types import BooleanValue, Column, StringValue, Table
 
 from clvmodels.core.errors import DataError, MissingColumnError
 from pipelines.config import presets
-from pipelines.config.load import Calendar, Columns, Log
+from pipelines.config.load import Calendar, Columns, Log, Source
 from pipelines.data.sales import currencies, orders, prices, selection
 from pipelines.data.sales.found import Sales
 from pipelines.sources.dialect import wall_clock
@@ -64,6 +64,7 @@ WHITE_SPACE = " \t\n\r\v\f" + "".join(
 """White space of any kind, that of no width too."""
 
 LARGEST = sys.float_info.max
+HUNDREDTHS = 100.0
 LARGEST_FACTOR = math.sqrt(LARGEST)
 
 
@@ -170,13 +171,13 @@ def typed_fields(raw: Table, log: Log, sales: Sales) -> dict[str, Column]:
     fields: dict[str, Column] = {
         "customer_id": customer_ids(raw[columns.customer_id], columns.fold_ids),
         "date": local_dates(raw[columns.timestamp], log.calendar, form, place),
-        "amount": amounts(raw, columns, log.source.decimal, place),
+        "amount": amounts(raw, columns, log.source, place),
     }
     if columns.transaction_id is not None:
         fields["transaction_id"] = customer_ids(raw[columns.transaction_id])
     for key in ("margin", "cost"):
         if (source_name := getattr(columns, key)) is not None:
-            value = number(raw[source_name], log.source.decimal, place)
+            value = money(raw[source_name], log.source, place)
             fields[key] = ibis.ifelse(finite(value), value, ibis.null("float64"))
     for name, source_name in columns.named_dimensions.items():
         fields[name] = raw[source_name].cast("string")
@@ -200,11 +201,11 @@ def typed_fields(raw: Table, log: Log, sales: Sales) -> dict[str, Column]:
 
 def _price_fields(raw: Table, log: Log, sales: Sales, place: str) -> dict[str, Column]:
     """Return the parts of a price, and what was paid back."""
-    columns, decimal = log.columns, log.source.decimal
-    fields = {part: number(raw[name], decimal, place) for part, name in columns.parts.items()}
+    columns = log.columns
+    fields = {part: money(raw[name], log.source, place) for part, name in columns.parts.items()}
     if columns.refunded is not None:
         given = raw[columns.refunded]
-        value = number(given, decimal, place).abs()
+        value = money(given, log.source, place).abs()
         fields["refunded"] = value
         fields["refund_unread"] = ~selection.is_blank(given) & value.isnull()
     if columns.refunded_at is not None:
@@ -331,20 +332,25 @@ def number(column: Column, decimal: str, place: str) -> Column:
     return column.cast("float64")
 
 
+def money(column: Column, source: Source, place: str) -> Column:
+    """Return an amount of money in the currency's units; null where the text is none."""
+    value = number(column, source.decimal, place)
+    return value / HUNDREDTHS if source.minor_units else value
+
+
 def finite(value: Column, largest: float = LARGEST) -> BooleanValue:
     """Return whether a number is finite; null where there is none."""
     # One comparison in place of two tests: what is no number sorts above all on every engine.
     return value.between(-largest, largest)
 
 
-def amounts(raw: Table, columns: Columns, decimal: str, place: str) -> Column:
+def amounts(raw: Table, columns: Columns, source: Source, place: str) -> Column:
     """Return the amount column, or quantity x price; null where the product is out of range."""
     whole = columns.amount or columns.order_total
     if whole is not None:
-        return number(raw[whole], decimal, place)
-    quantity, price = (
-        number(raw[name], decimal, place) for name in (columns.quantity, columns.price)
-    )
+        return money(raw[whole], source, place)
+    quantity = number(raw[columns.quantity], source.decimal, place)
+    price = money(raw[columns.price], source, place)
     # asked of the factors: PostgreSQL raises where a product overflows
     small = finite(quantity, LARGEST_FACTOR) & finite(price, LARGEST_FACTOR)
     return ibis.ifelse(small, quantity, ibis.null("float64")) * price

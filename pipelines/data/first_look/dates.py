@@ -89,5 +89,5 @@ def _tell_apart(text: StringValue, first: int, second: int, name: str, place: st
 
 def note(name: str, form: str) -> str:
     """Say how days are read."""
-    lost = "; their days are not known" if form in WITHOUT_DAY else ""
+    lost = "; which day it was is not known" if form in WITHOUT_DAY else ""
     return f"dates in '{name}' are read as {forms.FORMS[form].said}{lost} (date_format = '{form}')"

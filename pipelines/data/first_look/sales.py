@@ -12,7 +12,7 @@ from ibis.expr.types import BooleanValue, Table
 from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config.load import Log
 from pipelines.data import lines
-from pipelines.data.first_look import attribution, dates
+from pipelines.data.first_look import amounts, attribution, dates
 from pipelines.data.sales import currencies, orders, questions, selection
 from pipelines.data.sales.found import Sales
 from pipelines.sources.engines.base import Engine
@@ -33,10 +33,20 @@ def sales_of(engine: Engine, raw: Table, log: Log) -> Sales:
     """
     lines.require_columns(raw, log, describe(log.source))
     sales = _dated(raw, log, _orders(raw, log))
+    sales = dataclasses.replace(sales, questions=(*sales.questions, *_written(raw, log)))
     sales = dataclasses.replace(sales, notes=(*log.preset_notes, *sales.notes))
     sales = _currencies(raw, log, sales)
     sales = _attributed(engine, raw, log, sales)
     return _asked(raw, log, sales)
+
+
+def _written(raw: Table, log: Log) -> list[str]:
+    """What the texts of amounts ask."""
+    name = log.columns.amount or log.columns.order_total or log.columns.price
+    if name is None or (log.currencies is not None and log.currencies.converted):
+        return []
+    currency = log.currency if log.columns.currency is None else None
+    return amounts.look(raw[name], log.source, currency, describe(log.source))
 
 
 def _dated(raw: Table, log: Log, sales: Sales) -> Sales:
@@ -70,7 +80,7 @@ def _orders(raw: Table, log: Log) -> Sales:
     if not candidates:
         return Sales()
     (name,) = candidates
-    amount = lines.number(raw[columns.amount], log.source.decimal, describe(log.source))
+    amount = lines.money(raw[columns.amount], log.source, describe(log.source))
     typed = raw.select(
         order=lines.customer_ids(raw[name]),
         amount=amount,

@@ -67,6 +67,8 @@ class DataQualityAccount:
         Of the rows kept, by a column of refunds (``columns.refunded``).
     unread : Unread, optional
         What the rows that cannot be read may hold; None where all can.
+    hints : dict of str to str
+        By reason, what would read its rows, told by their values.
     money : dict of str to float or None
         By reason, the sum of the amounts set aside; None where no amount can be read, or one is
         not finite.
@@ -90,6 +92,7 @@ class DataQualityAccount:
     money: dict[str, float | None] = field(default_factory=dict)
     paid_back: float = 0.0
     unread: Unread | None = None
+    hints: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         total = self.kept + sum(self.set_aside.values())
@@ -142,7 +145,7 @@ class DataQualityAccount:
 
     def without_rows(self) -> dict[str, Any]:
         """Return the account without the examples, which quote single rows: for saved files."""
-        return replace(self, examples={}).to_dict()
+        return replace(self, examples={}, hints={}).to_dict()
 
     def broken_limits(self, governance: Governance) -> list[str]:
         """Return one sentence for every limit of the configuration that the data break."""
@@ -165,6 +168,12 @@ class DataQualityAccount:
                     f"{self._remedy(reasons)}"
                 )
         broken += [] if self.unread is None else _of_money(self.unread, governance)
+        if self.purchases and not self.revenue and not self.source_total:
+            broken.append(
+                "no amount is above zero, so nothing tells what a purchase is worth: name another "
+                "column in columns.amount. Where only purchases are to be forecast, give every row "
+                "an amount of 1"
+            )
         refunds = self.set_aside.get("refund", 0)
         if governance.refunds == "reject" and refunds:
             broken.append(
@@ -181,7 +190,8 @@ class DataQualityAccount:
     def _remedy(self, reasons: tuple[str, ...]) -> str:
         """Name the key that most often mends the commonest of some reasons."""
         worst = max(reasons, key=lambda reason: self.set_aside.get(reason, 0))
-        return f". {REMEDY[worst]}" if worst in REMEDY else ""
+        remedy = self.hints.get(worst) or REMEDY.get(worst)
+        return f". {remedy}" if remedy else ""
 
     def enforce(self, governance: Governance, sales: Sales) -> None:
         """Raise CheckFailedError if the data break a limit, or must not be summed as they are."""
@@ -208,6 +218,13 @@ def _of_money(unread: Unread, governance: Governance) -> list[str]:
     ]
 
 
+_CHECK = " Check [columns], [calendar] and [governance] against the file."
+
+
+def _sentences(hints: dict[str, str]) -> str:
+    return " ".join(f"{hint[0].upper()}{hint[1:]}." for hint in hints.values())
+
+
 def nothing_left(account: DataQualityAccount) -> str:
     """Say why no purchase is left of a source."""
     if account.read == 0:
@@ -219,5 +236,5 @@ def nothing_left(account: DataQualityAccount) -> str:
     return (
         f"no purchase is left of the {account.read} rows of {account.source}: {reasons}."
         + (f" First of them: {shown}." if shown else "")
-        + " Check [columns], [calendar] and [governance] against the file."
+        + (f" {_sentences(account.hints)}" if account.hints else _CHECK)
     )

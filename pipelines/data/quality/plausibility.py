@@ -255,8 +255,10 @@ def _of_ids(
 def _footer(total: dict[str, Any]) -> tuple[str, ...]:
     """A row that is the sum of all others, which counts every sale twice."""
     others = total["revenue"] - total["most"]
-    if total["days"] <= LEAST_DAYS or not math.isclose(
-        total["most"], others, rel_tol=1e-9, abs_tol=0.005
+    if (
+        total["days"] <= LEAST_DAYS
+        or not total["most"]
+        or not math.isclose(total["most"], others, rel_tol=1e-9, abs_tol=0.005)
     ):
         return ()
     return (

@@ -12,6 +12,7 @@ from ibis.expr.types import Table
 
 from pipelines.config.load import Log
 from pipelines.data import lines
+from pipelines.data.first_look.hints import hints
 from pipelines.data.quality import unread
 from pipelines.data.quality.account import DataQualityAccount
 from pipelines.data.quality.preview import examples
@@ -96,5 +97,6 @@ def with_bad_rows(
     return replace(
         account,
         examples=account.examples | shown,
+        hints=hints(raw, log, account.set_aside),
         unread=unread.look(engine, raw, log, as_of, days, account.set_aside, sales),
     )

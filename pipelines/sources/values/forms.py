@@ -15,13 +15,12 @@ from ibis.expr.types import (
 
 from pipelines.sources.values.days import Clocks, part_of, time_of
 
-_CLOCK = r"([T, ]+([0-9]{1,2}):([0-9]{2})(:([0-9]{2})(\.[0-9]+)?)? *([AaPp]\.?[Mm]\.?)?)?$"
-"""A clock after a day: its second, third and fifth groups are hour, minute and second, and the
-seventh tells the half of the day."""
+_CLOCK = r"(?:[T, ]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)? *([AaPp]\.?[Mm]\.?)?)?$"
+"""A clock after a day: its groups are hour, minute, second and the half of the day."""
 
 _SEP = "[-/. ]"
 _NAMED = "([A-Za-z]{3,9})"
-_DAY = "([0-9]{1,2})(st|nd|rd|th)?"
+_DAY = "([0-9]{1,2})(?:st|nd|rd|th)?"
 _SHORT_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _THIS_CENTURY = 69  # as POSIX reads them: 69 to 99 are 19xx
 
@@ -52,8 +51,8 @@ class TextForm:
     def day_of(self, text: StringValue, source: str, target: str, engine: Clocks) -> DateValue:
         """Return the calendar day in the target zone of a time kept as text."""
         whole, after = "^" + self.pattern + _CLOCK, self.groups
-        half = text.re_extract(whole, after + 7).lower()
-        hour = part_of(text, whole, after + 2)
+        half = text.re_extract(whole, after + 4).lower()
+        hour = part_of(text, whole, after + 1)
         hour = ibis.cases(
             (half.startswith("p") & (hour < 12), hour + 12),
             (half.startswith("a") & (hour == 12), 0),
@@ -69,8 +68,8 @@ class TextForm:
             self._month(text, whole),
             part_of(text, whole, self.day) if self.day else ibis.literal(1, "int32"),
             hour.cast("int32"),
+            part_of(text, whole, after + 2),
             part_of(text, whole, after + 3),
-            part_of(text, whole, after + 5),
         )
         return engine.shift(clock, source, target).date()
 
@@ -90,8 +89,8 @@ class WeekForm:
 
     def day_of(self, text: StringValue, source: str, target: str, engine: Clocks) -> DateValue:
         """Return the calendar day; a week has no clock, so zones play no part."""
-        whole = "^([0-9]{4})-?[Ww]([0-9]{2})(-?([1-7]))?$"
-        year, week, day = (part_of(text, whole, group) for group in (1, 2, 4))
+        whole = "^([0-9]{4})-?[Ww]([0-9]{2})(?:-?([1-7]))?$"
+        year, week, day = (part_of(text, whole, group) for group in (1, 2, 3))
         zero = ibis.literal(0, "int32")
         matches = text.re_search(whole) & week.between(1, 53)
         fourth = time_of(
@@ -117,7 +116,7 @@ class NumberForm:
         """Return the calendar day in the target zone of a time kept as a number."""
         inside = ibis.ifelse(value.between(self.low, self.high), value, ibis.null("float64"))
         days = (inside / self.per_day).floor()
-        seconds = ((inside / self.per_day - days) * 86_400).round()
+        seconds = ((inside / self.per_day - days) * 86_400).floor()
         start = ibis.literal(self.start)
         clock = start + days.cast("int32").as_interval("D")
         clock = clock + seconds.cast("int32").as_interval("s")
@@ -138,21 +137,21 @@ FORMS: dict[str, Form] = {
     "day_name": TextForm(
         "day, name of the month, year",
         f"{_DAY}[-/ .]+{_NAMED}[-/ .,]+([0-9]{{4}}|[0-9]{{2}})",
-        4,
-        4,
         3,
+        3,
+        2,
         1,
     ),
     "name_day": TextForm(
-        "name of the month, day, year", f"{_NAMED}[. ]+{_DAY}[, ]+([0-9]{{4}})", 4, 4, 1, 2
+        "name of the month, day, year", f"{_NAMED}[. ]+{_DAY}[, ]+([0-9]{{4}})", 3, 3, 1, 2
     ),
     "yyyymmdd": TextForm(
         "year, month and day in eight digits",
-        "((19|20|21)[0-9]{2})([0-9]{2})([0-9]{2})",
-        4,
-        1,
+        "((?:19|20|21)[0-9]{2})([0-9]{2})([0-9]{2})",
         3,
-        4,
+        1,
+        2,
+        3,
     ),
     "year_month": TextForm(
         "year and month, so the first of the month", "([0-9]{4})[-/.]([0-9]{1,2})", 2, 1, 2, 0

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from at_a_day import history_at
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lifetimes.utils import summary_data_from_transaction_data
 
@@ -150,6 +150,7 @@ def check_any_log(folder: Path, rows: list[tuple[str, dt.date, float]], deep: bo
             log_checks.check_summary(data, days, origin)
 
 
+QUICK = (Phase.explicit, Phase.generate)
 FIXTURE = [HealthCheck.function_scoped_fixture]
 
 
@@ -404,3 +405,47 @@ def test_checks_name_the_column_that_is_wrong(tmp_path):
             checks.validate(twice, settings_.calendar.earliest, data.as_of)
         with pytest.raises(CheckFailedError, match="column 'date' fails"):
             checks.validate(data.purchases, settings_.calendar.earliest, dt.date(2024, 1, 31))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=FIXTURE, phases=QUICK)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["007", "7", None]),
+            st.dates(dt.date(2022, 1, 1), dt.date(2022, 2, 10)),
+            st.sampled_from([10.0, 20.01]),
+            st.sampled_from([None, 0.0, 5.55]),
+            st.sampled_from(["paid", "cancelled"]),
+        ),
+        max_size=15,
+    ),
+    duplicates=st.sampled_from(["keep", "drop"]),
+)
+def test_what_a_column_of_refunds_paid_back_is_a_step_of_the_bridge(tmp_path, rows, duplicates):
+    last = dt.date(2022, 2, 1)
+    rows = [("sure", last, 1000.0, 1.25, "paid"), *rows]
+    names = ["customer", "day", "value", "back", "state"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "log.csv", index=False)
+    governance = {"duplicates": duplicates, "keep": {"state": ["paid"]}}
+    source = {"kind": "csv", "path": str(tmp_path / "log.csv")}
+    settings_ = logs.config(source, governance=governance, columns={"refunded": "back"})
+    with transactions.load(settings_.log, last) as data:
+        account = data.account
+    every = sum(round(value * 100) for _, _, value, _, _ in rows)
+    assert account.source_total == every / 100
+    assert account.rounding == 0
+    distinct = set(rows) if duplicates == "drop" else None
+    kept = [
+        row
+        for row in (distinct or rows)
+        if row[0] is not None and row[1] <= last and row[4] == "paid"
+    ]
+    cents = sum(round((value - (back or 0)) * 100) for _, _, value, back, _ in kept)
+    assert account.revenue == cents / 100
+    assert account.paid_back == sum(round((back or 0) * 100) for _, _, _, back, _ in kept) / 100
+    for reason, is_so in {
+        "not_kept": lambda row: row[4] != "paid",
+        "no_id": lambda row: row[4] == "paid" and row[0] is None,
+    }.items():
+        money = sum(round(row[2] * 100) for row in rows if is_so(row)) / 100
+        assert account.money.get(reason, 0.0) == money
