@@ -63,6 +63,18 @@ def test_the_export_of_a_shop_is_known_and_read(tmp_path, name):
     assert check(output)["revenue"] == pytest.approx(wanted, abs=0.005)
 
 
+def test_the_check_tells_which_keys_are_of_the_preset(tmp_path):
+    _, output = init(tmp_path, "export.csv", shop_exports.shopify(shop_exports.orders()).text)
+    text = output.read_text().replace("[columns]", '[columns]\nshipping = ""', 1)
+    output.write_text(text)
+    said = run_clv("check", "-c", str(output), "--quiet").out.splitlines()[0]
+    assert said.startswith("preset shopify (orders, exported as CSV from the admin; as of 2026-11-")
+    assert 'columns.customer_id = "Email"' in said
+    assert 'governance.amount_includes = ["tax", "discount"]' in said
+    assert "columns.shipping" not in said
+    assert "columns.customer_id" in check(output)["from_preset"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*presets.NAMES, "cdnow"])
 def test_what_is_written_trains_without_edits(tmp_path, monkeypatch, name):
