@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import tomllib
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def test_the_export_of_a_shop_is_known_and_read(tmp_path, name):
     assert f"clv check -c {output}" in ran.out
     text = output.read_text(encoding="utf-8")
     assert not any(secret in text for secret in shop_exports.SECRETS)
+    assert name == "square" or re.search(r'^# "[\w ]+" has "\w+" [\d,]+ rows, ', text, re.MULTILINE)
     config = configuration.load(output)
     assert config.source.preset == name
     assert config.economics.currency == shop_exports.CURRENCY.get(name, "USD")
