@@ -39,6 +39,8 @@ class Guess:
     offsets : tuple of str
         From UTC, of the times.
     decimal : str
+    thousands : str, optional
+        A mark in amounts that is taken to stand between thousands, and may be the decimal one.
     currencies : tuple of str
         Codes in a column, the commonest first, or of a sign beside the numbers.
     aside : dict of str to str
@@ -52,6 +54,7 @@ class Guess:
     or_date_format: str | None = None
     offsets: tuple[str, ...] = ()
     decimal: str = "."
+    thousands: str | None = None
     currencies: tuple[str, ...] = ()
     aside: dict[str, str] = field(default_factory=dict)
 
@@ -128,6 +131,7 @@ def guess(fields: Sequence[Field]) -> Guess:
         or_date_format=days.or_form if days else None,
         offsets=days.offsets if days else (),
         decimal=found.numbers.decimal if found is not None and found.kind == "text" else ".",
+        thousands=found.numbers.thousands if found is not None and found.kind == "text" else None,
         currencies=currencies,
         aside=parts,
     )

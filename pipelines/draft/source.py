@@ -14,6 +14,7 @@ from pipelines.sources.paths import kind_of_file
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 OF_THE_WEST = "cp1252"
 """Encoding of text that is no UTF-8, most often."""
+_TEXTS = (".csv", ".txt", ".tsv")
 _DATABASES = (".duckdb", ".ddb", ".db")
 
 
@@ -49,7 +50,8 @@ def source_keys(
     if table is not None:
         keys["table"] = table
     unsure = {}
-    if found == "csv" and Path(path).is_file() and (encoding := _encoding(Path(path))):
+    plain = found == "csv" and Path(path).is_file() and path.lower().endswith(_TEXTS)
+    if plain and (encoding := _encoding(Path(path))):
         keys["encoding"] = encoding
         if encoding == OF_THE_WEST:
             unsure["encoding"] = "it is no UTF-8; look at names with accents"

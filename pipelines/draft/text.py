@@ -46,7 +46,8 @@ class Draft:
     guess : Guess
         Where there is a preset, of what it does not say.
     statuses : dict of str to dict
-        Column -> value -> rows, of columns that look like a status and are not mapped.
+        Column -> value -> rows, of columns that look like a status and are not mapped; where there
+        is a preset, of those by which it tells sales.
     preset : Preset, optional
     notes : tuple of str
         Further remarks, each a comment.
@@ -111,8 +112,12 @@ def _source(draft: Draft) -> Iterator[str]:
     if draft.preset is not None:
         known = draft.preset
         yield _key("preset", known.name, f"{known.export}, as of {known.checked}")
-    if draft.guess.decimal != ".":
-        yield _key("decimal", draft.guess.decimal)
+    mark, said = draft.guess.thousands, None
+    if mark is not None:
+        said = f"unsure: is {_text(mark)}, always with three digits after it, between thousands?"
+        said += f" Otherwise {_text(mark)}"
+    if draft.guess.decimal != "." or said:
+        yield _key("decimal", draft.guess.decimal, said)
 
 
 def _columns(draft: Draft) -> Iterator[str]:
@@ -186,6 +191,11 @@ def _governance(draft: Draft) -> Iterator[str]:
         yield f"# amount_includes = {json.dumps(parts)}  # of the parts above, those in the amounts"
     for column, values in draft.statuses.items():
         told = ", ".join(f"{_text(value)} {rows:,} rows" for value, rows in values.items())
+        if draft.preset is not None:
+            yield ""
+            yield f"# {_text(column)} has {told}."
+            yield "# Sales are those that the preset names; [governance.keep] takes their place."
+            continue
         sales = [value for value in values if questions.SALE.fullmatch(value)]
         backs = [value for value in values if REFUND.fullmatch(value)]
         of_kind = bool(backs) and re.search("type|kind|event", column, re.IGNORECASE)

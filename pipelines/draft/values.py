@@ -36,9 +36,9 @@ class Numbers:
         Share that has two decimals.
     whole : float
         Share without any.
-    thousands : bool
-        Several values have three digits after the mark, none another number: what the mark is, is
-        open.
+    thousands : str, optional
+        The mark, where all that follows it is three digits and some values have none: it may stand
+        between thousands.
     nonzero : bool
         Not all of them are 0.
     currency : str, optional
@@ -49,7 +49,7 @@ class Numbers:
     comma: float = 0.0
     money: float = 0.0
     whole: float = 0.0
-    thousands: bool = False
+    thousands: str | None = None
     nonzero: bool = False
     currency: str | None = None
 
@@ -61,6 +61,8 @@ class Numbers:
     @property
     def decimal(self) -> str:
         """The mark that more of the values bear out; the point where both do."""
+        if self.thousands is not None:
+            return "," if self.thousands == "." else "."
         return "," if self.comma > self.point else "."
 
 
@@ -82,9 +84,23 @@ def numbers(texts: Sequence[str]) -> Numbers:
         money=of * sum(count == 2 for count in digits),
         whole=of * (len(bare) - len(digits)),
         nonzero=any(re.search("[1-9]", text) for text in bare),
-        thousands=len(digits) > 2 and set(digits) == {3},
+        thousands=_thousands(bare),
         currency=_SYMBOLS[signs.pop()] if len(signs) == 1 else None,
     )
+
+
+def _thousands(bare: Sequence[str]) -> str | None:
+    """Return the mark that stands between thousands and nowhere else, as far as values show."""
+    marked = [text for text in bare if re.search("[.,]", text)]
+    grouped = [re.fullmatch(r"[-+]?[1-9]\d{0,2}(([.,])\d{3})(\2\d{3})*", text) for text in marked]
+    marks = {found[2] for found in grouped if found}
+    if len(marked) < LEAST_MARKED or len(marked) == len(bare) or None in grouped or len(marks) > 1:
+        return None
+    return marks.pop()
+
+
+LEAST_MARKED = 3
+"""Numbers with a mark from which on a column may show what it is."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from clvmodels.core.errors import ConfigError, DataError
 from pipelines.config import load as configuration
 from pipelines.config import presets
 from pipelines.config.load import Governance
+from pipelines.config.presets import Preset
 from pipelines.console import Outcome, Progress
 from pipelines.data.sales import questions
 from pipelines.draft import fields as looks
@@ -68,7 +69,7 @@ def init_job(
             if known is not None:
                 columns = _of_preset(known.name, here, fields)
                 found = _beside(columns, fields)
-            statuses = {} if known is not None else _statuses(raw, found)
+            statuses = _statuses(raw, found) if known is None else _counted(raw, known)
     notes = _without_ids(columns, fields)
     draft = Draft(
         config.name,
@@ -135,6 +136,7 @@ def _beside(columns: Mapping[str, str], fields: Sequence[Field]) -> Guess:
         or_date_format=days.or_form if days is not None else None,
         offsets=days.offsets if days is not None else (),
         decimal=value.numbers.decimal if value.kind == "text" else ".",
+        thousands=value.numbers.thousands if value.kind == "text" else None,
         currencies=tuple(told) or ((sign,) if sign else ()),
     )
 
@@ -166,6 +168,14 @@ def _statuses(raw: Table, found: Guess) -> dict[str, dict[str, int]]:
         for name in questions.named(raw, questions.STATUS, mapped)
         if not questions.PLACES.search(name) and not raw[name].type().is_floating()
     ]
+    told = looks.counts(raw, names, questions.MOST)
+    return {name: some for name, some in told.items() if all(map(_is_status, some))}
+
+
+def _counted(raw: Table, known: Preset) -> dict[str, dict[str, int]]:
+    """Values and rows of the columns by which a preset tells sales."""
+    kept = known.sections["governance"].get("keep", {})
+    names = [name for column in kept if (name := known.found(column, raw.columns)) is not None]
     told = looks.counts(raw, names, questions.MOST)
     return {name: some for name, some in told.items() if all(map(_is_status, some))}
 

@@ -201,3 +201,25 @@ def test_one_price_for_all_is_a_value_and_nothing_at_all_is_told(value, said):
     found = of(*base, ("total", [value] * 120))
     assert found.columns["amount"] == "total"
     assert found.unsure.get("amount") == said
+
+
+@pytest.mark.parametrize(("mark", "decimal"), [(".", ","), (",", ".")])
+def test_a_mark_with_three_digits_after_it_is_taken_for_thousands_and_told(mark, decimal):
+    base = [("customer_id", IDS), ("date", list(map(str, DAYS)))]
+    amounts = [f"{at * 137 + 820:,}".replace(",", mark) for at in range(120)]
+    found = of(*base, ("Betrag", amounts))
+    assert (found.decimal, found.thousands) == (decimal, mark)
+    # of weights and of Kuwait's dinars all have three
+    found = of(*base, ("Betrag", [f"{at}{mark}125" for at in range(1, 121)]))
+    assert (found.decimal, found.thousands) == (".", None)
+
+
+def test_amounts_as_people_write_them_are_amounts():
+    base = [("customer_id", IDS), ("date", list(map(str, DAYS)))]
+    for style in ("${:,.2f}", "({:,.2f})", "{:,.2f}-", "USD {:,.2f}"):
+        found = of(*base, ("total", [style.format(float(value) * 10) for value in MONEY]))
+        assert found.columns["amount"] == "total"
+        assert found.decimal == "."
+    german = [f"{float(value) * 10:,.2f}".replace(",", " ").replace(".", ",") for value in MONEY]
+    found = of(*base, ("total", [f"{value} €" for value in german]))
+    assert (found.decimal, found.currencies) == (",", ("EUR",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import tomllib
 from pathlib import Path
 
@@ -55,12 +56,25 @@ def test_the_export_of_a_shop_is_known_and_read(tmp_path, name):
     assert f"clv check -c {output}" in ran.out
     text = output.read_text(encoding="utf-8")
     assert not any(secret in text for secret in shop_exports.SECRETS)
+    assert name == "square" or re.search(r'^# "[\w ]+" has "\w+" [\d,]+ rows, ', text, re.MULTILINE)
     config = configuration.load(output)
     assert config.source.preset == name
     assert config.economics.currency == shop_exports.CURRENCY.get(name, "USD")
     days = log_oracle.customer_days(export.counted)
     wanted = sum(day.amount for some in days.values() for day in some)
     assert check(output)["revenue"] == pytest.approx(wanted, abs=0.005)
+
+
+def test_the_check_tells_which_keys_are_of_the_preset(tmp_path):
+    _, output = init(tmp_path, "export.csv", shop_exports.shopify(shop_exports.orders()).text)
+    text = output.read_text().replace("[columns]", '[columns]\nshipping = ""', 1)
+    output.write_text(text)
+    said = run_clv("check", "-c", str(output), "--quiet").out.splitlines()[0]
+    assert said.startswith("preset shopify (orders, exported as CSV from the admin; as of 2026-11-")
+    assert 'columns.customer_id = "Email"' in said
+    assert 'governance.amount_includes = ["tax", "discount"]' in said
+    assert "columns.shipping" not in said
+    assert "columns.customer_id" in check(output)["from_preset"]
 
 
 @pytest.mark.slow
@@ -140,6 +154,16 @@ def test_german_text_with_semicolons_and_commas(tmp_path):
     config = configuration.load(output)
     assert (config.source.encoding, config.source.decimal) == ("cp1252", ",")
     assert check(output)["revenue"] == pytest.approx(sum(at + 0.25 for at in range(60)))
+
+
+def test_thousands_with_a_point_are_read_as_such(tmp_path):
+    values = [137 * at + 820 for at in range(60)]
+    rows = [f"k{at % 12};2023-01-{at % 28 + 1:02d};{value:,}" for at, value in enumerate(values)]
+    _, output = init(
+        tmp_path, "log.csv", "\n".join(["Kunde;Datum;Betrag", *rows]).replace(",", ".")
+    )
+    assert 'decimal = ","  # unsure: is "."' in output.read_text()
+    assert check(output)["revenue"] == pytest.approx(sum(values))
 
 
 def test_what_no_column_qualifies_for_must_be_filled_in(tmp_path):
