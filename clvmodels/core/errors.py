@@ -73,6 +73,10 @@ class ConvergenceWarning(UserWarning):
         self.finding = finding
 
 
+class DataWarning(UserWarning):
+    """A table can be read, and most likely does not hold what the names of its columns say."""
+
+
 def warn_caller(warning: Warning) -> None:
     """Warn at the line that called into this package, however deep the call went."""
     frame, level = sys._getframe(1), 2

@@ -14,6 +14,7 @@ from clvmodels.core.tables import Histories, compress, read_exposures, read_hist
 from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.covariate_parameters import CovariateParameters
 from clvmodels.estimation.covariates import Design, Scaling
+from clvmodels.estimation.doubts import doubt_frequency, doubt_weight
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, dot
 from clvmodels.estimation.maximum import (
     Estimate,
@@ -181,7 +182,11 @@ class TransactionModel(
         )
 
     def _read_to_fit(self, summary: Any, weights: npt.ArrayLike | None) -> Histories:
-        return compress(read_histories(summary, weights, self._effects.columns))
+        data = read_histories(summary, weights, self._effects.columns)
+        doubt_frequency(data)
+        if weights is None:
+            doubt_weight(summary)
+        return compress(data)
 
     def _unit_of_time(self, data: Histories, customers: float) -> float:
         """In which a fit measures time, so that no unit of the data changes it."""

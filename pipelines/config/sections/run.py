@@ -1,0 +1,51 @@
+"""What a run does: what is fitted, how the past is replayed, where results go."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipelines.config.sections.base import Section
+
+
+class Train(Section):
+    """What is fitted."""
+
+    engine: Literal["own", "lifetimes"] = "own"
+    transaction_model: Literal["auto", "bgnbd", "mbgnbd", "pareto_nbd", "bgcnbd", "mbgcnbd"] = (
+        Field("auto", description="auto: the one that tells customers apart best on an earlier day")
+    )
+    spend_from: Literal["all", "repeat"] = Field(
+        "all", description="whether the first purchase says something about the value of later ones"
+    )
+    cohort_level: bool = Field(
+        True, description="level and season from the cohort forecast; false: customer models alone"
+    )
+    churn_horizon_days: int = Field(90, ge=7, le=730)
+    seed: int = Field(20260101, ge=0)
+
+    @model_validator(mode="after")
+    def _of_what_the_engine_has(self) -> Train:
+        if self.engine == "lifetimes" and self.transaction_model in ("bgcnbd", "mbgcnbd"):
+            raise ValueError(
+                f"the lifetimes package has no {self.transaction_model}; leave engine out, or name "
+                "another transaction_model"
+            )
+        return self
+
+
+class Backtest(Section):
+    """How the past is replayed."""
+
+    origins: tuple[dt.date, ...] = Field((), description="as-of dates; empty: chosen from the log")
+    max_origins: int = Field(6, ge=1, le=60)
+    jobs: int = Field(-1, description="processes; -1 for all cores")
+
+
+class Output(Section):
+    """Where results go."""
+
+    models: str = Field("models", description="folder, relative to where clv runs")
+    reports: str = Field("reports", description="folder, relative to where clv runs")
