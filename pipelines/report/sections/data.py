@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.data.quality.account import MEANING
+from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section, money
 from pipelines.report.tables import Column, as_frame, plain, table
@@ -31,6 +32,7 @@ def data_account(inputs: ReportInputs) -> Section:
     rows += [
         {"item": "rows kept", "count": kept},
         {"item": "purchases (customer and day)", "count": account.get("purchases")},
+        {"item": "orders (transactions) on these days", "count": account.get("orders")},
         {"item": "customers", "count": account.get("customers")},
         {"item": f"revenue ({inputs.currency})", "count": account.get("revenue")},
     ]
@@ -44,6 +46,7 @@ def data_account(inputs: ReportInputs) -> Section:
             f"{_freshness(account.get('stale_days'))}"
             "Every row read is kept or set aside for one reason."
         )
+    section.text += _notes(account)
     section.text += _plausible(account.get("plausibility") or {})
     section.tables["account"] = table(
         frame,
@@ -55,9 +58,69 @@ def data_account(inputs: ReportInputs) -> Section:
         title="Data-quality account",
         sheet="Data account",
     )
+    _sales(section, account.get("sales") or {}, inputs.currency)
     _bridge(section, account, inputs.currency)
     _control(section, account, inputs.currency)
     return section
+
+
+def _notes(account: dict[str, Any]) -> list[str]:
+    """How lines became sales, in sentences."""
+    said = [words.sentence(str(n)) for n in (account.get("sales") or {}).get("notes", ())]
+    orders, purchases = account.get("orders"), account.get("purchases")
+    if orders and purchases:
+        said.append(
+            f"A purchase is a customer's day and holds {orders / purchases:.2f} orders on average; "
+            "forecasts count purchases."
+        )
+    return said
+
+
+def _sales(section: Section, sales: dict[str, Any], code: str) -> None:
+    """What is no sale by value, and the currencies and parts of prices of the source."""
+    left_out = [
+        {"column": column, "value": value, **facts}
+        for column, values in (sales.get("left_out") or {}).items()
+        for value, facts in _told(values).items()
+    ]
+    if left_out:
+        section.tables["no_sales"] = table(
+            pd.DataFrame(left_out),
+            [
+                Column("column", "Column"),
+                Column("value", "Value"),
+                Column("rows", "Rows", "integer"),
+                Column("amount", money("Amount", code), "number"),
+            ],
+            title="Rows that are no sale, by value",
+            sheet="No sales",
+            note=f"Values of fewer than {LEAST_CUSTOMERS} rows are put together, without amount "
+            "where they are too few still.",
+        )
+    found = _told(sales.get("currencies") or {})
+    if len(found) > 1:
+        section.tables["currencies"] = table(
+            pd.DataFrame([{"currency": name or "none named", **f} for name, f in found.items()]),
+            [
+                Column("currency", "Currency"),
+                Column("rows", "Rows", "integer"),
+                Column("amount", "Amount, in that currency", "number"),
+            ],
+            title="Currencies of the source",
+            sheet="Currencies",
+            note=f"Everything else on this page is in {code}.",
+        )
+
+
+def _told(values: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Put values of few rows together, without their amount where they are few still."""
+    small = {name: f for name, f in values.items() if f["rows"] < LEAST_CUSTOMERS}
+    told = {name: f for name, f in values.items() if name not in small}
+    if small:
+        rows = sum(f["rows"] for f in small.values())
+        amount = sum(f["amount"] for f in small.values()) if rows >= LEAST_CUSTOMERS else None
+        told[f"other ({len(small)} values)"] = {"rows": rows, "amount": amount}
+    return told
 
 
 def _bridge(section: Section, account: dict[str, Any], code: str) -> None:

@@ -123,6 +123,20 @@ def test_report_and_workbook_add_up_to_the_cent(shop):
     assert seen == sum(where[0] != "all" for where in found)
 
 
+def test_what_is_no_sale_is_told_by_value(shop):
+    report, wanted = shop
+    content = json.loads((report / "backtest.json").read_text(encoding="utf-8"))["report"]
+    keys = [column["key"] for column in content["tables"]["no_sales"]["columns"]]
+    rows = [dict(zip(keys, row, strict=True)) for row in content["tables"]["no_sales"]["rows"]]
+    assert {row["value"]: row["amount"] for row in rows} == pytest.approx(
+        {value: amount for value, (_, amount) in wanted["left_out"].items()}, abs=0.01
+    )
+    told = {row[0] for row in content["tables"]["currencies"]["rows"]}
+    assert told == {"USD", "EUR", "JPY", "none named"}
+    (section,) = [one for one in content["sections"] if one["id"] == "data"]
+    assert any("forecasts count purchases" in text for text in section["text"])
+
+
 def test_purchases_and_orders_are_two_things(shop):
     report, _ = shop
     tables = json.loads((report / "backtest.json").read_text())["report"]["tables"]
