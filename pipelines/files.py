@@ -81,7 +81,7 @@ def _beside(target: Path) -> tuple[Path, list[Path]]:
     raise ConfigError(f"cannot write to {target.parent}: it vanishes again and again")
 
 
-def claim(beside: Path, target: Path) -> bool:
+def take_name(beside: Path, target: Path) -> bool:
     """Give a finished folder its name, unless something has that name already."""
     if os.path.lexists(target):
         return False

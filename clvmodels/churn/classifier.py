@@ -19,10 +19,10 @@ from clvmodels.churn.evaluation import churn_scores as churn_scores
 from clvmodels.churn.evaluation import reliability as reliability
 from clvmodels.churn.sample import ChurnSample as ChurnSample
 from clvmodels.churn.trees import Trees, reals
+from clvmodels.core.arrays import Array, Booleans
 from clvmodels.core.errors import DataError, MissingColumnError, ModelFileError
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.schema import SCHEMA_VERSION
-from clvmodels.core.types import Array, Booleans
 from clvmodels.numerics.threads import one_blas_thread, one_openmp_thread
 
 MIN_ROWS = 50

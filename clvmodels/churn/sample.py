@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clvmodels.core.arrays import Booleans
 from clvmodels.core.schema import LEAST_CUSTOMERS
-from clvmodels.core.types import Booleans
 
 MAX_CATEGORIES = 100
 """Most frequent values of a text column that are told apart."""

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import ModelFileError
-from clvmodels.core.types import Array
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier

@@ -11,9 +11,9 @@ from clvmodels.cohorts.model.model import CohortModel, old_customers
 from clvmodels.cohorts.model.order_values import mean_shape
 from clvmodels.cohorts.model.table import Cells, Months
 from clvmodels.core.arguments import LARGEST, numbers
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.months import MonthGrid, month_dates, month_grid, month_number
-from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from clvmodels.cohorts import intervals
 from clvmodels.cohorts.model.model import Forecast
+from clvmodels.core.arrays import Integers
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.months import month_dates
-from clvmodels.core.types import Integers
 
 Level = Literal["cohort_month", "quarter_month", "month", "total"]
 

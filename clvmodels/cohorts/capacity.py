@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
 
 ROUNDS = 200
 CLOSE = 1e-10

@@ -22,8 +22,8 @@ from clvmodels.cohorts.replay import (
     earned,
     replay,
 )
+from clvmodels.core.arrays import Integers
 from clvmodels.core.months import MONTH_NAMES
-from clvmodels.core.types import Integers
 from clvmodels.numerics.loglinear import MOST_ROUNDS, LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
 

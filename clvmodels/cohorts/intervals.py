@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from clvmodels.core.arguments import number, whole_number
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.special import symmetric_root
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
 from clvmodels.core.schema import QUANTITIES
-from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.threads import one_blas_thread
 
 KEYS = ["cohort", "period"]

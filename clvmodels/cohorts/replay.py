@@ -18,8 +18,8 @@ from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.cohorts.model.table import Cells, CohortTable, read_cohort_months
 from clvmodels.core import metrics
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.months import last_month_end, month_dates, month_end, month_number
-from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.threads import one_blas_thread
 
 LEAST_MONTHS = 4

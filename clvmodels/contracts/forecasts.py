@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import LARGEST, number, numbers, read_horizons, whole_number
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.renewals import Renewals
-from clvmodels.core.types import Array, Integers
 from clvmodels.estimation.parameters import Model, RandomState
 from clvmodels.estimation.uncertainty import Uncertainty
 from clvmodels.numerics.special import draw_geometric, log_rising

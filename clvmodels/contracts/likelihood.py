@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.renewals import Renewals
-from clvmodels.core.types import Array
 from clvmodels.estimation.covariates import Design
 from clvmodels.estimation.likelihood import Terms, Total, Value, add_by_row, weight_by_count
 from clvmodels.estimation.maximum import LogLikelihood

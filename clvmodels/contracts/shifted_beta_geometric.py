@@ -11,9 +11,9 @@ import numpy.typing as npt
 from clvmodels.contracts.forecasts import ContractForecasts
 from clvmodels.contracts.likelihood import by_customer, plain, row_terms
 from clvmodels.core.arguments import column_names
+from clvmodels.core.arrays import Array
 from clvmodels.core.renewals import Renewals, read_opportunities, read_renewals
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array
+from clvmodels.core.summaries import Histories
 from clvmodels.estimation.covariate_parameters import CovariateParameters
 from clvmodels.estimation.covariates import (
     CovariateEffects,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array
 
 LARGEST = 1e100
 """Beyond it, or as far below 1, squares and products overflow: another unit is needed."""

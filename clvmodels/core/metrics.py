@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clvmodels.core.arguments import numbers
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array
 
 
 def _pair(actual: ArrayLike, forecast: ArrayLike) -> tuple[Array, Array]:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.core.arguments import day
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array, Integers
 
 MONTH_NAMES = (
     "January",

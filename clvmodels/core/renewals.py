@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import column_names
-from clvmodels.core.tables import check_whole, has_column, read_columns, reject
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
+from clvmodels.core.summaries import check_whole, has_column, read_columns, reject
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read_renewals(
     Parameters
     ----------
     table, weights, covariates
-        As in :func:`clvmodels.core.tables.read_histories`.
+        As in :func:`clvmodels.core.summaries.read_histories`.
     fit : bool
         Whether the rows are to be fitted; in a forecast, ``churned`` may be left out where
         nobody has.
@@ -53,8 +53,8 @@ def read_renewals(
     Raises
     ------
     MissingColumnError, DataError, InvalidValueError
-        As in :func:`clvmodels.core.tables.read_histories`; renewals must be whole numbers, churned
-        0 or 1.
+        As in :func:`clvmodels.core.summaries.read_histories`; renewals must be whole numbers,
+        churned 0 or 1.
     """
     covariates = column_names(covariates, "covariates")
     names = ("renewals", "churned") if fit or has_column(table, "churned") else ("renewals",)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import ConvergenceWarning, warn_caller
-from clvmodels.core.types import Array
 from clvmodels.estimation.covariates import CovariateEffects, Design, Scaling
 from clvmodels.estimation.maximum import Estimate
 from clvmodels.estimation.saved import MODEL_VERSION, part_of, read_scaling

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import LARGEST, number
+from clvmodels.core.arrays import Array, Booleans
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array, Booleans
+from clvmodels.core.summaries import Histories
 from clvmodels.estimation.likelihood import Value, dot
 
 Positions = npt.NDArray[np.intp]

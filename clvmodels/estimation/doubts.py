@@ -8,7 +8,7 @@ import narwhals as nw
 import numpy as np
 
 from clvmodels.core.errors import DataWarning, warn_caller
-from clvmodels.core.tables import Histories, has_column
+from clvmodels.core.summaries import Histories, has_column
 
 LEAST_SHARE = 0.05
 """Of the customers, those with repeat purchases at the moment of the first, to be told."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
 
 Value = Array | float
 

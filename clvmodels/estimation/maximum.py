@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import number
+from clvmodels.core.arrays import Array, Booleans
 from clvmodels.core.errors import ConvergenceWarning, InvalidValueError, warn_caller
-from clvmodels.core.types import Array, Booleans
 from clvmodels.estimation.likelihood import Total
 from clvmodels.numerics.newton import Optimum, maximize
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import column_names, number
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError, ModelFileError, NotFittedError
 from clvmodels.core.schema import SCHEMA_VERSION
-from clvmodels.core.types import Array
 from clvmodels.estimation.maximum import Estimate
 from clvmodels.estimation.saved import MODEL_VERSION, part_of, read_covariance, read_parameters
 

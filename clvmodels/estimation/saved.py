@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from clvmodels.core.arguments import is_finite, number, numbers
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError, ModelFileError
-from clvmodels.core.types import Array
 from clvmodels.estimation.covariates import Scaling
 
 MODEL_VERSION = 2

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import probability, whole_number
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array
 from clvmodels.estimation.parameters import RandomState
 from clvmodels.numerics.special import symmetric_root
 from clvmodels.numerics.threads import one_blas_thread

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.cohorts.model.table import Cells, CohortTable, future_cells, read_cohort_months
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import MonthGrid, month_dates, month_end
-from clvmodels.core.types import Array, Integers
 from clvmodels.numerics.threads import one_openmp_thread
 
 Baseline = Callable[[pd.DataFrame, dt.date, dt.date], pd.DataFrame]

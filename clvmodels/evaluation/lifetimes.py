@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import read_horizons
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import ConvergenceWarning, DataError, InvalidValueError, warn_caller
 from clvmodels.core.estimator import Estimator
-from clvmodels.core.tables import read_histories, read_spends
-from clvmodels.core.types import Array
+from clvmodels.core.summaries import read_histories, read_spends
 from clvmodels.estimation.parameters import Model
 from clvmodels.estimation.saved import read_covariance
 from clvmodels.estimation.uncertainty import Uncertainty

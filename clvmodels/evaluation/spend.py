@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.special import betainc
 
 from clvmodels.core.arguments import whole_number
-from clvmodels.core.tables import read_spends
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
+from clvmodels.core.summaries import read_spends
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.spend.base import SpendModel
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.core.arguments import numbers, whole_number
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import Histories, read_histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.summaries import Histories, read_histories
 from clvmodels.estimation.parameters import Model
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.base import TransactionModel

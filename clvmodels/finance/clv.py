@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv
 
 from clvmodels.core.arguments import number, numbers, probability
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array
 
 DAYS_PER_YEAR = 365.25
 TIERS = (("top 1 %", 0.01), ("top 5 %", 0.05), ("top 10 %", 0.10))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
 from clvmodels.numerics.quadrature import beta_nodes, panels
 from clvmodels.numerics.special import unique_rows
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clvmodels.core.types import Array, Booleans
+from clvmodels.core.arrays import Array, Booleans
 
 Objective = Callable[[Array], tuple[float, Array, Array]]
 """theta (k,) -> value, gradient (k,), Hessian (k, k)."""

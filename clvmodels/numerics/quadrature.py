@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _DECAY_NODES, _DECAY_WEIGHTS = np.polynomial.legendre.leggauss(12)

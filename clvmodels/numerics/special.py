@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.numerics.quadrature import beta_nodes
 
 _SERIES_TERMS = 3000

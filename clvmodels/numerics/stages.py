@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
 from clvmodels.numerics.quadrature import beta_nodes, panels
 from clvmodels.numerics.special import negative_binomial_pmf
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
 from clvmodels.numerics.quadrature import beta_nodes
 from clvmodels.numerics.special import log_rising
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clvmodels.core.arguments import number
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.simulation.processes import Traits
 
 _SECONDS_A_DAY = 86_400

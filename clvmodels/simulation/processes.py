@@ -19,8 +19,8 @@ from typing import Protocol
 import numpy as np
 
 from clvmodels.core.arguments import is_finite, whole_number
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array, Integers
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clvmodels.core.arguments import number, numbers, whole_number
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array, Integers
 from clvmodels.simulation.log import SimulatedLog
 from clvmodels.simulation.processes import (
     BGCNBDProcess,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.estimator import Estimator
-from clvmodels.core.types import Array
 from clvmodels.estimation.parameters import Model
 from clvmodels.estimation.uncertainty import Uncertainty
 

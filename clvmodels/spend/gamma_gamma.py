@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import LARGEST, numbers
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError, warn_caller
-from clvmodels.core.tables import Spends, read_counts, read_spends
-from clvmodels.core.types import Array
+from clvmodels.core.summaries import Spends, read_counts, read_spends
 from clvmodels.estimation.likelihood import dot
 from clvmodels.estimation.maximum import check_penalty, estimate, systematic_sample
 from clvmodels.estimation.parameters import RandomState

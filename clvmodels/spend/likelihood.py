@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from clvmodels.core.tables import Spends
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
+from clvmodels.core.summaries import Spends
 from clvmodels.estimation.likelihood import Terms, Total, dot, weight_by_count
 from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.numerics.special import log_rising

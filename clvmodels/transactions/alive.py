@@ -11,9 +11,9 @@ import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.arguments import numbers, read_horizon
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import MAX_FREQUENCY, Histories, read_histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.summaries import MAX_FREQUENCY, Histories, read_histories
 from clvmodels.estimation.covariates import CovariateEffects, Scaling, values_of_new_customer
 from clvmodels.numerics.special import unique_rows
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.estimator import Estimator
-from clvmodels.core.tables import Histories, compress, read_exposures, read_histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.summaries import Histories, compress, read_exposures, read_histories
 from clvmodels.estimation.covariate_parameters import CovariateParameters
 from clvmodels.estimation.covariates import Design, Scaling
 from clvmodels.estimation.doubts import doubt_frequency, doubt_weight

@@ -16,9 +16,9 @@ from clvmodels.core.arguments import (
     read_horizons,
     whole_number,
 )
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import read_histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.summaries import read_histories
 from clvmodels.estimation.parameters import RandomState
 from clvmodels.estimation.uncertainty import Interval, positive_interval
 from clvmodels.numerics.threads import one_blas_thread

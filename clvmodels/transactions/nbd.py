@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.arrays import Array, Integers
+from clvmodels.core.summaries import Histories
 from clvmodels.estimation.covariates import Effect
 from clvmodels.estimation.likelihood import Terms, Total, Value
 from clvmodels.estimation.maximum import LogLikelihood

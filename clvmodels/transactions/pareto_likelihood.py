@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
+from clvmodels.core.summaries import Histories
 from clvmodels.estimation.likelihood import Terms, Value
 from clvmodels.numerics.quadrature import decay_nodes
 from clvmodels.numerics.special import log_rising, trigamma

@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.core.arguments import numbers, read_horizons
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import DataError, MissingColumnError
 from clvmodels.core.estimator import Estimator
 from clvmodels.core.months import month_number
-from clvmodels.core.tables import read_histories
-from clvmodels.core.types import Array
+from clvmodels.core.summaries import read_histories
 from clvmodels.numerics.threads import one_blas_thread
 from clvmodels.transactions.beta_geometric import BGNBD, BetaGeometricModel
 

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.months import MonthGrid
-from clvmodels.core.types import Array, Integers
 from pipelines.data.features.histories import spend_table
 from pipelines.forecasting import customers as forecast
 from pipelines.sources.engines.base import BATCH_ROWS

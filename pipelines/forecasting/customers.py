@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.months import MonthGrid, add_months, month_grid
-from clvmodels.core.types import Array
 from clvmodels.finance.clv import (
     UnitEconomics,
     discount_factors,

@@ -18,10 +18,10 @@ from clvmodels.cohorts import capacity
 from clvmodels.cohorts.aggregate import Level
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.cohorts.reconcile import Reconciliation, reconcile
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import MonthGrid
 from clvmodels.core.schema import QUANTITIES
-from clvmodels.core.types import Array
 from pipelines.data.features.cohorts import CohortHistory
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.carriers import Carriers

@@ -16,7 +16,7 @@ from pipelines.data.lines import folded_text
 from pipelines.data.quality import checks, preview
 from pipelines.jobs import messages, stages
 from pipelines.jobs.folders import models_folder, reports_folder
-from pipelines.registry import migration, records
+from pipelines.registry import migration, version_records
 from pipelines.registry import store as registry
 
 RARE = (
@@ -149,7 +149,7 @@ def migrate_job(config: Config, version: str | None, progress: Progress) -> Outc
     ):
         new = migration.migrate(home, old)
     in_use = registry.champion_or_none(home) == new.version
-    churn = records.parse_json(new.contents[registry.CHURN], new.folder / registry.CHURN)
+    churn = version_records.parse_json(new.contents[registry.CHURN], new.folder / registry.CHURN)
     categories = {name: len(values) for name, values in churn["categories"].items()}
     return Outcome(
         [

@@ -20,7 +20,7 @@ from clvmodels.churn.classifier import ChurnClassifier
 from clvmodels.churn.trees import Trees
 from clvmodels.core.errors import ClvError, ModelFileError
 from pipelines import files
-from pipelines.registry import records, saved
+from pipelines.registry import saved, version_records
 from pipelines.registry import store as registry
 from pipelines.registry.saved import CARD, CHURN, MANIFEST, PARAMETERS, PICKLED_CHURN, SavedModel
 
@@ -36,10 +36,10 @@ def accept(home: Path, version: str) -> tuple[SavedModel, str]:
     ModelFileError
         If the version is not what its record, champion.json or its manifest says.
     """
-    with records.changing(home):
-        named = records.readable_champion(home)
+    with version_records.changing(home):
+        named = version_records.readable_champion(home)
         try:
-            recorded = records.digest(home, version)
+            recorded = version_records.digest(home, version)
         except ModelFileError:  # damaged: it is written anew
             recorded = None
         expected = recorded
@@ -54,7 +54,7 @@ def accept(home: Path, version: str) -> tuple[SavedModel, str]:
             )
         digest = files.sha256(model.folder / MANIFEST)
         if recorded is None:
-            records.replace(home, version, digest, accepted=True)
+            version_records.replace(home, version, digest, accepted=True)
     return model, digest
 
 
@@ -85,7 +85,7 @@ def migrate(home: Path, version: str) -> SavedModel:
     require_first()
     _require_same_sklearn(old)
     classifier = _unpickled(old)
-    parameters = records.parse_json(old.contents[PARAMETERS], old.folder / PARAMETERS)
+    parameters = version_records.parse_json(old.contents[PARAMETERS], old.folder / PARAMETERS)
     now = dt.datetime.now(dt.UTC)
     contents = {
         PARAMETERS: files.to_json(parameters),

@@ -11,7 +11,7 @@ from typing import Any
 
 from clvmodels.core.errors import ModelFileError
 from pipelines import files
-from pipelines.registry import records
+from pipelines.registry import version_records
 
 MANIFEST = "manifest.json"
 PARAMETERS = "parameters.json"
@@ -76,7 +76,7 @@ def versions(home: Path) -> list[str]:
         Folder of all of its versions, which bears its name.
     """
     names = [path.name for path in home.iterdir()] if home.is_dir() else []
-    return sorted(filter(records.is_version, names), key=records.order)
+    return sorted(filter(version_records.is_version, names), key=version_records.order)
 
 
 def verify(home: Path, version: str) -> SavedModel:
@@ -92,7 +92,7 @@ def verify(home: Path, version: str) -> SavedModel:
     require_known(home, version)
     digest = known_digest(home, version)
     # Releases that sealed no champion.json kept no records; those that keep them record everything.
-    oldest = digest is not None and records.digest(home, version) is None
+    oldest = digest is not None and version_records.digest(home, version) is None
     saved = None if digest is None else read(home, version, digest)
     if saved is None or (oldest and saved.manifest["schema_version"] != UNRECORDED):
         raise ModelFileError(
@@ -121,14 +121,14 @@ def known_digest(home: Path, version: str) -> str | None:
     ModelFileError
         If the two do not agree, or the record is damaged.
     """
-    recorded = records.digest(home, version)
-    named = records.readable_champion(home)
+    recorded = version_records.digest(home, version)
+    named = version_records.readable_champion(home)
     if named is None or named["version"] != version:
         return recorded
     if recorded not in (None, named["manifest_sha256"]):
         raise ModelFileError(
-            f"{home / records.CHAMPION} and the record of {version} do not agree on its manifest; "
-            "promote another version, or train again"
+            f"{home / version_records.CHAMPION} and the record of {version} do not agree on its "
+            "manifest; promote another version, or train again"
         )
     return str(named["manifest_sha256"])
 
@@ -148,7 +148,9 @@ def read(home: Path, version: str, digest: str | None) -> SavedModel:
             f"{folder / MANIFEST} is not the one that was saved (its SHA-256 differs from the "
             "registry's record); promote another version or train again"
         )
-    manifest = records.parse_json(raw, folder / MANIFEST, "schema_version", "files", "packages")
+    manifest = version_records.parse_json(
+        raw, folder / MANIFEST, "schema_version", "files", "packages"
+    )
     schema, listed = manifest["schema_version"], manifest["files"]
     if type(schema) is not int or schema not in FILES:
         raise ModelFileError(

@@ -1,10 +1,10 @@
 """Fitted models as verified files: `models/<name>/<version>/` and the champion in use.
 
-A version is written once and never changed. Its record and ``champion.json`` (see
-:mod:`pipelines.registry.records`) hold the digest of its manifest, the manifest the digest of every
-other file; nothing is opened before all of them agree. Every file is text or JSON: nothing that is
-loaded can run code. Versions of earlier releases that hold a pickle are refused here, and taken
-over by :mod:`pipelines.registry.migration`.
+A version is written once and never changed. It is claimed, and the one in use named, by
+:mod:`pipelines.registry.version_records`: the record and ``champion.json`` hold the digest of its
+manifest, the manifest the digest of every other file; nothing is opened before all of them agree.
+Every file is text or JSON: nothing that is loaded can run code. Versions of earlier releases that
+hold a pickle are refused here, and taken over by :mod:`pipelines.registry.migration`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from clvmodels.core.errors import ClvError, ModelFileError
 from clvmodels.core.schema import SCHEMA_VERSION
 from clvmodels.registry import model_from_dict
 from pipelines import files
-from pipelines.registry import records
+from pipelines.registry import version_records
 from pipelines.registry.saved import (
     CARD,
     CHURN,
@@ -136,10 +136,10 @@ def add(
         for name, text in contents.items():
             files.write_text(beside / name, text)
         digests = {name: files.sha256(beside / name) for name in sorted(contents)}
-        with records.changing(home):
+        with version_records.changing(home):
             if check is not None:
                 check()
-            named = records.readable_champion(home)
+            named = version_records.readable_champion(home)
             while True:
                 version = f"{day}.{_next_counter(home, day)}"
                 whole = {**manifest, "version": version, "files": digests}
@@ -162,46 +162,46 @@ def add(
 
 def _next_counter(home: Path, day: str) -> int:
     """One more than that of any version of the day that there is or was."""
-    taken = {*versions(home), *records.recorded(home)}
+    taken = {*versions(home), *version_records.recorded(home)}
     return max((int(v[11:]) for v in taken if v.startswith(f"{day}.")), default=0) + 1
 
 
 def _claimed(home: Path, version: str, beside: Path) -> bool:
     """Record a version and give its folder the name; False where another process was faster."""
-    if not records.claim(home, version, files.sha256(beside / MANIFEST)):
+    if not version_records.claim(home, version, files.sha256(beside / MANIFEST)):
         return False
     try:
-        done = files.claim(beside, home / version)
+        done = files.take_name(beside, home / version)
     except BaseException:
-        records.withdraw(home, version)
+        version_records.withdraw(home, version)
         raise
     if not done:
-        records.withdraw(home, version)
+        version_records.withdraw(home, version)
     return done
 
 
 def make_champion(home: Path, version: str) -> SavedModel:
     """Put a saved version into use, after verifying it."""
-    with records.changing(home):
+    with version_records.changing(home):
         saved = require_loadable(verify(home, version))
         _use(home, saved)
     return saved
 
 
 def _use(home: Path, saved: SavedModel) -> None:
-    before = records.readable_champion(home)
+    before = version_records.readable_champion(home)
     if before is not None:
         # Earlier releases kept the champion's digest and no other: it is lost here otherwise.
         with contextlib.suppress(ModelFileError):  # recorded only where it vouches for the version
             verify(home, str(before["version"]))
-            records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
-    records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
+            version_records.claim(home, str(before["version"]), str(before["manifest_sha256"]))
+    version_records.set_champion(home, saved.version, files.sha256(saved.folder / MANIFEST))
     logger.info("in use: version %s in %a", saved.version, str(home))
 
 
 def champion_or_none(home: Path) -> str | None:
     """Version in use; None where none has been put into use."""
-    named = records.champion(home)
+    named = version_records.champion(home)
     return None if named is None else str(named["version"])
 
 
@@ -215,7 +215,7 @@ def champion(home: Path) -> str:
     """
     named = champion_or_none(home)
     if named is None:
-        path = home / records.CHAMPION
+        path = home / version_records.CHAMPION
         raise ModelFileError(
             f"no model of '{home.name}' is in use: {path} does not exist. Run `clv train` first."
         )
@@ -232,7 +232,7 @@ def load(home: Path, version: str | None = None) -> tuple[Fitted, SavedModel]:
     """
     saved = require_loadable(verify(home, version or champion(home)))
     path = saved.folder / PARAMETERS
-    content = records.parse_json(saved.contents[PARAMETERS], path)
+    content = version_records.parse_json(saved.contents[PARAMETERS], path)
     try:
         return _fitted(content, saved), saved
     except ClvError:
@@ -247,7 +247,7 @@ def load(home: Path, version: str | None = None) -> tuple[Fitted, SavedModel]:
 def _fitted(content: dict[str, Any], saved: SavedModel) -> Fitted:
     churn, cohorts = None, content["cohorts"]
     if CHURN in saved.contents:
-        described = records.parse_json(saved.contents[CHURN], saved.folder / CHURN)
+        described = version_records.parse_json(saved.contents[CHURN], saved.folder / CHURN)
         churn = ChurnClassifier.from_dict(described)
     return Fitted(
         dt.date.fromisoformat(content["as_of"]),

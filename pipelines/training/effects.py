@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.core.arrays import Array
 from clvmodels.core.months import MonthGrid
-from clvmodels.core.types import Array
 from pipelines.data.features.drivers import in_share, under_logarithm
 from pipelines.training.fit import Fitted
 from pipelines.training.level_source import LevelSource

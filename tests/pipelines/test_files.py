@@ -151,11 +151,11 @@ def test_a_name_that_is_taken_is_not_claimed(tmp_path):
         before = tree(tmp_path)
         with files.new_folder(target) as beside:
             (beside / "new.txt").write_text("new", encoding="utf-8")
-            assert not files.claim(beside, target)
+            assert not files.take_name(beside, target)
         assert tree(tmp_path) == before
     with files.new_folder(tmp_path / "free") as beside:
         (beside / "new.txt").write_text("new", encoding="utf-8")
-        assert files.claim(beside, tmp_path / "free")
+        assert files.take_name(beside, tmp_path / "free")
     assert tree(tmp_path / "free") == {"new.txt": b"new"}
 
 

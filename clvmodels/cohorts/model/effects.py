@@ -10,9 +10,9 @@ import pandas as pd
 
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months
 from clvmodels.core.arguments import LARGEST, numbers
+from clvmodels.core.arrays import Array, Booleans
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
 from clvmodels.core.months import month_dates, month_number
-from clvmodels.core.types import Array, Booleans
 
 RECENT_COHORTS = 3
 

@@ -33,8 +33,8 @@ from clvmodels.cohorts.model.state import (
 )
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months, future_cells
 from clvmodels.core.arguments import number
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace, season
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months
+from clvmodels.core.arrays import Array
 from clvmodels.core.schema import LEAST_CUSTOMERS
-from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
 
 LEAST_NET = 0.01

@@ -11,8 +11,8 @@ import pandas as pd
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace, season
 from clvmodels.cohorts.model.table import Cells, CohortTable, Months
 from clvmodels.core.arguments import number
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array
 from clvmodels.numerics.loglinear import Block, Fixed, LogLinearFit, Shrunk, fit_loglinear
 
 Company = Literal["total", "acquisitions", "none"]

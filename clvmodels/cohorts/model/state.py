@@ -14,8 +14,8 @@ import numpy as np
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace
 from clvmodels.cohorts.model.table import Months
 from clvmodels.core.arguments import LARGEST, column_names, number, numbers, shown, whole_number
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.types import Array
 from clvmodels.estimation.saved import read_covariance
 from clvmodels.numerics.loglinear import LogLinearFit
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.core.arguments import LARGEST, day, numbers
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import DataError, InvalidValueError
 from clvmodels.core.months import month_dates, month_end, month_grid, month_number
 from clvmodels.core.schema import COHORT_MONTHS
-from clvmodels.core.types import Array, Integers
 
 Months = Integers
 

@@ -15,6 +15,7 @@ from clvmodels.core.schema.backtest import (
     SELECTION,
     TRACKING,
 )
+from clvmodels.core.schema.columns import ColumnSchema, Kind, TableSchema
 from clvmodels.core.schema.diagnostics import (
     ALIVE_MATRIX,
     EFFECTS,
@@ -42,7 +43,6 @@ from clvmodels.core.schema.log import (
     SUMMARY,
     TRANSACTIONS,
 )
-from clvmodels.core.schema.tables import ColumnSchema, Kind, TableSchema
 
 SCHEMA_VERSION = 1
 """Version of the saved files; raised when a file of an earlier version reads differently."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from clvmodels.core.schema.columns import ColumnSchema, TableSchema, actuals, with_ends
 from clvmodels.core.schema.forecasts import COUNTED
-from clvmodels.core.schema.tables import ColumnSchema, TableSchema, actuals, with_ends
 
 _ORIGIN = ColumnSchema("origin", "date", "last day that the forecast knew", key=True)
 _HORIZON = ColumnSchema("horizon_days", "integer", "days forecast", "days")

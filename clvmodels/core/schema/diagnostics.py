@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clvmodels.core.schema.tables import ColumnSchema, TableSchema
+from clvmodels.core.schema.columns import ColumnSchema, TableSchema
 
 ALIVE_MATRIX = TableSchema(
     "probability alive",

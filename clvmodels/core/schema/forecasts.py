@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clvmodels.core.schema.tables import ColumnSchema, TableSchema, actuals, with_ends
+from clvmodels.core.schema.columns import ColumnSchema, TableSchema, actuals, with_ends
 
 COUNTED = (("purchases", "purchases"), ("revenue", "currency"))
 """Quantities that the log counts, with their units."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clvmodels.core.schema.tables import ColumnSchema, TableSchema
+from clvmodels.core.schema.columns import ColumnSchema, TableSchema
 
 _HISTORY = (
     ColumnSchema("frequency", "integer", "repeat purchases up to as_of", "purchases", least=0),

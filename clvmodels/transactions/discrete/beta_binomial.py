@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.summaries import Histories
 from clvmodels.estimation.covariates import Effect
 from clvmodels.estimation.likelihood import Terms, Total, Value, dot
 from clvmodels.estimation.maximum import LogLikelihood

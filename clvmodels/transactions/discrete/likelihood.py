@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
 from clvmodels.estimation.likelihood import Terms, Value
 from clvmodels.numerics.special import trigamma
 

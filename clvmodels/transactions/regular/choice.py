@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.errors import ConvergenceWarning, warn_caller
-from clvmodels.core.tables import Histories, has_column, read_histories
-from clvmodels.core.types import Array
+from clvmodels.core.summaries import Histories, has_column, read_histories
 from clvmodels.estimation.parameters import Model
 from clvmodels.transactions.regular.likelihood import of_gaps
 

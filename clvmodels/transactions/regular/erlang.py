@@ -15,9 +15,9 @@ import numpy.typing as npt
 from scipy import special
 
 from clvmodels.core.arguments import whole_number
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.summaries import Histories
 from clvmodels.estimation.likelihood import Terms, Value, dot
 from clvmodels.estimation.maximum import LogLikelihood
 from clvmodels.estimation.parameters import RandomState

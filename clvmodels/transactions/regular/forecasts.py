@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array, Integers
+from clvmodels.core.arrays import Array, Integers
+from clvmodels.core.summaries import Histories
 from clvmodels.numerics.special import draw_geometric, draw_poisson
 from clvmodels.numerics.stages import (
     at_least,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from clvmodels.core.tables import Histories
-from clvmodels.core.types import Array
+from clvmodels.core.arrays import Array
+from clvmodels.core.summaries import Histories
 from clvmodels.estimation.likelihood import Terms, Value, dot, weight_by_count
 from clvmodels.transactions.beta_geometric import ALPHA, A, B, R
 

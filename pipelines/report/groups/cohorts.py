@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvmodels.core.types import Array, Booleans
+from clvmodels.core.arrays import Array, Booleans
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 
 LEAST_OTHERS = 3

@@ -12,7 +12,7 @@ from true_parameters import TRUE_PARAMETERS
 
 from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
 from clvmodels.core.errors import ConvergenceWarning, InvalidValueError, MissingColumnError
-from clvmodels.core.tables import read_histories
+from clvmodels.core.summaries import read_histories
 from clvmodels.estimation.covariates import Scaling
 
 SETTINGS = {

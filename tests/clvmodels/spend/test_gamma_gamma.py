@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 from clvmodels import GammaGamma, model_from_dict
 from clvmodels.core.errors import ConvergenceWarning, DataError, InvalidValueError
-from clvmodels.core.tables import read_spends
+from clvmodels.core.summaries import read_spends
 from clvmodels.spend.likelihood import log_likelihood
 
 TRUE = {"p": 6.25, "q": 3.74, "v": 15.44}

@@ -16,7 +16,7 @@ from true_parameters import TRUE_PARAMETERS, given
 
 from clvmodels import BGCNBD, BGNBD, MBGCNBD, MBGNBD, NBD, ParetoNBD, model_from_dict
 from clvmodels.core.errors import InvalidValueError, ModelFileError, NotFittedError
-from clvmodels.core.tables import read_histories
+from clvmodels.core.summaries import read_histories
 from clvmodels.simulation.simulate import (
     BGCNBDProcess,
     BGNBDProcess,

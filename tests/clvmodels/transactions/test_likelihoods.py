@@ -10,7 +10,7 @@ from scipy.special import loggamma
 from true_parameters import HISTORIES, TRUE_PARAMETERS
 
 from clvmodels import BGNBD, MBGNBD, NBD, ParetoNBD
-from clvmodels.core.tables import read_histories
+from clvmodels.core.summaries import read_histories
 
 GAUSS = np.polynomial.legendre.leggauss(200)
 

@@ -12,10 +12,10 @@ from shop import TRAINED_AS_OF
 
 from clvmodels.core.errors import ModelFileError
 from pipelines import files
-from pipelines.registry import records
 from pipelines.registry import store as registry
-from pipelines.registry.records import CHAMPION, RECORDS
+from pipelines.registry import version_records
 from pipelines.registry.store import CHURN, MANIFEST, PARAMETERS
+from pipelines.registry.version_records import CHAMPION, RECORDS
 
 VERSION = f"{TRAINED_AS_OF}.1"
 
@@ -31,7 +31,7 @@ def sealed(path, edit) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     content.pop("checksum", None)
     edit(content)
-    files.write_text(path, records._sealed(content))
+    files.write_text(path, version_records._sealed(content))
 
 
 def manifest_of(models, edit) -> None:
@@ -196,7 +196,7 @@ def test_a_promotion_does_not_record_what_nothing_vouches_for(copied):
     )  # fmt: skip
     DAMAGES["record is gone, and the champion's checksum"](copied.models)
     assert copied.clv("models", "promote", f"{TRAINED_AS_OF}.2").code == 0
-    assert records.digest(copied.models, VERSION) is None
+    assert version_records.digest(copied.models, VERSION) is None
     ran = copied.clv("forecast", "--version", VERSION)
     assert (ran.code, ran.out) == (1, "")
     assert f"`clv models accept {VERSION}` records it" in ran.err

@@ -17,7 +17,7 @@ from shop import TRAINED_AS_OF
 from clvmodels.churn.classifier import ChurnSample
 from clvmodels.core.errors import ModelFileError
 from pipelines import files
-from pipelines.registry import migration, records
+from pipelines.registry import migration, version_records
 from pipelines.registry import store as registry
 from pipelines.training import fit as train
 from pipelines.training.model_choice import choose_model
@@ -255,7 +255,7 @@ def test_the_first_promotion_records_the_champion_before(copied):
     registry.save(copied.models, fitted, config={}, card="# card\n", metrics=[], data={})
     assert registry.champion(copied.models) == SECOND
     assert registry.load(copied.models, FIRST)[1].version == FIRST
-    assert sorted(records.recorded(copied.models)) == [FIRST, SECOND]
+    assert sorted(version_records.recorded(copied.models)) == [FIRST, SECOND]
 
 
 def test_a_version_without_a_record_is_used_once_it_is_accepted(copied):
@@ -292,7 +292,7 @@ def test_only_what_is_as_its_manifest_says_is_accepted(copied):
         ran = copied.clv("models", "accept", version)
         assert (ran.code, ran.out) == (1, "")
         assert finding in ran.err
-    assert records.recorded(copied.models) == []
+    assert version_records.recorded(copied.models) == []
 
 
 def test_what_was_changed_after_it_was_recorded_is_not_accepted(copied):

@@ -22,10 +22,10 @@ from clvmodels.core.errors import ModelFileError
 from clvmodels.registry import TRANSACTION_MODELS
 from pipelines import files
 from pipelines.data.features import scoring_table
-from pipelines.registry import records, saved
+from pipelines.registry import saved, version_records
 from pipelines.registry import store as registry
-from pipelines.registry.records import CHAMPION, RECORDS
 from pipelines.registry.store import MANIFEST, PARAMETERS
+from pipelines.registry.version_records import CHAMPION, RECORDS
 from pipelines.training import fit as train
 
 VERSION = f"{TRAINED_AS_OF}.1"
@@ -193,15 +193,15 @@ def test_a_number_that_another_takes_at_the_same_moment_is_left_to_it(copied, mo
     def late(home, day):
         counter = looked(home, day)
         if counter == 2:
-            records.claim(copied.models, f"{day}.2", "0" * 64)
+            version_records.claim(copied.models, f"{day}.2", "0" * 64)
         if counter == 3:
             (copied.models / f"{day}.3").mkdir()
         return counter
 
     monkeypatch.setattr(registry, "_next_counter", late)
     assert save(copied).version == f"{TRAINED_AS_OF}.4"
-    assert records.digest(copied.models, f"{TRAINED_AS_OF}.2") == "0" * 64
-    assert records.digest(copied.models, f"{TRAINED_AS_OF}.3") is None
+    assert version_records.digest(copied.models, f"{TRAINED_AS_OF}.2") == "0" * 64
+    assert version_records.digest(copied.models, f"{TRAINED_AS_OF}.3") is None
 
 
 SAVE = """
@@ -249,7 +249,9 @@ def test_processes_that_save_at_once_get_a_version_each(copied, processes, locks
         assert (process.returncode, err) == (0, "")
         cards |= {version: f"# {me} {turn}" for turn, version in enumerate(out.split())}
     last = 1 + 3 * processes
-    assert sorted(cards, key=records.order) == [f"{TRAINED_AS_OF}.{k}" for k in range(2, last + 1)]
+    assert sorted(cards, key=version_records.order) == [
+        f"{TRAINED_AS_OF}.{k}" for k in range(2, last + 1)
+    ]
     for version, card in cards.items():
         assert saved.verify(copied.models, version).card == card
     used = registry.load(copied.models)[1].version

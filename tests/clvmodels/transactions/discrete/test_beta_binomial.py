@@ -17,7 +17,7 @@ from scipy.special import betaln, comb
 
 from clvmodels import BGBB, model_from_dict
 from clvmodels.core.errors import ConvergenceWarning, InvalidValueError, ModelFileError
-from clvmodels.core.tables import read_histories
+from clvmodels.core.summaries import read_histories
 
 TRUTH = {"alpha": 1.2, "beta": 0.8, "gamma": 0.7, "delta": 2.8}
 

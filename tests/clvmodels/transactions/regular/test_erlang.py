@@ -14,7 +14,7 @@ from true_parameters import HISTORIES, TRUE_PARAMETERS
 
 from clvmodels import BGCNBD, BGNBD, MBGCNBD, MBGNBD, ParetoNBD, model_from_dict
 from clvmodels.core.errors import InvalidValueError, ModelFileError
-from clvmodels.core.tables import read_histories
+from clvmodels.core.summaries import read_histories
 from clvmodels.simulation.simulate import (
     BGCNBDProcess,
     MBGCNBDProcess,

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clvmodels.core.arguments import LARGEST, column_names, numbers
+from clvmodels.core.arrays import Array, Booleans
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
-from clvmodels.core.types import Array, Booleans
 
 MAX_FREQUENCY = 10_000_000
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clvmodels.core.arguments import read_horizons
 from clvmodels.core.errors import DataError, InvalidValueError, MissingColumnError
-from clvmodels.core.tables import compress, read_exposures, read_histories, read_spends
+from clvmodels.core.summaries import compress, read_exposures, read_histories, read_spends
 
 GOOD = pd.DataFrame({"frequency": [0, 2], "recency": [0.0, 3.0], "T": [5.0, 5.0]})
 
