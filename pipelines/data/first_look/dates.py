@@ -58,9 +58,13 @@ def form_of(column: Column, calendar: Calendar, place: str) -> str | None:
     }
     facts = table.agg(all=table.count(), **counted, **either).execute().iloc[0]
     best = max(days, key=lambda name: int(facts[name]))
-    if not facts["all"] or facts[best] < LEAST_SHARE * facts["all"] or best == "iso":
+    of_two = best in ("dmy", "mdy")
+    read = int(facts[best])
+    if of_two:  # what one of both reads is of this kind
+        read = int(facts["dmy"]) + int(facts["mdy_alone"])
+    if not facts["all"] or read < LEAST_SHARE * facts["all"] or best == "iso":
         return None
-    if best in ("dmy", "mdy"):
+    if of_two:
         alone = int(facts["dmy_alone"]), int(facts["mdy_alone"])
         _tell_apart(table.text, *alone, column.get_name(), place)
     return best
