@@ -277,9 +277,10 @@ def test_check_fails_where_a_limit_is_broken(tmp_path, log):
 def test_models_list_show_and_promote(copied):
     first = f"{TRAINED_AS_OF}.1"
     assert copied.clv("models", "list").out.startswith(f"* {first}")
-    assert copied.clv("models", "list", "--json").json() == {
-        "champion": first, "versions": [first], "refused": {},
-    }  # fmt: skip
+    listed = copied.clv("models", "list", "--json").json()
+    errors = listed.pop("errors")
+    assert listed == {"champion": first, "versions": [first], "refused": {}}
+    assert {row["quantity"] for row in errors[first]} == {"purchases", "revenue"}
     card = copied.clv("models", "show")
     assert card.out.startswith(f"# Model card: shop, as of {TRAINED_AS_OF}")
     assert card.out == copied.clv("models", "show", first).out
@@ -294,7 +295,7 @@ def test_models_list_before_any_training(tmp_path, log):
     assert ran.code == 0
     assert "run `clv train`" in ran.out
     assert shop.clv("models", "list", "--json").json() == {
-        "champion": None, "versions": [], "refused": {},
+        "champion": None, "versions": [], "refused": {}, "errors": {},
     }  # fmt: skip
 
 
@@ -302,7 +303,9 @@ def test_models_list_where_none_is_in_use(copied):
     (copied.models / "champion.json").unlink()
     ran = copied.clv("models", "list", "--json")
     assert ran.code == 0, ran.err
-    assert ran.json() == {"champion": None, "versions": [f"{TRAINED_AS_OF}.1"], "refused": {}}
+    listed = ran.json()
+    assert set(listed.pop("errors")) == {f"{TRAINED_AS_OF}.1"}
+    assert listed == {"champion": None, "versions": [f"{TRAINED_AS_OF}.1"], "refused": {}}
 
 
 @pytest.mark.slow
@@ -311,6 +314,7 @@ def test_a_challenger_is_saved_and_not_used(copied):
     assert ran.code == 0, ran.err
     assert ran.json()["version"] == "2022-09-30.1"
     listed = copied.clv("models", "list", "--json").json()
+    assert set(listed.pop("errors")) == {f"{TRAINED_AS_OF}.1", "2022-09-30.1"}
     assert listed == {
         "champion": f"{TRAINED_AS_OF}.1",
         "versions": [f"{TRAINED_AS_OF}.1", "2022-09-30.1"],

@@ -210,7 +210,7 @@ def test_a_first_run_that_dies_leaves_no_folders(log, tmp_path, monkeypatch):
 
 
 def test_check_shows_the_first_rows_also_where_none_can_be_used(tmp_path):
-    (tmp_path / "log.csv").write_text("customer,day,value\n007,1/2/22,5\n008,1/3/22,5\n")
+    (tmp_path / "log.csv").write_text("customer,day,value\n007,1.2.3.22,5\n008,1.3.4.22,5\n")
     config = tmp_path / "shop.toml"
     config.write_text(
         f'name = "shop"\n[source]\nkind = "csv"\npath = "{tmp_path}/log.csv"\n'
@@ -220,7 +220,7 @@ def test_check_shows_the_first_rows_also_where_none_can_be_used(tmp_path):
     assert_refused(alone, 1, "no purchase is left of the 2 rows")
     shown = run_clv("check", "--show", "20", "--quiet", "--config", str(config))
     assert (shown.code, shown.err) == (alone.code, alone.err)
-    assert "1/2/22" in shown.out
+    assert "1.2.3.22" in shown.out
     assert shown.out.count("bad_date") == 2
     told = run_clv("check", "--show", "20", "--json", "--quiet", "--config", str(config))
     assert (told.code, told.err) == (alone.code, alone.err)

@@ -88,14 +88,6 @@ FILES = [
         log=gzip.compress(csv())[:-30],
         source='kind = "csv"\npath = "log.csv.gz"',
     ),
-    Case(
-        "plain text named gz",
-        "cannot read",
-        1,
-        file="log.csv.gz",
-        log=csv(),
-        source='kind = "csv"\npath = "log.csv.gz"',
-    ),
     Case("a picture named csv", "log.csv", 1, log=bytes(range(256)) * 20),
     Case(
         "files that differ",

@@ -17,7 +17,7 @@ ROWS_OF_FILES = [
     ),
     Case(
         "amounts with a decimal comma",
-        ("row 1 '5,50'", "set [source] decimal = ','"),
+        ("row 1 '5,50'", "can be read with source.decimal = ','"),
         1,
         log=csv(*['001,2022-01-01,"5,50"'] * 9, good=0),
     ),
@@ -31,7 +31,7 @@ ROWS_OF_FILES = [
     ),
     Case(
         "years of two digits",
-        ("a date that is missing, unreadable", "'1/2/22'", "set [columns] date_format"),
+        ("day and month cannot be told apart", "'1/2/22'", "Set columns.date_format to 'dmy'"),
         1,
         log=csv(*["001,1/2/22,5"] * 9, good=0),
     ),

@@ -150,5 +150,10 @@ def is_taken(name: str) -> bool:
     tables = [table for table in vars(schema).values() if isinstance(table, schema.TableSchema)]
     own = {name for table in tables for name in table.names}
     lines = {"lines", "copies", "rows", "refunded", "reason", "sale", "mixed", "turned", "rate"}
-    taken = own | lines | set(Columns.model_fields) | {"bought", "gap", "age", "value", "dimension"}
+    taken = (
+        own
+        | lines
+        | set(Columns.model_fields)
+        | {"bought", "gap", "age", "value", "dimension", "digest"}
+    )
     return name in taken - set(USUAL_DIMENSIONS) or name.startswith(_FEATURES)

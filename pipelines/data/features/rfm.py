@@ -27,6 +27,10 @@ def of_people(purchases: Table, people: People) -> Table:
     return purchases.filter(purchases.individual == (people == "individual"))
 
 
+OWN_TEXT = ("customer_id", "tier", "digest")
+"""Text that is no dimension, in tables of customers and of their days."""
+
+
 def summary(purchases: Table, as_of: dt.date, people: People = "individual") -> Table:
     """Return the RFM summary of every customer who has bought by ``as_of``.
 
@@ -194,8 +198,8 @@ def spend_evidence(table: Any, spend_from: SpendFrom) -> tuple[Any, Any]:
 
 def dimensions(table: Table) -> list[str]:
     """Return the dimensions that a table of customers or their days holds: what is text in it."""
-    own = ("customer_id", "tier")
-    return [name for name, kind in table.schema().items() if kind.is_string() and name not in own]
+    names = table.schema().items()
+    return [name for name, kind in names if kind.is_string() and name not in OWN_TEXT]
 
 
 def days_between(start: DateValue, end: DateValue) -> FloatingValue:

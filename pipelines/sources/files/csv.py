@@ -39,6 +39,8 @@ LIFETIMES_DATASETS = {
     "CDNOW_sample": (0, ("customer_id", "sample_id", "date", "number_of_cds", "dollar_value")),
 }
 _UTF8 = ("utf-8", "utf-8-sig")
+_UNPACKED_BY_NAME = {".gz": "gzip", ".zst": "zstd"}
+"""What DuckDB unpacks itself, by an ending in small letters and by nothing else."""
 _DELIMITERS = ",;\t|"
 SHOWN = 120
 """Characters shown of a line that is no row."""
@@ -141,10 +143,7 @@ def _as_read(
     """
     broken, lines, read = False, 0, []
     for file in files:
-        # DuckDB unpacks gzip, and knows it by an ending in small letters only.
-        packed = packing(file)
-        known = packed is None if file.suffix != ".gz" else packed == "gzip"
-        as_it_is = encoding in _UTF8 and known
+        as_it_is = encoding in _UTF8 and _UNPACKED_BY_NAME.get(file.suffix) == packing(file)
         utf8 = file if as_it_is else as_utf8(connection, file, encoding)
         contents = scan(utf8)
         broken |= not contents.is_utf8

@@ -24,7 +24,11 @@ def open_text(
 ) -> IO[str]:
     """Open a file, or what a packed one holds; line ends stay as they are by default."""
     content = open_bytes(file)
-    return io.TextIOWrapper(content, encoding=encoding, errors=errors, newline=newline)
+    try:
+        return io.TextIOWrapper(content, encoding=encoding, errors=errors, newline=newline)
+    except BaseException:  # an encoding that is none
+        content.close()
+        raise
 
 
 def require_whole(file: Path) -> None:

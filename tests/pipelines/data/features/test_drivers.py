@@ -39,7 +39,7 @@ def told(config, spend, tmp_path_factory) -> Config:
     """The shop's configuration with drivers by month and the mix of countries."""
     path = tmp_path_factory.mktemp("drivers") / "spend.csv"
     spend.to_csv(path, index=False)
-    raw = config.model_dump()
+    raw = config.model_dump(exclude={"from_preset"})
     raw["covariates"] = {
         "path": str(path),
         "period": "month",

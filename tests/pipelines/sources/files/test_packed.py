@@ -69,6 +69,13 @@ def test_a_packed_file_is_read_whatever_its_name(tmp_path, ending, name):
 
 
 @pytest.mark.parametrize("ending", PACKINGS)
+def test_text_is_read_where_its_name_says_that_it_is_packed(tmp_path, ending):
+    file = tmp_path / f"log.csv.{ending}"
+    file.write_bytes(CSV)
+    assert read(file) == ROWS
+
+
+@pytest.mark.parametrize("ending", PACKINGS)
 def test_encodings_and_folders_of_packed_files(tmp_path, ending):
     for number in (1, 2):
         file = tmp_path / f"log{number}.csv.{ending}"
