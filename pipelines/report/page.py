@@ -16,7 +16,7 @@ from pipelines.report.tables import Table
 from pipelines.report.wording import words
 
 MISSING = "–"
-NUMERIC = frozenset({"integer", "number", "score", "ratio", "percent", "currency"})
+NUMERIC = frozenset({"integer", "number", "score", "ratio", "percent", "currency", "cents"})
 
 _EXCEL_FORMATS = {
     "integer": "#,##0",
@@ -25,6 +25,7 @@ _EXCEL_FORMATS = {
     "ratio": "#,##0.0000",
     "percent": "0.0%",
     "currency": "#,##0.00",
+    "cents": "#,##0.00",
     "date": "yyyy-mm-dd",
     "month": "mmm yyyy",
 }
@@ -200,6 +201,7 @@ def _formatter(kind: str, values: Any) -> Callable[[Any], str]:
         "integer": lambda v: f"{v:,.0f}",
         "number": lambda v: f"{v:,.{1 if largest >= 100 else 2}f}",
         "currency": lambda v: f"{v:,.{0 if largest >= 1000 else 2}f}",
+        "cents": lambda v: f"{v:,.2f}",
         "percent": lambda v: f"{v * 100:,.1f} %",
         "score": lambda v: f"{v:,.4f}",
         "ratio": _four_digits,

@@ -12,9 +12,20 @@ import numpy as np
 import pandas as pd
 
 Kind = Literal[
-    "text", "integer", "number", "score", "ratio", "percent", "currency", "date", "month", "quarter"
+    "text",
+    "integer",
+    "number",
+    "score",
+    "ratio",
+    "percent",
+    "currency",
+    "cents",
+    "date",
+    "month",
+    "quarter",
 ]
-"""How a value is shown: ``number`` to two decimals, ``ratio`` to four digits."""
+"""How a value is shown: ``number`` to two decimals, ``ratio`` to four digits, ``currency`` as
+exactly as its size allows, ``cents`` to the cent, whatever its size."""
 
 Table = dict[str, Any]
 

@@ -190,7 +190,7 @@ def columns(summary: dict[str, Any]) -> Iterator[np.ndarray]:
     """Columns of money of all tables and figures, with their sums by what the rows are of."""
     for name, table in summary["tables"].items():
         shown = frame(summary, name)
-        money = [c["key"] for c in table["columns"] if c["kind"] == "currency"]
+        money = [c["key"] for c in table["columns"] if c["kind"] in ("currency", "cents")]
         if name == "account":
             money = ["count"]
         for key in money:

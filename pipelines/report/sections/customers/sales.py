@@ -28,10 +28,10 @@ def sales(inputs: ReportInputs) -> Section:
     columns = [
         Column("purchases", "Purchases", "integer"),
         Column("orders", "Orders", "integer"),
-        Column("sold", money("Sold", code), "currency"),
-        Column("paid_back", money("Paid back", code), "currency"),
-        Column("revenue", money("Revenue", code), "currency"),
-        Column("margin", money("Gross margin", code), "currency"),
+        Column("sold", money("Sold", code), "cents"),
+        Column("paid_back", money("Paid back", code), "cents"),
+        Column("revenue", money("Revenue", code), "cents"),
+        Column("margin", money("Gross margin", code), "cents"),
     ]
     whole = frame[frame["dimension"] == EVERYTHING]
     parts = frame[frame["dimension"] != EVERYTHING]
