@@ -46,7 +46,7 @@ def budget(inputs: ReportInputs) -> Section:
     sold = _sold(inputs)
     section.charts["budget"] = _chart(inputs, months, sold)
     if sold.isna().any():
-        section.text.append(_untold(plain(list(sold.index[sold.isna()]))))
+        section.text.append(_untold(sold.index[sold.isna()], inputs.groups.customers))
     _add_past(section, inputs)
     return section
 
@@ -283,7 +283,9 @@ def _add_past(section: Section, inputs: ReportInputs) -> None:
         _month_columns(code),
         title="The company by month from past origins",
         sheet="Company, past months",
-        note=_untold(plain(list(past.loc[untold, "period"].unique()))) if untold.any() else "",
+        note=_untold(pd.DatetimeIndex(past.loc[untold, "period"].unique()), inputs.groups.customers)
+        if untold.any()
+        else "",
     )
     section.workbook_only = (*section.workbook_only, "company_months")
 
@@ -329,13 +331,20 @@ def _month_columns(code: str) -> list[Column]:
     ]
 
 
-def _untold(months: list[str]) -> str:
-    """Say which months' sales are not shown, and why."""
+def _untold(months: pd.DatetimeIndex, customers: pd.Series[Any]) -> str:
+    """Say which months' sales are not shown, and why: so few customers were new in some of them."""
     named = [words.month(day) for day in sorted(months)]
     which = words.listed(named) if len(named) <= MONTHS_NAMED else f"{len(named)} months"
+    few = int((customers.reindex(months) < LEAST_CUSTOMERS).sum())
+    if not few:  # of a group whose few came in months that this page does not name
+        where = f"a month put together with {'it' if len(months) == 1 else 'them'}"
+    elif few == len(months):
+        where = "it" if few == 1 else "each of them"
+    else:
+        where = "one of them" if few == 1 else "some of them"
     return (
-        f"Sales of {which} are not shown: fewer than {LEAST_CUSTOMERS} customers were new in one "
-        "of them, and the difference to repeat sales would be theirs."
+        f"Sales of {which} are not shown: fewer than {LEAST_CUSTOMERS} customers were new in "
+        f"{where}, and the difference to repeat sales would be theirs."
     )
 
 
