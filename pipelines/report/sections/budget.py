@@ -46,14 +46,16 @@ def budget(inputs: ReportInputs) -> Section:
     sold = _sold(inputs)
     section.charts["budget"] = _chart(inputs, months, sold)
     if sold.isna().any():
-        section.text.append(_untold(sold.index[sold.isna()], inputs.groups.customers))
+        section.text.append(
+            _untold(pd.DatetimeIndex(sold.index[sold.isna()]), inputs.groups.customers)
+        )
     _add_past(section, inputs)
     return section
 
 
 def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
     code, ahead = inputs.currency, inputs.terms.economics.horizon_months
-    known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
+    from_known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
     if not months["new_customers"].any():
         stopped = set(months["basis"]) == {"stopped"}
         why = (
@@ -64,13 +66,14 @@ def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
         return (
             f"No customers still to come are forecast: {why}. The company's revenue of the next "
             f"{words.counted(ahead, 'month')} is that of known customers, "
-            f"{words.amount(known, code)}."
+            f"{words.amount(from_known, code)}."
         )
-    share = new / (known + new) if known + new > 0 else float("nan")
+    share = new / (from_known + new) if from_known + new > 0 else float("nan")
     return (
         f"Over the next {words.counted(ahead, 'month')}, to {words.day(inputs.last_day())}, the "
         "company's revenue is forecast at "
-        f"{words.amount(known + new, code)}: {words.amount(known, code)} from known customers and "
+        f"{words.amount(from_known + new, code)}: {words.amount(from_known, code)} from known "
+        "customers and "
         f"{words.amount(new, code)} ({words.percent(share)}) from "
         f"{_how_many(float(months['new_customers'].sum()))} still to come, "
         f"{words.amount(float(months['new_first_revenue'].sum()), code)} of it in first purchases."
@@ -197,7 +200,7 @@ def _sold(inputs: ReportInputs) -> pd.Series[float]:
 
 
 def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -> dict[str, Any]:
-    known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
+    from_known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
     told = sold.dropna()
     # The picture starts where something is known; what is not shown after that is marked.
     past = sold[sold.index >= told.index[0]] if len(told) else told
@@ -210,7 +213,7 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -
         for day in sorted({*told.index, *months["period"]})
         if any(words.cut([day.date()], start if day in told.index else tomorrow, inputs.last_day()))
     ]
-    said = [f"{words.amount(known.sum(), inputs.currency)} forecast from known customers"]
+    said = [f"{words.amount(from_known.sum(), inputs.currency)} forecast from known customers"]
     if new.any():
         said.append(f"{words.amount(new.sum(), inputs.currency)} from customers still to come")
     before = "what was sold, then " if len(told) else ""
@@ -225,7 +228,7 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -
             ),
             "unit": inputs.currency,
             "history": {"period": list(past.index), "revenue": past.to_numpy()},
-            "forecast": {"period": list(months["period"]), "known": known, "new": new},
+            "forecast": {"period": list(months["period"]), "known": from_known, "new": new},
             "cut": cut,
         }
     )
@@ -362,8 +365,8 @@ def _given_then(inputs: ReportInputs) -> str:
 def _total_misses(errors: pd.Series[float]) -> str:
     """Mean size of the misses and their range: pooled, misses of both signs would cancel."""
     said = verdicts.misses(errors)
-    known = errors.dropna().abs()
-    return said if len(known) < 2 else f"{said}; the mean miss was {words.percent(known.mean())}"
+    sizes = errors.dropna().abs()
+    return said if len(sizes) < 2 else f"{said}; the mean miss was {words.percent(sizes.mean())}"
 
 
 def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
