@@ -69,7 +69,7 @@ Forecast = Callable[[Origin], pd.DataFrame]
 def cohort_forecast(options: RateOptions, *, flat_value: bool = False) -> Forecast:
     """The cohort model with given options, optionally with one value for every purchase."""
 
-    def made(at: Origin) -> pd.DataFrame:
+    def forecast_at(at: Origin) -> pd.DataFrame:
         model = CohortModel.of(read_cohort_months(at.cohort_months, at.as_of), options)
         cells = model.cells(at.until)
         result = model.forecast(cells)
@@ -78,25 +78,25 @@ def cohort_forecast(options: RateOptions, *, flat_value: bool = False) -> Foreca
             month_dates(cells.cohort), month_dates(cells.period), result.purchases, revenue
         )
 
-    return made
+    return forecast_at
 
 
 def selected(at: Origin) -> pd.DataFrame:
     """What the product uses: options chosen on earlier origins."""
-    made = CohortForecaster().fit(at.cohort_months, at.as_of).forecast(at.until)
-    return made[[*KEYS, "purchases", "revenue"]]
+    forecast = CohortForecaster().fit(at.cohort_months, at.as_of).forecast(at.until)
+    return forecast[[*KEYS, "purchases", "revenue"]]
 
 
 def customers(clock: bool) -> Forecast:
     """BG/NBD summed over customers, with or without the seasonal clock; purchases only."""
 
-    def made(at: Origin) -> pd.DataFrame:
+    def forecast_at(at: Origin) -> pd.DataFrame:
         grid, monthly = month_grid(at.as_of, at.until), customer_months(at, clock)
         cohort = np.repeat(pd.to_datetime(at.summary["cohort"]).to_numpy(), len(grid.periods))
         period = np.tile(grid.index().to_numpy(), len(at.summary))
         return frame(cohort, period, monthly.ravel(), np.full(monthly.size, np.nan))
 
-    return made
+    return forecast_at
 
 
 def customer_months(at: Origin, clock: bool) -> np.ndarray:
@@ -122,9 +122,9 @@ def reconciled_customers(origins: list[Origin]) -> pd.DataFrame:
         for name, clock in (("BG/NBD", False), ("BG/NBD on a seasonal clock", True)):
             monthly = customer_months(at, clock)
             base = pd.DataFrame(monthly).groupby(cohort).transform("sum").to_numpy()
-            made = (monthly * target.loc[cohort].to_numpy() / base).sum(axis=1)
-            mae = metrics.mae(at.bought, made) / float(at.bought.mean())
-            rows.append((name, mae, metrics.gini(at.bought, made)))
+            purchases = (monthly * target.loc[cohort].to_numpy() / base).sum(axis=1)
+            mae = metrics.mae(at.bought, purchases) / float(at.bought.mean())
+            rows.append((name, mae, metrics.gini(at.bought, purchases)))
     table = pd.DataFrame(rows, columns=["model", "MAE / mean purchases", "Gini"])
     return table.groupby("model").mean()
 
@@ -146,17 +146,17 @@ VARIANTS: dict[str, Forecast] = {
 }
 
 
-def score(made: pd.DataFrame, at: Origin) -> dict[str, float]:
+def score(table: pd.DataFrame, at: Origin) -> dict[str, float]:
     """WAPE and bias over cells of cohort quarter and month."""
-    quarter = made["cohort"].dt.to_period("Q").dt.start_time
-    cells = made.assign(cohort=quarter).groupby(KEYS)[["purchases", "revenue"]].sum(min_count=1)
-    both = at.actual.set_index(KEYS)[["purchases", "revenue"]].join(cells, rsuffix="_made")
+    quarter = table["cohort"].dt.to_period("Q").dt.start_time
+    cells = table.assign(cohort=quarter).groupby(KEYS)[["purchases", "revenue"]].sum(min_count=1)
+    both = at.actual.set_index(KEYS)[["purchases", "revenue"]].join(cells, rsuffix="_forecast")
     out = {}
     for quantity in ("purchases", "revenue"):
-        actual, forecast = both[quantity], both[f"{quantity}_made"]
-        known = bool(forecast.notna().all())
-        out[f"{quantity} WAPE"] = metrics.wape(actual, forecast) if known else np.nan
-        out[f"{quantity} bias"] = metrics.bias(actual, forecast) if known else np.nan
+        actual, forecast = both[quantity], both[f"{quantity}_forecast"]
+        complete = bool(forecast.notna().all())
+        out[f"{quantity} WAPE"] = metrics.wape(actual, forecast) if complete else np.nan
+        out[f"{quantity} bias"] = metrics.bias(actual, forecast) if complete else np.nan
     return out
 
 

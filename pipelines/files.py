@@ -56,12 +56,12 @@ def replacing_folder(target: Path, keep: bool = False) -> Iterator[Path]:
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """Give a folder beside ``target`` to fill; it vanishes unless it is renamed in time."""
-    beside, made = _beside(target)
+    beside, parents = _beside(target)
     try:
         yield beside
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
-        for parent in made:
+        for parent in parents:
             with contextlib.suppress(OSError):  # somebody else has put something there
                 parent.rmdir()
         raise
@@ -70,13 +70,13 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 def _beside(target: Path) -> tuple[Path, list[Path]]:
     """Make a folder beside a path; also return the folders above it that were not there."""
-    made: list[Path] = []
+    parents: list[Path] = []
     for _ in range(ATTEMPTS):
-        made += _make_parent(target)
+        parents += _make_parent(target)
         with writable(target.parent), contextlib.suppress(FileNotFoundError):
             beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
             beside.chmod(0o755)
-            return beside, made
+            return beside, parents
         # a run that failed has just taken its empty folders away again
     raise ConfigError(f"cannot write to {target.parent}: it vanishes again and again")
 

@@ -63,10 +63,10 @@ def expected_lifetimes(folder: Path) -> Work:
 
     def work() -> dict[str, Any]:
         with quiet():
-            made = model.conditional_expected_number_of_purchases_up_to_time(
+            purchases = model.conditional_expected_number_of_purchases_up_to_time(
                 HORIZON_DAYS, table["frequency"], table["recency"], table["T"]
             )
-        return {"sum": float(np.sum(made))}
+        return {"sum": float(np.sum(purchases))}
 
     return work
 

@@ -115,9 +115,9 @@ class ChurnClassifier(Estimator):
         # Nothing can be learned from a feature that no customer has yet, or that names small
         # groups only, and scikit-learn's binning fails on one.
         categories = sample.categories()
-        known = sample.features.notna().any()
+        filled = sample.features.notna().any()
         self.feature_names_ = tuple(
-            name for name in known.index[known] if categories.get(name) != []
+            name for name in filled.index[filled] if categories.get(name) != []
         )
         self.categories_ = {name: values for name, values in categories.items() if values}
         sizes = self._sizes()

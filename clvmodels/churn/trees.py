@@ -99,12 +99,12 @@ class Trees:
         matrix = np.asfortranarray(matrix, dtype=float)
         if matrix.ndim != 2 or matrix.shape[1] != self.columns:
             raise ValueError(f"expected {self.columns} columns; found shape {matrix.shape}")
-        known = _bit_sets([range(number) for number in self.categories])
+        category_sets = _bit_sets([range(number) for number in self.categories])
         places = np.zeros(self.columns, dtype=np.uint32)
         places[: len(self.categories)] = np.arange(len(self.categories))
         total = np.full(len(matrix), self.baseline)
         for tree in self.predictors:
-            total += tree.predict(matrix, known, places, 1)
+            total += tree.predict(matrix, category_sets, places, 1)
         return total
 
     def to_dict(self) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def expected_acquisitions(
         return pd.Series(0.0, index=grid.index(), name="customers")
     period = month_number(grid.periods)
     weight = _recency_weights(model.acquired_months, int(model.acquired_months[-1]))
-    known = _shape(model, model.acquired_months, None)
-    exposure = model.acquired_days * np.exp(known)
+    log_shape = _shape(model, model.acquired_months, None)
+    exposure = model.acquired_days * np.exp(log_shape)
     usual = float(np.median((model.acquired / exposure)[-LEVEL_MONTHS:])) * exposure
     chance = CHANCE_ERRORS * np.sqrt(np.maximum(usual, 1.0))
     acquired = np.clip(model.acquired, usual / UNLIKE - chance, usual * UNLIKE + chance)
@@ -112,12 +112,12 @@ def forecast_new_cohorts(
     i, j = np.triu_indices(period.size)
     cells = Cells(period[i], period[j], _exposure(grid, customers, i, j))
     some = Cells(cells.cohort, cells.period, np.maximum(cells.exposure, 1e-12))
-    made = model.forecast(some, period_covariates)
+    forecast = model.forecast(some, period_covariates)
     rate_shift = _recent_cohort_effect(model.rates.fit, model.cohorts)
     value_shift = _recent_cohort_effect(model.values.fit, model.cohorts)
-    purchases = made.purchases * np.exp(rate_shift) * (cells.exposure > 0)
+    purchases = forecast.purchases * np.exp(rate_shift) * (cells.exposure > 0)
     first = np.where(i == j, customers[i], 0.0)
-    value = made.value * np.exp(value_shift)
+    value = forecast.value * np.exp(value_shift)
     return pd.DataFrame(
         {
             "cohort": month_dates(cells.cohort),

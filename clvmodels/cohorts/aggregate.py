@@ -17,7 +17,7 @@ Level = Literal["cohort_month", "quarter_month", "month", "total"]
 
 
 def summed(
-    made: Forecast, level: Level, spread: intervals.Spread, draws: int, random_state: int
+    forecast: Forecast, level: Level, spread: intervals.Spread, draws: int, random_state: int
 ) -> pd.DataFrame:
     """Sum a forecast and its draws to a level.
 
@@ -27,12 +27,12 @@ def summed(
         The keys of the level, then purchases, purchases_low, purchases_high, revenue,
         revenue_low, revenue_high (90 % intervals).
     """
-    keys, group = _grouping(made, level)
-    counts, revenue = made.draw(draws, random_state)
+    keys, group = _grouping(forecast, level)
+    counts, revenue = forecast.draw(draws, random_state)
     out = keys.copy()
     for name, point, drawn, unit, stretch in (
-        ("purchases", made.purchases, counts, 1.0, spread.purchases),
-        ("revenue", made.revenue, revenue, made.model.values.scale, spread.revenue),
+        ("purchases", forecast.purchases, counts, 1.0, spread.purchases),
+        ("revenue", forecast.revenue, revenue, forecast.model.values.scale, spread.revenue),
     ):
         total = intervals.group_sums(drawn / unit, group, len(keys))
         low, high = intervals.interval(total, stretch)
@@ -42,8 +42,8 @@ def summed(
     return out
 
 
-def _grouping(made: Forecast, level: Level) -> tuple[pd.DataFrame, Integers]:
-    cells = made.cells
+def _grouping(forecast: Forecast, level: Level) -> tuple[pd.DataFrame, Integers]:
+    cells = forecast.cells
     cohort = {
         "cohort_month": cells.cohort,
         "quarter_month": cells.cohort // 3 * 3,

@@ -38,8 +38,8 @@ def digest(table: CohortTable, *covariates: Covariates) -> str:
     ):  # fmt: skip
         parts += _written(values)
     for one in covariates:
-        known = one.values * one.sd + one.mean if one.names else one.values
-        parts += [one.key, *one.names, *_written(one.months), *_written(known)]
+        as_given = one.values * one.sd + one.mean if one.names else one.values
+        parts += [one.key, *one.names, *_written(one.months), *_written(as_given)]
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 

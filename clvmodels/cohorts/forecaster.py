@@ -130,8 +130,8 @@ class CohortForecaster(Estimator):
             If a table cannot be used.
         """
         table = read_cohort_months(cohort_months, as_of, log_start)
-        known = month_number(cohort_months["period"]) <= table.months[-1]
-        cohort_months = cohort_months[known]
+        up_to_as_of = month_number(cohort_months["period"]) <= table.months[-1]
+        cohort_months = cohort_months[up_to_as_of]
         self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
         return self
 
@@ -191,9 +191,9 @@ class CohortForecaster(Estimator):
         """
         draws = whole_number(self.draws, "draws", 2)
         model = self._known(customers)
-        made = model.forecast(model.cells(until), period_covariates)
+        forecast = model.forecast(model.cells(until), period_covariates)
         return summed(
-            made, level, self.spread_, draws, whole_number(self.random_state, "random_state", 0)
+            forecast, level, self.spread_, draws, whole_number(self.random_state, "random_state", 0)
         )
 
     @one_blas_thread

@@ -28,12 +28,12 @@ def draw_log_means(
     deviation = (design @ root) @ rng.standard_normal((root.shape[1], draws))
     months, month = np.unique(period, return_inverse=True)
     shock = rng.standard_normal((months.size, draws))
-    known = np.zeros(period.size)
+    begun = np.zeros(period.size)
     if "period" in fit.slices:
         # A month already begun has its effect among the coefficients.
-        known = design[:, fit.slices["period"]].sum(axis=1)
+        begun = design[:, fit.slices["period"]].sum(axis=1)
     return np.asarray(
-        deviation + fit.sds.get("period", 0.0) * (1.0 - known)[:, None] * shock[month]
+        deviation + fit.sds.get("period", 0.0) * (1.0 - begun)[:, None] * shock[month]
     )
 
 

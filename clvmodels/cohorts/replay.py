@@ -128,18 +128,18 @@ def replay(
                 fitted[parts] = CohortModel.of(past, parts, period_covariates, cohort_covariates)
             model = fitted[parts].damped(options.damping)
             cells = model.cells(until)
-            made = model.forecast(cells, period_covariates)
+            by_cell = model.forecast(cells, period_covariates)
             rows = truth.reindex(pd.MultiIndex.from_arrays([cells.cohort, cells.period]))
             found = rows.notna().to_numpy()
             actual = np.zeros((cells.size, 2))
             actual[found] = numbers[rows.to_numpy()[found].astype(int)]
             group, groups = quarter_cells(cells)
             actual = np.maximum(intervals.group_sums(actual, group, groups), 0.0)
-            both = np.stack([made.purchases, made.revenue], axis=1)
+            both = np.stack([by_cell.purchases, by_cell.revenue], axis=1)
             forecast = intervals.group_sums(both, group, groups)
             reaches = [np.zeros(0), np.zeros(0)]
             if name == reach_of:
-                drawn = made.draw(_DRAWS, random_state=0)
+                drawn = by_cell.draw(_DRAWS, random_state=0)
                 reaches = [
                     intervals.reach(
                         actual[:, i] / unit,

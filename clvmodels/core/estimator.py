@@ -39,14 +39,14 @@ class Estimator:
         InvalidValueError
             If there is no such setting.
         """
-        known = self.parameter_defaults()
+        defaults = self.parameter_defaults()
         for name in params:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
+            if name not in defaults:
+                close = difflib.get_close_matches(name, defaults, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise InvalidValueError(
                     f"{type(self).__name__} has no setting {name} (it has "
-                    f"{', '.join(known) or 'none'}){hint}"
+                    f"{', '.join(defaults) or 'none'}){hint}"
                 )
         for name, value in params.items():
             setattr(self, name, value)

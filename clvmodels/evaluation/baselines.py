@@ -223,10 +223,8 @@ def _rate(amount: Array, days: Array) -> Array:
 
 
 def _first_by_cohort(frame: pd.DataFrame, table: CohortTable) -> tuple[Array, Array]:
-    known = frame[pd.to_datetime(frame["period"]) <= month_dates(table.months)[-1]]
-    sums = known.groupby(pd.to_datetime(known["cohort"]))[
-        ["first_purchases", "first_revenue"]
-    ].sum()
+    past = frame[pd.to_datetime(frame["period"]) <= month_dates(table.months)[-1]]
+    sums = past.groupby(pd.to_datetime(past["cohort"]))[["first_purchases", "first_revenue"]].sum()
     sums = sums.reindex(month_dates(table.cohorts)).fillna(0.0)
     return sums["first_purchases"].to_numpy(float), sums["first_revenue"].to_numpy(float)
 

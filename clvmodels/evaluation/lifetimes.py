@@ -146,12 +146,12 @@ class _LifetimesTransactions(_LifetimesModel, TransactionModel):
                 )
                 for t in horizons
             ]
-        made = columns[0] if single else np.stack(columns, axis=1)
-        broken = ~np.isfinite(made)
+        purchases = columns[0] if single else np.stack(columns, axis=1)
+        broken = ~np.isfinite(purchases)
         if broken.any():
             # Its hypergeometric function overflows for frequent buyers; the quantity does not.
-            made = np.where(broken, super().expected_purchases(summary, horizon), made)
-        return made
+            purchases = np.where(broken, super().expected_purchases(summary, horizon), purchases)
+        return purchases
 
 
 class LifetimesBGNBD(_LifetimesTransactions, BGNBD):

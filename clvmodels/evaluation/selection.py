@@ -18,7 +18,7 @@ from clvmodels.transactions.regular.cnbd import distinct
 @one_blas_thread
 def compare_on_holdout(
     candidates: Iterable[type[TransactionModel]],
-    known: pd.DataFrame,
+    earlier: pd.DataFrame,
     later: pd.DataFrame,
     horizon: float,
 ) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def compare_on_holdout(
     ----------
     candidates : iterable of TransactionModel classes
         In order of preference, should scores be equal.
-    known : DataFrame
+    earlier : DataFrame
         Compressed RFM summary at an earlier day: frequency, recency, T, weight.
     later : DataFrame
         frequency, recency, T at that day, ``purchases`` in the ``horizon`` after it, weight.
@@ -62,11 +62,12 @@ def compare_on_holdout(
     with warnings.catch_warnings():
         # A model that the data do not identify comes last; that is all the warning asks.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        models = distinct([candidate().fit(known) for candidate in candidates])
+        models = distinct([candidate().fit(earlier) for candidate in candidates])
     rows = []
     for model in models:
-        made = np.asarray(model.expected_purchases(later, horizon=horizon))
-        scaled = made * (bought / float(weight @ made)) if weight @ made > 0 else made
+        expected = np.asarray(model.expected_purchases(later, horizon=horizon))
+        total = float(weight @ expected)
+        scaled = expected * (bought / total) if total > 0 else expected
         mae = float(weight @ np.abs(scaled - actual)) / float(weight.sum())
         rows.append((type(model).__name__, mae, not model.unidentified_))
     table = pd.DataFrame(rows, columns=["model", "mae", "identified"])

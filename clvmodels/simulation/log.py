@@ -120,15 +120,15 @@ class SimulatedLog:
             0 where there is none), first_purchase.
         """
         end = self.days if until is None else number(until, "until")
-        known = self.day <= end
-        customer, day = self.customer[known], self.day[known]
+        seen = self.day <= end
+        customer, day = self.customer[seen], self.day[seen]
         counts = np.bincount(customer, minlength=self.n_customers)
         members = np.flatnonzero(counts)
         last = np.cumsum(counts[members]) - 1
         first = last - counts[members] + 1
         frequency = counts[members] - 1
-        totals = np.bincount(customer, self.amount[known], minlength=self.n_customers)
-        repeat_value = totals[members] - self.amount[known][first]
+        totals = np.bincount(customer, self.amount[seen], minlength=self.n_customers)
+        repeat_value = totals[members] - self.amount[seen][first]
         joined = self.joined[members]
         return pd.DataFrame(
             {

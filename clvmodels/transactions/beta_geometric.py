@@ -189,10 +189,10 @@ class BetaGeometricModel(TransactionModel):
         rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
         leave = rng.beta(p["a"], p["b"], T.shape)
         would = draw_poisson(rate * T, rng)
-        made = np.minimum(would, draw_geometric(leave, rng) - self._first)
+        purchases = np.minimum(would, draw_geometric(leave, rng) - self._first)
         # The times of the purchases she would make are ordered uniforms.
-        last = rng.beta(np.maximum(made, 1), would - made + 1)
-        return made, np.where(made > 0, T * last, 0.0)
+        last = rng.beta(np.maximum(purchases, 1), would - purchases + 1)
+        return purchases, np.where(purchases > 0, T * last, 0.0)
 
 
 class BGNBD(BetaGeometricModel):

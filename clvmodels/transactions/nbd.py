@@ -94,8 +94,8 @@ class NBD(TransactionModel):
     def _draw_histories(
         self, p: Parameters, T: Array, rng: np.random.Generator
     ) -> tuple[Integers, Array]:
-        made = draw_poisson(rng.gamma(p["r"], size=T.shape) / p["alpha"] * T, rng)
-        return made, np.where(made > 0, T * rng.beta(np.maximum(made, 1), 1), 0.0)
+        purchases = draw_poisson(rng.gamma(p["r"], size=T.shape) / p["alpha"] * T, rng)
+        return purchases, np.where(purchases > 0, T * rng.beta(np.maximum(purchases, 1), 1), 0.0)
 
 
 def _terms(x: Array, T: Array, r: Value, alpha: Value) -> Terms:

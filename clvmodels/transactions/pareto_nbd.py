@@ -158,9 +158,9 @@ class ParetoNBD(TransactionModel):
     ) -> tuple[Integers, Array]:
         rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
         active = _draw_active(p["s"], p["beta"] + np.zeros_like(T), T, rng)
-        made = draw_poisson(rate * active, rng)
-        last = rng.beta(np.maximum(made, 1), 1)
-        return made, np.where(made > 0, active * last, 0.0)
+        purchases = draw_poisson(rate * active, rng)
+        last = rng.beta(np.maximum(purchases, 1), 1)
+        return purchases, np.where(purchases > 0, active * last, 0.0)
 
 
 def _draw_active(s: Value, B: Array, length: Value, rng: np.random.Generator) -> Array:

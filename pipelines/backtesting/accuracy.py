@@ -155,9 +155,9 @@ def change_of_error(
     actual, forecast = _pair(both, quantity)
     other = both[f"{quantity}_baseline"].to_numpy(float)
     wape, wape_baseline = metrics.wape(actual, forecast), metrics.wape(actual, other)
-    known = np.isfinite(wape) and np.isfinite(wape_baseline) and wape_baseline > 0
+    comparable = np.isfinite(wape) and np.isfinite(wape_baseline) and wape_baseline > 0
     return {
-        "change": wape / wape_baseline - 1 if known else None,
+        "change": wape / wape_baseline - 1 if comparable else None,
         "wape": wape,
         "wape_baseline": wape_baseline,
         "bias_baseline": metrics.bias(actual, other),

@@ -97,8 +97,8 @@ def _repeat_business(cohort_months: pd.DataFrame, whole: pd.DataFrame, money: st
             "Historical LTV, gross margin",
             historical_ltv(earned, 1.0, churn) if 0 < churn <= 1 else None,
             money,
-            "ARPU x its gross margin / churn: repeat purchases for ever, without the first one; "
-            "empty: purchases did not fall, so it has no end",
+            "ARPU x its gross margin / churn: repeat purchases for ever, without the first one"
+            + ("" if 0 < churn <= 1 else f"; empty: {_why_endless(whole)}"),
         ),
     ]
 
@@ -114,14 +114,28 @@ def monthly_churn(cohort_months: pd.DataFrame) -> float:
 
     From the first full month of a cohort on; 0 where purchases did not fall.
     """
+    followed = _followed(cohort_months)
+    before = float(followed["before"].sum())
+    return max(1 - float(followed["after"].sum()) / before, 0.0) if before > 0 else 0.0
+
+
+def _followed(cohort_months: pd.DataFrame) -> pd.DataFrame:
+    """Purchases of a cohort's month and, in as many customer-days, of the next: before, after."""
     table = cohort_months.sort_values(["cohort", "period"])
     table = table[(table["period"] > table["cohort"]) & (table["customer_days"] > 0)]
     by_cohort = table.groupby("cohort")
     after, days_after = by_cohort["purchases"].shift(-1), by_cohort["customer_days"].shift(-1)
     as_long = after * table["customer_days"] / days_after
-    followed = as_long.notna()
-    before = float(table.loc[followed, "purchases"].sum())
-    return max(1 - float(as_long[followed].sum()) / before, 0.0) if before > 0 else 0.0
+    return pd.DataFrame({"before": table["purchases"], "after": as_long}).dropna(subset="after")
+
+
+def _why_endless(cohort_months: pd.DataFrame) -> str:
+    followed = _followed(cohort_months)
+    if followed.empty:
+        return "no cohort could be followed from one whole month to the next"
+    if not followed["before"].sum() > 0:
+        return "nobody bought in the months that could be followed"
+    return "purchases did not fall, so it has no end"
 
 
 def ltv_by_age(cohort_months: pd.DataFrame, of: str = "revenue") -> pd.Series:

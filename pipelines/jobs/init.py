@@ -63,13 +63,13 @@ def init_job(
             rows = int(raw.count().execute())
             fields = looks.fields(raw)
             _require_names(fields, place)
-            known = presets.recognised(raw.columns)
+            preset = presets.recognised(raw.columns)
             found = guesses.guess(fields)
             columns = found.columns
-            if known is not None:
-                columns = _of_preset(known.name, here, fields)
+            if preset is not None:
+                columns = _of_preset(preset.name, here, fields)
                 found = _beside(columns, fields)
-            statuses = _statuses(raw, found) if known is None else _counted(raw, known)
+            statuses = _statuses(raw, found) if preset is None else _counted(raw, preset)
     notes = _without_ids(columns, fields)
     draft = Draft(
         config.name,
@@ -79,7 +79,7 @@ def init_job(
         unsure,
         found,
         statuses,
-        known,
+        preset,
         notes,
     )
     written = text.toml(draft)
@@ -172,10 +172,10 @@ def _statuses(raw: Table, found: Guess) -> dict[str, dict[str, int]]:
     return {name: some for name, some in told.items() if all(map(_is_status, some))}
 
 
-def _counted(raw: Table, known: Preset) -> dict[str, dict[str, int]]:
+def _counted(raw: Table, preset: Preset) -> dict[str, dict[str, int]]:
     """Values and rows of the columns by which a preset tells sales."""
-    kept = known.sections["governance"].get("keep", {})
-    names = [name for column in kept if (name := known.found(column, raw.columns)) is not None]
+    kept = preset.sections["governance"].get("keep", {})
+    names = [name for column in kept if (name := preset.found(column, raw.columns)) is not None]
     told = looks.counts(raw, names, questions.MOST)
     return {name: some for name, some in told.items() if all(map(_is_status, some))}
 

@@ -160,14 +160,14 @@ def preset_line(config: Config) -> list[str]:
     """Which keys the preset of a known export set, and to what; no line where there is none."""
     if config.source.preset is None:
         return []
-    known = presets.preset(config.source.preset)
+    preset = presets.preset(config.source.preset)
     told = []
     for key in config.from_preset:
         section, _, name = key.partition(".")
         value = getattr(getattr(config, section), name)
         told.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
     return [
-        f"preset {known.name} ({known.export}; as of {known.checked}) set "
+        f"preset {preset.name} ({preset.export}; as of {preset.checked}) set "
         f"{', '.join(told) or 'no key: all are in the file'}"
     ]
 

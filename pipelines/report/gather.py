@@ -56,10 +56,10 @@ MATRIX_STEPS = 40
 
 def gather(
     data: Dataset,
-    known: TrainingData,
+    training: TrainingData,
     fitted: Fitted,
     result: BacktestResult,
-    made: Delivered,
+    delivered: Delivered,
     new: NewCustomers,
     terms: Terms,
     parity: pd.DataFrame,
@@ -72,7 +72,7 @@ def gather(
     ``margin`` is what the run goes by; by default the configuration's own.
     """
     margin = margin or Margin(terms.economics.margin)
-    history = with_buyers(known.cohort_months, data)
+    history = with_buyers(training.cohort_months, data)
     return ReportInputs(
         terms=terms,
         as_of=data.as_of,
@@ -89,32 +89,32 @@ def gather(
         churn_reliability=result.churn_reliability,
         churn_importance=_latest(result.churn_importance),
         cohort_months=history,
-        cohort_forecast=made.cohorts,
-        tiers=made.tiers,
-        segments=made.segments,
+        cohort_forecast=delivered.cohorts,
+        tiers=delivered.tiers,
+        segments=delivered.segments,
         sales=with_margin(data.sales_months, margin),
-        alive_matrix=alive_matrix(fitted, known.summary),
-        frequency_histogram=fit_quality.frequency_histogram(fitted, known),
-        diagnostics=fit_quality.tables(fitted, known)
+        alive_matrix=alive_matrix(fitted, training.summary),
+        frequency_histogram=fit_quality.frequency_histogram(fitted, training),
+        diagnostics=fit_quality.tables(fitted, training)
         | fit_quality.conditional(
             result.conditional, accuracy.most_like(result.cells, terms.economics.horizon_months)
         ),
         model=model_facts(fitted, parity),
-        months=made.months,
-        totals=made.totals,
+        months=delivered.months,
+        totals=delivered.totals,
         tracking=tracked.table if tracked else pd.DataFrame(),
         tracked_from=tracked.origin if tracked else None,
         tracking_notes=tracked.notes if tracked else (),
-        corrections=made.corrections,
+        corrections=delivered.corrections,
         new_cohorts=new.cohorts,
-        budget=company_months(made, new),
-        company=budget.with_actuals(result.company, known.cohort_months),
-        effects=effects.table(fitted, made.grid, made.forecaster),
+        budget=company_months(delivered, new),
+        company=budget.with_actuals(result.company, training.cohort_months),
+        effects=effects.table(fitted, delivered.grid, delivered.forecaster),
         selection=selection(fitted),
         unit_economics=unit_economics(
-            known.cohort_months,
-            known.as_of,
-            made.mean_clv,
+            training.cohort_months,
+            training.as_of,
+            delivered.mean_clv,
             economics=terms.economics,
             margin=margin,
             profiled_only=terms.governance.totals_only_for_some,
@@ -135,7 +135,7 @@ def _learned(fitted: Fitted) -> Learned:
     )
 
 
-def company_months(made: Delivered, new: NewCustomers) -> pd.DataFrame:
+def company_months(delivered: Delivered, new: NewCustomers) -> pd.DataFrame:
     """Known customers and customers still to come, by month, and their sum.
 
     Returns
@@ -145,10 +145,10 @@ def company_months(made: Delivered, new: NewCustomers) -> pd.DataFrame:
         revenue of known customers as ``known_``, each with _low and _high; company_purchases and
         company_revenue. Empty where nobody says how new customers buy.
     """
-    known = made.months.set_index("period")
-    columns = [c for c in known if str(c).startswith(("purchases", "revenue"))]
+    of_known = delivered.months.set_index("period")
+    columns = [c for c in of_known if str(c).startswith(("purchases", "revenue"))]
     out = new.by_month().merge(
-        known[columns].add_prefix("known_"), left_on="period", right_index=True, validate="1:1"
+        of_known[columns].add_prefix("known_"), left_on="period", right_index=True, validate="1:1"
     )
     for quantity in ("purchases", "revenue"):
         out[f"company_{quantity}"] = out[f"known_{quantity}"] + out[f"new_{quantity}"]

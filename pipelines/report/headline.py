@@ -147,12 +147,12 @@ def _accuracy(past: Accuracy) -> dict[str, Any]:
 
 def _ends(each: pd.DataFrame) -> str:
     """Error at the oldest and at the latest past date, where there are several."""
-    known = each[np.isfinite(each["wape"])]
-    if len(known) < 2:
+    scored = each[np.isfinite(each["wape"])]
+    if len(scored) < 2:
         return ""
     oldest, latest = (
         f"{words.percent(row.wape)} as of {words.day(row.origin.date())}"
-        for row in known.iloc[[0, -1]].itertuples()
+        for row in scored.iloc[[0, -1]].itertuples()
     )
     return f": {oldest}, the oldest date, and {latest}, the latest"
 

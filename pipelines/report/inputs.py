@@ -237,10 +237,10 @@ class ReportInputs:
         cells = self.dated("cells", "origin", "cohort")
         if cells.empty or "customers" not in cells:
             return frozenset()
-        known = cells.drop_duplicates(["origin", "cohort"]).groupby("origin")["customers"].sum()
+        customers = cells.drop_duplicates(["origin", "cohort"]).groupby("origin")["customers"].sum()
         return frozenset(
             day
-            for day, count in zip(pd.DatetimeIndex(known.index), known, strict=True)
+            for day, count in zip(pd.DatetimeIndex(customers.index), customers, strict=True)
             if self.groups.tells_nothing_at(day, count)
         )
 
@@ -270,16 +270,16 @@ class ReportInputs:
         """Whether the tracked forecast's months and cohorts may be shown beside the history."""
         if self.tracked_from is None or "customers" not in self.tracking:
             return False
-        known = self.tracking.drop_duplicates("cohort")["customers"].sum()
-        return self.groups.tells_nothing_at(pd.Timestamp(self.tracked_from), known)
+        customers = self.tracking.drop_duplicates("cohort")["customers"].sum()
+        return self.groups.tells_nothing_at(pd.Timestamp(self.tracked_from), customers)
 
     @property
     def profiled_hide_the_rest(self) -> bool:
         """Whether totals less those of profiled customers tell on nobody who is not profiled."""
-        known, profiled = self.account.get("customers"), self.tiers.get("customers")
-        if known is None or profiled is None:
+        customers, profiled = self.account.get("customers"), self.tiers.get("customers")
+        if customers is None or profiled is None:
             return True
-        rest = int(known) - int(profiled.sum())
+        rest = int(customers) - int(profiled.sum())
         return not 0 < rest < LEAST_CUSTOMERS
 
     def origin_like_today(self) -> pd.Timestamp | None:
@@ -302,8 +302,8 @@ class ReportInputs:
 
     def first_day(self, history: pd.Series[Any] | pd.Index[Any]) -> dt.date:
         """First day of the log, whose earliest month may begin before it."""
-        known = self.account.get("first_date")
-        first: dt.date = dt.date.fromisoformat(known) if known else history.min().date()
+        stated = self.account.get("first_date")
+        first: dt.date = dt.date.fromisoformat(stated) if stated else history.min().date()
         return first
 
     def with_days(self, frame: pd.DataFrame, origin: dt.date | None = None) -> pd.DataFrame:

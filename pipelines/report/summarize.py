@@ -15,18 +15,18 @@ from pipelines.report import section as sections
 from pipelines.report.headline import headline
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section
-from pipelines.report.sections import budget as sections_budget
 from pipelines.report.sections import business as sections_business
 from pipelines.report.sections import cohorts as sections_cohorts
 from pipelines.report.sections import data as sections_data
 from pipelines.report.sections import drivers as sections_drivers
-from pipelines.report.sections import errors as sections_errors
 from pipelines.report.sections import fit as sections_fit
 from pipelines.report.sections import model as sections_model
+from pipelines.report.sections.budget import ahead
 from pipelines.report.sections.customers import churn as sections_churn
 from pipelines.report.sections.customers import sales as sections_sales
 from pipelines.report.sections.customers import segments as sections_segments
 from pipelines.report.sections.customers import tiers as sections_tiers
+from pipelines.report.sections.errors import cells, models, tenths
 from pipelines.report.wording import words
 
 __all__ = ["ReportInputs", "summarize"]
@@ -34,16 +34,16 @@ __all__ = ["ReportInputs", "summarize"]
 SUMMARY_VERSION = 1
 
 SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
-    sections_errors.errors_by_model,
+    models.errors_by_model,
     sections.by_month,
-    sections_errors.heat_map,
+    cells.heat_map,
     sections.history_and_forecast,
-    sections_budget.budget,
+    ahead.budget,
     sections_drivers.drivers,
     sections_business.tracking,
     sections_business.cohort_level,
     sections_cohorts.cohort_value,
-    sections_errors.calibration,
+    tenths.calibration,
     sections_tiers.alive,
     sections_churn.churn,
     sections_business.unit_economics,

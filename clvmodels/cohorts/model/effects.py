@@ -150,29 +150,29 @@ class Covariates:
         """
         if not self.names:
             return np.zeros((months.size, 0))
-        known, values = self.months, self.values
+        months_known, values = self.months, self.values
         if table is not None:
-            asked = np.setdiff1d(months, known)
+            asked = np.setdiff1d(months, months_known)
             later, rows = _covariate_rows(
                 table, self.key, self.names, lambda found: np.isin(found, asked)
             )
             ahead = np.clip((rows - self.mean) / self.sd, *followed(self.values))
-            known = np.concatenate([known, later])
+            months_known = np.concatenate([months_known, later])
             values = np.vstack([values, ahead])
         if self.key == "cohort":
-            later = np.setdiff1d(months[months > known.max()], known)
-            recent = values[np.argsort(known)[-RECENT_COHORTS:]].mean(axis=0)
-            known = np.concatenate([known, later])
+            later = np.setdiff1d(months[months > months_known.max()], months_known)
+            recent = values[np.argsort(months_known)[-RECENT_COHORTS:]].mean(axis=0)
+            months_known = np.concatenate([months_known, later])
             values = np.vstack([values, np.tile(recent, (later.size, 1))])
-        absent = np.setdiff1d(months, known)
+        absent = np.setdiff1d(months, months_known)
         if absent.size:
             raise DataError(
                 f"the model uses the {self.key} covariates {', '.join(self.names)}, whose value "
                 f"for {month_dates(absent)[0].date()} is missing ({absent.size} months in all); "
                 f"give {self.key}_covariates with a row for every month"
             )
-        order = np.argsort(known)
-        return values[order[np.searchsorted(known, months, sorter=order)]]
+        order = np.argsort(months_known)
+        return values[order[np.searchsorted(months_known, months, sorter=order)]]
 
 
 def followed(seen: Array) -> tuple[Array, Array]:

@@ -56,8 +56,8 @@ def fit_from_dict(state: Mapping[str, Any], widths: Mapping[str, int]) -> LogLin
     slices = {name: _slice(where) for name, where in state["slices"].items()}
     spans = sorted((where.start, where.stop) for where in slices.values())
     ends = [0, *(stop for _, stop in spans)]
-    known = all(where.stop - where.start == widths.get(n) for n, where in slices.items())
-    if not known or ends[-1] != size or ends[:-1] != [start for start, _ in spans]:
+    as_wide = all(where.stop - where.start == widths.get(n) for n, where in slices.items())
+    if not as_wide or ends[-1] != size or ends[:-1] != [start for start, _ in spans]:
         raise InvalidValueError(
             f"slices must part {size} coefficients among blocks of {dict(widths)}; "
             f"found {state['slices']}"

@@ -156,8 +156,8 @@ class BGBB(TransactionModel):
             ways = -np.log1p(seen) - special.betaln(
                 np.maximum(seen - n, 0) + 1, np.minimum(n, seen) + 1
             )
-            made = special.betaln(alpha + np.minimum(n, seen), beta + np.maximum(seen - n, 0))
-            return np.where(n <= seen, np.exp(ways + made - special.betaln(alpha, beta)), 0.0)
+            taken = special.betaln(alpha + np.minimum(n, seen), beta + np.maximum(seen - n, 0))
+            return np.where(n <= seen, np.exp(ways + taken - special.betaln(alpha, beta)), 0.0)
 
         log_beta = special.betaln(gamma, delta)
         total = bought(t) * np.exp(special.betaln(gamma, delta + t) - log_beta)
@@ -186,12 +186,12 @@ class BGBB(TransactionModel):
         buys = rng.beta(p["alpha"], p["beta"], T.shape)
         leaves = rng.beta(p["gamma"], p["delta"], T.shape)
         seen = np.minimum(draw_geometric(leaves, rng) - 1, T)
-        made, last = np.zeros(T.size, dtype=np.int64), np.zeros(T.size)
+        purchases, last = np.zeros(T.size, dtype=np.int64), np.zeros(T.size)
         for occasion in range(1, int(T.max(initial=0.0)) + 1):
             buying = (rng.random(T.size) < buys) & (occasion <= seen)
-            made += buying
+            purchases += buying
             last[buying] = occasion
-        return made, last
+        return purchases, last
 
 
 def _check_occasions(data: Histories) -> None:

@@ -86,7 +86,7 @@ def distinct(models: Iterable[TransactionModel]) -> list[TransactionModel]:
     """Leave out fitted models of one stage beside the model of chance that they are."""
     kept: list[TransactionModel] = []
     for model in models:
-        known = {type(other) for other in kept}
-        if not (isinstance(model, ErlangModel) and model.k_ == 1 and model.of_chance in known):
+        kinds = {type(other) for other in kept}
+        if not (isinstance(model, ErlangModel) and model.k_ == 1 and model.of_chance in kinds):
             kept.append(model)
     return kept

@@ -206,24 +206,24 @@ class ErlangModel(ErlangForecasts):
         rate = rng.gamma(p["r"], size=T.shape) / p["alpha"]
         leave = rng.beta(p["a"], p["b"], T.shape)
         stages = draw_poisson(rate * T, rng)
-        made = np.minimum(stages // self.k_, draw_geometric(leave, rng) - self._first)
+        purchases = np.minimum(stages // self.k_, draw_geometric(leave, rng) - self._first)
         # The times of the stages are ordered uniforms.
-        at = self.k_ * made
+        at = self.k_ * purchases
         last = rng.beta(np.maximum(at, 1), stages - at + 1)
-        return made, np.where(made > 0, T * last, 0.0)
+        return purchases, np.where(purchases > 0, T * last, 0.0)
 
-    def _draw_gaps(self, made: Integers, rng: np.random.Generator) -> Array:
+    def _draw_gaps(self, purchases: Integers, rng: np.random.Generator) -> Array:
         """Sums of the logarithms of Dirichlet(k, ..., k) shares, 0 where nothing was made."""
-        total = np.zeros(made.size)
-        ends = np.cumsum(made)
-        parts = np.searchsorted(ends, np.arange(_DRAWN_AT_ONCE, made.sum(), _DRAWN_AT_ONCE))
-        for rows in np.split(np.arange(made.size), np.unique(parts)):
-            rows = rows[made[rows] > 0]
+        total = np.zeros(purchases.size)
+        ends = np.cumsum(purchases)
+        parts = np.searchsorted(ends, np.arange(_DRAWN_AT_ONCE, purchases.sum(), _DRAWN_AT_ONCE))
+        for rows in np.split(np.arange(purchases.size), np.unique(parts)):
+            rows = rows[purchases[rows] > 0]
             if rows.size:
-                gaps = np.maximum(rng.gamma(self.k_, size=int(made[rows].sum())), 1e-300)
-                starts = np.cumsum(made[rows]) - made[rows]
+                gaps = np.maximum(rng.gamma(self.k_, size=int(purchases[rows].sum())), 1e-300)
+                starts = np.cumsum(purchases[rows]) - purchases[rows]
                 whole = np.log(np.add.reduceat(gaps, starts))
-                total[rows] = np.add.reduceat(np.log(gaps), starts) - made[rows] * whole
+                total[rows] = np.add.reduceat(np.log(gaps), starts) - purchases[rows] * whole
         return total
 
 

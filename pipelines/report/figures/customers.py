@@ -44,10 +44,10 @@ def cumulative_ltv(chart: Chart) -> Figure:
         ends = [day for day in (line["cohort"], line.get("cohort_to")) if day]
         age, ltv = np.array(line["age"]), numbers(line["ltv"])
         ahead = np.array(line["forecast"], dtype=bool)
-        known = ~ahead
+        past = ~ahead
         ax.plot(
-            age[known],
-            ltv[known],
+            age[past],
+            ltv[past],
             color=shade,
             marker=markers[k % len(markers)],
             ms=4,
@@ -55,7 +55,7 @@ def cumulative_ltv(chart: Chart) -> Figure:
             label=" to ".join(map(name[chart["group"]], ends)),
         )
         # The dashed part starts at the last point known.
-        start = max(int(known.sum()) - 1, 0)
+        start = max(int(past.sum()) - 1, 0)
         ax.plot(age[start:], ltv[start:], color=shade, linestyle=(0, (3, 2)))
     label(ax, "months since first purchase", f"{chart['unit']} per customer")
     thousands(ax)

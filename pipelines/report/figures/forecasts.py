@@ -145,17 +145,17 @@ def company_revenue(chart: Chart) -> Figure:
     history, forecast = chart["history"], chart["forecast"]
     past, ahead = dates(history["period"]), dates(forecast["period"])
     months = sorted({*past, *ahead})
-    sold, known, new = np.zeros((3, len(months)))
+    sold, from_known, new = np.zeros((3, len(months)))
     revenue = numbers(history["revenue"])
     sold[[months.index(day) for day in past]] = np.nan_to_num(revenue)
     # A month that would tell on single customers is not given; without a mark it would look like
     # one that sold nothing.
     not_given(ax, [day for day, value in zip(past, revenue, strict=True) if np.isnan(value)])
-    known[[months.index(day) for day in ahead]] = numbers(forecast["known"])
+    from_known[[months.index(day) for day in ahead]] = numbers(forecast["known"])
     new[[months.index(day) for day in ahead]] = numbers(forecast["new"])
     bars = (
         ("Sold", sold, {"color": ACTUAL}),
-        ("Known customers", known, {"color": FORECAST}),
+        ("Known customers", from_known, {"color": FORECAST}),
         (
             "Customers still to come",
             new,
@@ -213,8 +213,8 @@ def error_heatmap(chart: Chart) -> Figure:
     figure, axes = canvas(1.7 + 0.27 * len(rows))
     ax = axes[0, 0]
     colours = DIVERGING.with_extremes(bad=NO_VALUE)
-    known = np.abs(error[np.isfinite(error)])
-    clip = float(np.clip(np.quantile(known, 0.9) if known.size else 0.0, *CLIP))
+    misses = np.abs(error[np.isfinite(error)])
+    clip = float(np.clip(np.quantile(misses, 0.9) if misses.size else 0.0, *CLIP))
     shown = np.ma.masked_invalid(np.clip(error, -clip, clip))
     image = ax.imshow(shown, cmap=colours, vmin=-clip, vmax=clip, aspect="auto")
     for i, j in zip(*np.nonzero(~asked), strict=True):

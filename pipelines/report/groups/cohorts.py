@@ -107,17 +107,17 @@ class Groups:
         block = quarter.groupby(begins.cumsum()).transform("min")
         spans = pd.DataFrame({"first": block, "last": quarter.groupby(block).transform("max")})
         spans = spans.groupby(quarter).first()
-        made = cells.assign(
+        spanned = cells.assign(
             cohort_to=cells["cohort"].map(spans["last"]).fillna(cells["cohort"]),
             cohort=cells["cohort"].map(spans["first"]).fillna(cells["cohort"]),
         )
         # Of an origin in the middle of a span, the last quarter known then.
-        made["cohort_to"] = np.minimum(
-            made["cohort_to"], cells.groupby("origin")["cohort"].transform("max")
+        spanned["cohort_to"] = np.minimum(
+            spanned["cohort_to"], cells.groupby("origin")["cohort"].transform("max")
         )
         keys = ["origin", "cohort", "cohort_to", "period"]
-        numbers = [name for name in made.select_dtypes("number") if name not in keys]
-        out = made.groupby(keys, as_index=False)[numbers].sum(min_count=1)
+        numbers = [name for name in spanned.select_dtypes("number") if name not in keys]
+        out = spanned.groupby(keys, as_index=False)[numbers].sum(min_count=1)
         return out.assign(cohort_to=out["cohort_to"].where(out["cohort"] < out["cohort_to"]))
 
     @property
@@ -139,13 +139,13 @@ class Groups:
         parts = set(self.first[inside & self.first.index.isin(self.untold)])
         return not self.first[~inside].isin(parts).any()
 
-    def tells_nothing_at(self, day: pd.Timestamp, known: float) -> bool:
+    def tells_nothing_at(self, day: pd.Timestamp, customers: float) -> bool:
         """Whether what customers known at a day bought after it may be shown beside the cohorts.
 
         Parameters
         ----------
         day : Timestamp
-        known : float
+        customers : float
             Customers known at it.
         """
         if self.first.empty:
@@ -157,7 +157,7 @@ class Groups:
         # A day within a month parts the cohort of that month in two.
         month = day.normalize().replace(day=1)
         before = self.customers.index < month
-        part = known - self.customers[before].sum()
+        part = customers - self.customers[before].sum()
         rest = self.customers.get(month, 0) - part
         large = all(size == 0 or size >= LEAST_CUSTOMERS for size in (part, rest))
         return large and not self.together[self.first.index <= day].any()
@@ -213,17 +213,17 @@ class _Counts:
             company = buyers.sum(axis=0)
         return cls(cohorts, months, customers.to_numpy(float), bought, buyers, company)
 
-    def bare(self, starts: list[int], known: int, month: int) -> Booleans:
-        """Which groups of the first ``known`` cohorts, by their starts, hide somebody too little.
+    def bare(self, starts: list[int], arrived: int, month: int) -> Booleans:
+        """Which groups of the first ``arrived`` cohorts, by their starts, hide somebody too little.
 
         A small cohort's customers hide each other too: what is not to be told is one customer's.
         """
-        buyers = self.buyers[:known, month]
-        there = np.repeat(np.add.reduceat(buyers, starts), np.diff([*starts, known]))
+        buyers = self.buyers[:arrived, month]
+        there = np.repeat(np.add.reduceat(buyers, starts), np.diff([*starts, arrived]))
         own = np.minimum(buyers, 1.0)
         enough = there - own >= np.minimum(LEAST_OTHERS, self.company[month] - own)
-        small = self.customers[:known] < LEAST_CUSTOMERS
-        told = small & self.bought[:known, month] & ~enough
+        small = self.customers[:arrived] < LEAST_CUSTOMERS
+        told = small & self.bought[:arrived, month] & ~enough
         return np.logical_or.reduceat(told, starts)
 
 
@@ -236,28 +236,28 @@ def _starts(counts: _Counts) -> list[int]:
     sums of the other's groups in every month that both show.
     """
     starts: list[int] = []
-    waiting = known = 0
+    waiting = arrived = 0
     for month, day in enumerate(counts.months):
-        if known < len(counts.cohorts) and counts.cohorts[known] <= day:
-            if starts and counts.customers[known] >= LEAST_CUSTOMERS:
-                waiting = known  # a large cohort is its own group: those before it wait no longer
-            known += 1
-        if not known:
+        if arrived < len(counts.cohorts) and counts.cohorts[arrived] <= day:
+            if starts and counts.customers[arrived] >= LEAST_CUSTOMERS:
+                waiting = arrived  # a large cohort is its own group: those before it wait no longer
+            arrived += 1
+        if not arrived:
             continue
         while True:
-            borders = [*starts, waiting] if waiting < known else starts
-            bare = np.flatnonzero(counts.bare(borders, known, month))
+            borders = [*starts, waiting] if waiting < arrived else starts
+            bare = np.flatnonzero(counts.bare(borders, arrived, month))
             if len(borders) == 1 or not len(bare):
                 break
             # With the group before, or of the first with the one after.
             gone = borders[max(int(bare[0]), 1)]
             if gone == waiting:
-                waiting = known
+                waiting = arrived
             else:
                 starts.remove(gone)
-        if counts.customers[waiting:known].sum() >= LEAST_CUSTOMERS:
+        if counts.customers[waiting:arrived].sum() >= LEAST_CUSTOMERS:
             starts.append(waiting)
-            waiting = known
+            waiting = arrived
     return starts or [0]
 
 

@@ -30,7 +30,7 @@ from pipelines.training.level_source import LevelSource
 def tracking(inputs: ReportInputs) -> Section:
     """The last delivered forecast against the months that have ended since."""
     section = Section("tracking", "How the last forecast did")
-    made = inputs.dated("tracking", "cohort", "period")
+    tracked = inputs.dated("tracking", "cohort", "period")
     if inputs.tracked_from is None:
         section.missing = (
             "No earlier forecast was delivered to this folder. From the next monthly run on, this "
@@ -38,22 +38,22 @@ def tracking(inputs: ReportInputs) -> Section:
         )
         return section
     origin = words.day(inputs.tracked_from)
-    if made.empty:
+    if tracked.empty:
         unended = f"No month has ended since the forecast of {origin}."
         section.missing = " ".join(inputs.tracking_notes) or unended
         return section
     columns = [*PAGE_ORDER, *(f"actual_{q}" for q in PAGE_ORDER)]
-    months = made.groupby("period", as_index=False)[columns].sum()
+    months = tracked.groupby("period", as_index=False)[columns].sum()
     for quantity in PAGE_ORDER:
         months[f"{quantity}_error"] = months[quantity] / months[f"actual_{quantity}"] - 1
-        actual, forecast = made[f"actual_{quantity}"], made[quantity]
+        actual, forecast = tracked[f"actual_{quantity}"], tracked[quantity]
         section.text.append(
             f"{quantity.capitalize()}: the forecast of {origin} was "
             f"{words.percent(abs(metrics.bias(actual, forecast)))} too "
             f"{'high' if metrics.bias(actual, forecast) > 0 else 'low'} in total over "
             f"{words.since(inputs.tracked_from, len(months))}, and off by "
             f"{words.percent(metrics.wape(actual, forecast))} per cohort-month"
-            f"{_held(made, quantity)}."
+            f"{_held(tracked, quantity)}."
         )
     section.text += inputs.tracking_notes
     if not inputs.tells_tracking:
@@ -68,7 +68,7 @@ def tracking(inputs: ReportInputs) -> Section:
         sheet="Tracking",
         note="Customers known at that date, who bought after it; months that have ended.",
     )
-    cells = inputs.with_days(inputs.groups.summed(made), inputs.tracked_from)
+    cells = inputs.with_days(inputs.groups.summed(tracked), inputs.tracked_from)
     if cells.empty:
         section.text.append(NO_COHORTS)
         return section
@@ -100,9 +100,9 @@ def _tracked_columns(code: str) -> list[Column]:
     ]
 
 
-def _held(made: pd.DataFrame, quantity: str) -> str:
+def _held(tracked: pd.DataFrame, quantity: str) -> str:
     """How often the tracked forecast's own intervals held what happened."""
-    share = accuracy.coverage(made, quantity)
+    share = accuracy.coverage(tracked, quantity)
     if not math.isfinite(share):
         return ""
     return f"; {words.percent(share)} of cohort-months fell inside their 90 % interval"
@@ -149,8 +149,8 @@ def unit_economics(inputs: ReportInputs) -> Section:
 
 def cohort_level(inputs: ReportInputs) -> Section:
     """What the cohort forecast rests on, and how customers were carried to it."""
-    known = inputs.learned
-    full = known.season and known.level == LevelSource.COHORTS
+    learned = inputs.learned
+    full = learned.season and learned.level == LevelSource.COHORTS
     title = "Season, trend and cohorts" if full else "Customers and cohorts"
     section = Section("cohort_level", title)
     if inputs.corrections.empty:

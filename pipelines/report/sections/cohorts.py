@@ -75,15 +75,15 @@ def _by_cohort(
     """What each cohort has brought and will, as a row of the table and a line of the chart."""
     rows, lines = [], []
     for cohort, part in ages.groupby("cohort"):
-        known = part[~part["forecast"]]
+        seen = part[~part["forecast"]]
         rows.append(
             {
                 "cohort": cohort,
                 "cohort_to": last.get(cohort),
                 "customers": size[cohort],
-                "age": known["age"].max(),
-                "ltv": known["ltv"].iloc[-1] if len(known) else None,
-                "ltv_margin": known["ltv_margin"].iloc[-1] if len(known) else None,
+                "age": seen["age"].max(),
+                "ltv": seen["ltv"].iloc[-1] if len(seen) else None,
+                "ltv_margin": seen["ltv_margin"].iloc[-1] if len(seen) else None,
                 "horizon_age": part["age"].max(),
                 "ltv_horizon": part["ltv"].iloc[-1],
             }

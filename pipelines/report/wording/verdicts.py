@@ -25,10 +25,10 @@ def too_high_or_low(bias: float | None) -> str:
 
 def misses(biases: Iterable[float]) -> str:
     """Errors of several totals: all too high, all too low, or of both signs, and their range."""
-    known = sorted(bias for bias in biases if math.isfinite(bias))
-    if len(known) < 2:
-        return too_high_or_low(known[0] if known else None)
-    low, high = known[0], known[-1]
+    finite = sorted(bias for bias in biases if math.isfinite(bias))
+    if len(finite) < 2:
+        return too_high_or_low(finite[0] if finite else None)
+    low, high = finite[0], finite[-1]
     if max(-low, high) < NEARLY_RIGHT:
         return "right in total to within 0.5 % every time"
     if low <= -NEARLY_RIGHT and high >= NEARLY_RIGHT:

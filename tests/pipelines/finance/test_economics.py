@@ -102,6 +102,26 @@ def test_what_has_no_value_is_empty() -> None:
     assert pd.isna(facts["Historical LTV, gross margin"])
 
 
+def meaning_of_ltv(cohort_months: pd.DataFrame) -> str:
+    facts = facts_of(cohort_months, AS_OF, configuration.parse(BASE)).set_index("measure")
+    return str(facts["meaning"]["Historical LTV, gross margin"])
+
+
+def test_an_empty_ltv_says_why_and_one_with_a_value_does_not() -> None:
+    assert "empty" not in meaning_of_ltv(table())
+    growing = table()
+    growing["purchases"] = range(1, len(growing) + 1)
+    assert meaning_of_ltv(growing).endswith("empty: purchases did not fall, so it has no end")
+    short = table().query("period == cohort")
+    assert meaning_of_ltv(short).endswith(
+        "empty: no cohort could be followed from one whole month to the next"
+    )
+    silent = table().assign(purchases=0, revenue=0.0)
+    assert meaning_of_ltv(silent).endswith(
+        "empty: nobody bought in the months that could be followed"
+    )
+
+
 def shop_with_margin(tmp_path: Path, share: float) -> Config:
     lines = ["who,when,paid,earned"]
     lines += [f"c{i % 7},2023-01-{1 + i % 28:02d},{10 + i},{(10 + i) * share}" for i in range(40)]

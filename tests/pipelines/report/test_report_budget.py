@@ -229,6 +229,36 @@ def test_the_picture_starts_at_the_first_month_that_is_shown(inputs):
     assert "Sales of Dec 2023, Jan 2024 and Feb 2024 are not shown" in text(made, "budget")
 
 
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ((4,), "customers were new in it, and"),
+        ((4, 5, 6), "customers were new in each of them, and"),
+        ((4, 30), "customers were new in one of them, and"),
+        ((3, 3, 30), "customers were new in some of them, and"),
+        ((None, 30), "customers were new in a month put together with it, and"),
+    ],
+)
+def test_the_note_on_months_not_shown_says_in_how_many_few_were_new(inputs, sizes, said):
+    """A size of None is of a month before those that the page shows, where four were new."""
+    groups = inputs.groups
+    months = pd.date_range("2024-08-01", periods=len(sizes), freq="MS")
+    earlier = groups.customers.index[0]
+    places = [earlier if size is None else month for size, month in zip(sizes, months, strict=True)]
+    customers, first, last = (s.copy() for s in (groups.customers, groups.first, groups.last))
+    customers[:] = 1000
+    first[:], last[:] = first.index, first.index
+    customers[places] = [4 if size is None else size for size in sizes]
+    others = groups.customers.index[1]  # many, before the months that the page shows
+    together = [*places, others]
+    first[together], last[together] = min(together), max(together)
+    some = dataclasses.replace(inputs)
+    some.__dict__["groups"] = Groups(first, last, customers)
+    assert {day for day in some.groups.untold if day >= months[0]} == set(places) - {earlier}
+    sentence = next(t for t in section(summarize(some), "budget")["text"] if "are not shown" in t)
+    assert said in sentence
+
+
 def test_where_no_month_is_shown_the_picture_speaks_of_none(inputs):
     """The month under way is then a part: only its rest is drawn."""
     nobody = inputs.cohort_months.assign(customers=3, first_purchases=0)

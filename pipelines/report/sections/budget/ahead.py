@@ -1,25 +1,20 @@
-"""The section for the budget: the company with customers still to come."""
+"""The company month by month: known customers and those still to come."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from clvmodels.core import metrics
-from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.inputs import ReportInputs
-from pipelines.report.section import DAYS, NOT_TOLD, Section, money
+from pipelines.report.section import DAYS, Section, money
+from pipelines.report.sections.budget.notes import drive_acquisition, untold
+from pipelines.report.sections.budget.past import add_past
 from pipelines.report.tables import Column, Table, plain, table
-from pipelines.report.wording import verdicts, words
+from pipelines.report.wording import words
 
 MONTHS_BACK = YEAR = 12
-MONTHS_NAMED = 4
-
-ACTUAL = ("actual", "error", "wape", "plainest", "customers", "new")
-"""Columns of past totals from which what was sold can be had."""
 
 BASIS = {"plan": "planned", "recent level": "recent level", "stopped": "stopped"}
 
@@ -46,14 +41,16 @@ def budget(inputs: ReportInputs) -> Section:
     sold = _sold(inputs)
     section.charts["budget"] = _chart(inputs, months, sold)
     if sold.isna().any():
-        section.text.append(_untold(plain(list(sold.index[sold.isna()]))))
-    _add_past(section, inputs)
+        section.text.append(
+            untold(pd.DatetimeIndex(sold.index[sold.isna()]), inputs.groups.customers)
+        )
+    add_past(section, inputs)
     return section
 
 
 def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
     code, ahead = inputs.currency, inputs.terms.economics.horizon_months
-    known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
+    from_known, new = float(months["known_revenue"].sum()), float(months["new_revenue"].sum())
     if not months["new_customers"].any():
         stopped = set(months["basis"]) == {"stopped"}
         why = (
@@ -64,13 +61,14 @@ def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
         return (
             f"No customers still to come are forecast: {why}. The company's revenue of the next "
             f"{words.counted(ahead, 'month')} is that of known customers, "
-            f"{words.amount(known, code)}."
+            f"{words.amount(from_known, code)}."
         )
-    share = new / (known + new) if known + new > 0 else float("nan")
+    share = new / (from_known + new) if from_known + new > 0 else float("nan")
     return (
         f"Over the next {words.counted(ahead, 'month')}, to {words.day(inputs.last_day())}, the "
         "company's revenue is forecast at "
-        f"{words.amount(known + new, code)}: {words.amount(known, code)} from known customers and "
+        f"{words.amount(from_known + new, code)}: {words.amount(from_known, code)} from known "
+        "customers and "
         f"{words.amount(new, code)} ({words.percent(share)}) from "
         f"{_how_many(float(months['new_customers'].sum()))} still to come, "
         f"{words.amount(float(months['new_first_revenue'].sum()), code)} of it in first purchases."
@@ -106,7 +104,7 @@ def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
             f"{other} on at the level of {_level_of(inputs)}, recent months counting more"
             f"{_moved_by(inputs)}; where the log starts mid-life, falling as it grows "
             "older, since some of its new customers are old ones seen for the first time. "
-            f"{'Any other' if _drive_acquisition(inputs) else 'A'} change of acquisition (budget, "
+            f"{'Any other' if drive_acquisition(inputs) else 'A'} change of acquisition (budget, "
             "channels, price) is not foreseen: to tell the forecast, give the planned number by "
             "month (docs/data.md)."
         )
@@ -130,14 +128,9 @@ def _level_of(inputs: ReportInputs) -> str:
 def _moved_by(inputs: ReportInputs) -> str:
     """What moves new customers beside their level: the season, and covariates by month."""
     by = ["the season learned from the log"] if inputs.learned.season else []
-    if _drive_acquisition(inputs):
+    if drive_acquisition(inputs):
         by.append("what the planned covariates go with")
     return f", with {words.listed(by)}" if by else ", without a season"
-
-
-def _drive_acquisition(inputs: ReportInputs) -> bool:
-    found = inputs.effects
-    return not found.empty and bool((found["quantity"].eq("customers") & found["used"]).any())
 
 
 def _by_month(months: pd.DataFrame, code: str) -> Table:
@@ -197,7 +190,7 @@ def _sold(inputs: ReportInputs) -> pd.Series[float]:
 
 
 def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -> dict[str, Any]:
-    known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
+    from_known, new = months["known_revenue"].to_numpy(), months["new_revenue"].to_numpy()
     told = sold.dropna()
     # The picture starts where something is known; what is not shown after that is marked.
     past = sold[sold.index >= told.index[0]] if len(told) else told
@@ -210,7 +203,7 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -
         for day in sorted({*told.index, *months["period"]})
         if any(words.cut([day.date()], start if day in told.index else tomorrow, inputs.last_day()))
     ]
-    said = [f"{words.amount(known.sum(), inputs.currency)} forecast from known customers"]
+    said = [f"{words.amount(from_known.sum(), inputs.currency)} forecast from known customers"]
     if new.any():
         said.append(f"{words.amount(new.sum(), inputs.currency)} from customers still to come")
     before = "what was sold, then " if len(told) else ""
@@ -225,149 +218,7 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -
             ),
             "unit": inputs.currency,
             "history": {"period": list(past.index), "revenue": past.to_numpy()},
-            "forecast": {"period": list(months["period"]), "known": known, "new": new},
+            "forecast": {"period": list(months["period"]), "known": from_known, "new": new},
             "cut": cut,
         }
     )
-
-
-def _add_past(section: Section, inputs: ReportInputs) -> None:
-    """The company total that past origins forecast, against what was sold."""
-    past = inputs.dated("company", "origin", "period")
-    if past.empty:
-        section.text.append("No past forecast of the company's total could be tested.")
-        return
-    past = past[past["origin"].isin(inputs.told)]
-    if past.empty:
-        section.text.append(NOT_TOLD)
-        return
-    rows = [_score(origin, part) for origin, part in past.groupby("origin")]
-    scored = pd.DataFrame(rows)
-    told = past.groupby("origin")["period"].agg(inputs.groups.tells_nothing_in).astype(bool)
-    newcomers = ["customers", "customers_forecast", "new", "new_forecast"]
-    how = (
-        "with new customers at the level known then and no plan: the company's revenue, new "
-        "customers' included,"
-    )
-    if not scored[newcomers].any(axis=None):
-        scored = scored.drop(columns=newcomers)
-        how = "after which no customer was new, nor forecast to be: the company's revenue"
-    # What is told of the total is of whole groups; error and forecast give the actual.
-    scored.loc[~scored["origin"].map(told), [c for c in ACTUAL if c in scored]] = np.nan
-    whole = past[past["origin"].map(told)]
-    wape = metrics.wape(whole["actual_revenue"], whole["revenue"])
-    plainest = metrics.wape(whole["actual_revenue"], whole["last_months_revenue"])
-    tested = int(told.sum())
-    if tested:
-        section.text.append(
-            f"Tested on {tested} past date{'s' if tested > 1 else ''}, {how} was "
-            f"{_total_misses(scored['error'])}. Its months were off by {words.percent(wape)} on "
-            "average; repeating the average of the last three months would have been off by "
-            f"{words.percent(plainest)}.{_given_then(inputs)}"
-        )
-    section.text += _hidden(len(told) - tested)
-    code = inputs.currency
-    section.tables["company_totals"] = table(
-        scored,
-        _total_columns(code),
-        title="The company's total from past origins",
-        sheet="Company, past totals",
-        note="All purchases after each origin: of customers known then, and of those who came "
-        "later. Whole months only.",
-    )
-    untold = past["period"].isin(inputs.groups.untold)
-    actual = past.columns[past.columns.str.startswith("actual_")]
-    past[actual] = past[actual].mask(untold)
-    section.tables["company_months"] = table(
-        past,
-        _month_columns(code),
-        title="The company by month from past origins",
-        sheet="Company, past months",
-        note=_untold(plain(list(past.loc[untold, "period"].unique()))) if untold.any() else "",
-    )
-    section.workbook_only = (*section.workbook_only, "company_months")
-
-
-def _hidden(dates: int) -> list[str]:
-    if not dates:
-        return []
-    return [
-        f"The company's sales after {dates} past date{'s' if dates > 1 else ''} are not "
-        f"shown: they hold a part of months of first purchase that are put together, and the "
-        f"rest would tell on fewer than {LEAST_CUSTOMERS} customers."
-    ]
-
-
-def _total_columns(code: str) -> list[Column]:
-    return [
-        Column("origin", "Origin", "date"),
-        Column("months", "Months", "integer"),
-        Column("actual", money("Actual revenue", code), "currency"),
-        Column("forecast", money("Forecast", code), "currency"),
-        Column("error", "Error of the total", "percent"),
-        Column("wape", "Error by month (WAPE)", "percent"),
-        Column("plainest", "Average of last months (WAPE)", "percent"),
-        Column("customers", "New customers, actual", "integer"),
-        Column("customers_forecast", "New customers, forecast", "integer"),
-        Column("new", money("Their revenue, actual", code), "currency"),
-        Column("new_forecast", money("Their revenue, forecast", code), "currency"),
-    ]
-
-
-def _month_columns(code: str) -> list[Column]:
-    return [
-        Column("origin", "Origin", "date"),
-        Column("period", "Month", "month"),
-        Column("actual_revenue", money("Actual revenue", code), "currency"),
-        Column("revenue", money("Forecast", code), "currency"),
-        Column("known_revenue", money("Forecast of known customers", code), "currency"),
-        Column("new_revenue", money("Forecast of new customers", code), "currency"),
-        Column("actual_purchases", "Purchases, actual", "integer"),
-        Column("purchases", "Purchases, forecast", "integer"),
-        Column("actual_new_customers", "New customers, actual", "integer"),
-        Column("new_customers", "New customers, forecast", "integer"),
-    ]
-
-
-def _untold(months: list[str]) -> str:
-    """Say which months' sales are not shown, and why."""
-    named = [words.month(day) for day in sorted(months)]
-    which = words.listed(named) if len(named) <= MONTHS_NAMED else f"{len(named)} months"
-    return (
-        f"Sales of {which} are not shown: fewer than {LEAST_CUSTOMERS} customers were new in one "
-        "of them, and the difference to repeat sales would be theirs."
-    )
-
-
-def _given_then(inputs: ReportInputs) -> str:
-    """What past dates were told that nobody knew then."""
-    if not inputs.terms.covariates:
-        return ""
-    too = ", and new customers moved with them" if _drive_acquisition(inputs) else ""
-    return (
-        " Where covariates by month were used, these dates were given the values that later came "
-        f"true, which nobody knew then{too}."
-    )
-
-
-def _total_misses(errors: pd.Series[float]) -> str:
-    """Mean size of the misses and their range: pooled, misses of both signs would cancel."""
-    said = verdicts.misses(errors)
-    known = errors.dropna().abs()
-    return said if len(known) < 2 else f"{said}; the mean miss was {words.percent(known.mean())}"
-
-
-def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "origin": origin,
-        "months": len(part),
-        "actual": part["actual_revenue"].sum(),
-        "forecast": part["revenue"].sum(),
-        "error": metrics.bias(part["actual_revenue"], part["revenue"]),
-        "wape": metrics.wape(part["actual_revenue"], part["revenue"]),
-        "plainest": metrics.wape(part["actual_revenue"], part["last_months_revenue"]),
-        "customers": float(part["actual_new_customers"].sum()),
-        "customers_forecast": part["new_customers"].sum(),
-        "new": part["actual_new_revenue"].sum(),
-        "new_forecast": part["new_revenue"].sum(),
-    }
