@@ -11,24 +11,16 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.cohorts import intervals
-from clvmodels.cohorts import replay as rolling
 from clvmodels.cohorts.acquisition import expected_acquisitions, forecast_new_cohorts, has_stopped
 from clvmodels.cohorts.aggregate import Level, summed
 from clvmodels.cohorts.digest import digest
-from clvmodels.cohorts.evidence import (
-    NO_SEASON,
-    Variant,
-    affordable,
-    alternatives,
-    choose_covariates,
-    evidence,
-    found_effects,
-)
 from clvmodels.cohorts.intervals import Spread
+from clvmodels.cohorts.learning.history import History
+from clvmodels.cohorts.learning.learn import learn
 from clvmodels.cohorts.model.effects import Covariates
 from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import CohortTable, read_cohort_months
+from clvmodels.cohorts.model.table import read_cohort_months
 from clvmodels.core.arguments import LARGEST, numbers, whole_number
 from clvmodels.core.errors import InvalidValueError, ModelFileError
 from clvmodels.core.estimator import Estimator
@@ -68,7 +60,8 @@ class CohortForecaster(Estimator):
     spread_ : Spread
         Stretch of the intervals.
     evidence_ : dict
-        What was learned and why, JSON-safe; see :func:`clvmodels.cohorts.evidence.evidence`.
+        What was learned and why, JSON-safe; see
+        :func:`clvmodels.cohorts.learning.evidence.evidence`.
     learned_from_ : str, optional
         Digest of the tables behind it; None in files of earlier releases.
 
@@ -118,7 +111,7 @@ class CohortForecaster(Estimator):
         cohort_covariates : DataFrame, optional
             Column ``cohort`` and numeric drivers (shares of channels or products). Both kinds
             are used only if they made the forecasts of earlier origins better
-            (:func:`clvmodels.cohorts.replay.earned`), unless ``select`` is off.
+            (:func:`clvmodels.cohorts.learning.covariates.earned`), unless ``select`` is off.
 
         Returns
         -------
@@ -129,10 +122,18 @@ class CohortForecaster(Estimator):
         MissingColumnError, DataError, InvalidValueError
             If a table cannot be used.
         """
-        table = read_cohort_months(cohort_months, as_of, log_start)
-        up_to_as_of = month_number(cohort_months["period"]) <= table.months[-1]
-        cohort_months = cohort_months[up_to_as_of]
-        self._learn(cohort_months, table, log_start, period_covariates, cohort_covariates)
+        history = History.of(cohort_months, as_of, log_start, period_covariates, cohort_covariates)
+        learned = learn(
+            history,
+            self.options or RateOptions(),
+            select=self.select,
+        )
+        self.options_, self.model_ = learned.options, learned.model
+        self.spread_, self.evidence_ = learned.spread, learned.evidence
+        rates = self.model_.rates
+        self.learned_from_: str | None = digest(
+            history.table, rates.period_covariates, rates.cohort_covariates
+        )
         return self
 
     def has_learned_from(
@@ -287,57 +288,6 @@ class CohortForecaster(Estimator):
                 raise ValueError(f"learned_from = {learned_from!r}")
             new.learned_from_ = learned_from
         return new
-
-    def _learn(
-        self,
-        cohort_months: pd.DataFrame,
-        table: CohortTable,
-        log_start: dt.date | None,
-        period_covariates: pd.DataFrame | None,
-        cohort_covariates: pd.DataFrame | None,
-    ) -> None:
-        options, sights = affordable(self.options or RateOptions(), table)
-        covariates = (period_covariates, cohort_covariates)
-        trials: list[rolling.Replay] = []
-        notes: list[str] = []
-        if self.select:
-            options, trials, notes = choose_covariates(
-                cohort_months, table, options, *covariates, log_start
-            )
-        candidates: dict[str, RateOptions] = {Variant.DEFAULT: options}
-        if self.select:
-            candidates = alternatives(options, table)
-        replays = rolling.replay(
-            cohort_months, table, candidates, *covariates, log_start, reach_of=Variant.DEFAULT
-        )
-        chosen = rolling.choose(replays, Variant.DEFAULT) if self.select else Variant.DEFAULT
-        self.options_ = candidates[chosen]
-        self.model_ = CohortModel.of(table, self.options_, *covariates)
-        rates = self.model_.rates
-        self.learned_from_: str | None = digest(
-            table, rates.period_covariates, rates.cohort_covariates
-        )
-        measured = replays
-        if chosen != Variant.DEFAULT:  # the stretch is that of the errors of what is used
-            measured = rolling.replay(
-                cohort_months, table, {chosen: self.options_}, *covariates, log_start,
-                reach_of=chosen,
-            )  # fmt: skip
-        dropped = options.season and not self.options_.season
-        notes = ([NO_SEASON] if dropped else sights) + notes
-        self.spread_ = rolling.spread_of(measured)
-        logger.info("cohort forecast: %s, of %d replays", chosen, len(replays))
-        if not replays:
-            notes.append("too few months to replay earlier origins: intervals rest on the prior")
-        self.evidence_ = evidence(
-            self.model_,
-            self.spread_,
-            table,
-            replays + trials,
-            chosen=str(chosen),
-            notes=notes,
-            covariates=found_effects(self.model_, table, self.options_, *covariates),
-        )
 
     def _known(self, customers: pd.Series | None) -> CohortModel:
         model = self.model_

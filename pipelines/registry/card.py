@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from clvmodels.cohorts.evidence import covariates_in_use, is_of_covariates
 from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.learning.covariates import covariates_in_use, is_of_covariates
 from clvmodels.core.months import add_months, month_grid
 from pipelines.config.load import Economics, Governance
 from pipelines.data.margins import Margin

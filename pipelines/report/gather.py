@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvmodels.cohorts.evidence import covariates_in_use
+from clvmodels.cohorts.learning.covariates import covariates_in_use
+from clvmodels.cohorts.learning.slopes import slopes_in_use
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Terms
@@ -178,7 +179,10 @@ def selection(fitted: Fitted) -> pd.DataFrame:
     evidence = fitted.cohorts.evidence_
     table = pd.DataFrame(evidence["candidates"]).T.rename_axis("candidate").reset_index()
     used = {evidence["chosen"], covariates_in_use(fitted.cohorts.options_)}
-    table["chosen"] = ["yes" if c in used else "" for c in table["candidate"]]
+    in_use = dict.fromkeys(used, "yes")
+    if weights := slopes_in_use(evidence):
+        in_use |= {name: f"{weight:.0%} of the age curve" for name, weight in weights.items()}
+    table["chosen"] = [in_use.get(candidate, "") for candidate in table["candidate"]]
     return table.sort_values("wape", ignore_index=True)
 
 

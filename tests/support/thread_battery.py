@@ -15,10 +15,10 @@ import pandas as pd
 from cohort_tables import AS_OF, UNTIL, known_on, simulated_table
 
 from clvmodels import BGNBD, MBGNBD, NBD, GammaGamma, ParetoNBD
-from clvmodels.cohorts import replay as rolling
 from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.learning import replay as rolling
+from clvmodels.cohorts.learning.history import History
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import read_cohort_months
 from clvmodels.cohorts.reconcile import reconcile
 from clvmodels.evaluation.selection import compare_on_holdout
 from clvmodels.evaluation.spend import spend_correlation, spend_distribution
@@ -88,8 +88,8 @@ def answers() -> Iterator[tuple[str, Any]]:
     )  # fmt: skip
     table = simulated_table()
     known = known_on(table, AS_OF)
-    read = read_cohort_months(known, AS_OF)
-    replays = rolling.replay(known, read, {"default": RateOptions()}, reach_of="default")
+    history = History.of(known, AS_OF)
+    replays = rolling.replay(history, {"default": RateOptions()}, reach_of="default")
     yield "replay", [np.concatenate([r.forecast, r.forecast_revenue]) for r in replays]
     yield "reach", [np.concatenate([r.reach_purchases, r.reach_revenue]) for r in replays]
     cohorts = CohortForecaster(draws=200).fit(known, AS_OF)

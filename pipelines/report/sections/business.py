@@ -6,8 +6,9 @@ import math
 
 import pandas as pd
 
-from clvmodels.cohorts.evidence import Variant, is_of_covariates
-from clvmodels.cohorts.replay import CLEAR_ERRORS, LEAST_TRIALS, MOST_ORIGINS
+from clvmodels.cohorts.learning.choice import CLEAR_ERRORS, Variant
+from clvmodels.cohorts.learning.covariates import LEAST_TRIALS, is_of_covariates
+from clvmodels.cohorts.learning.replay import MOST_ORIGINS
 from clvmodels.core import metrics
 from pipelines.backtesting import accuracy
 from pipelines.report.groups.cohorts import left_out
@@ -269,7 +270,8 @@ def _variants(tried: pd.DataFrame, short: str) -> dict[str, Table]:
             "Errors per cohort-month, mean of the origins. Another variant takes the default's "
             f"place only if its error of purchases is lower by more than {CLEAR_ERRORS:.0f} "
             f"standard errors of the difference, on {MOST_ORIGINS} origins: how steady the gain "
-            f"is decides, so it may be small. {short}",
+            "is decides, so it may be small. How fast buying falls with age (flat, as usual, "
+            f"steep) is the mean of the three, weighted by their errors. {short}",
         ),
         "covariates_tried": (
             tried[driven],

@@ -9,8 +9,8 @@ import pytest
 from closeness import assert_close
 from cohort_tables import AS_OF, UNTIL, actual, simulated_table
 
-from clvmodels.cohorts.evidence import covariates_in_use
 from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.learning.covariates import covariates_in_use
 from clvmodels.core.errors import DataError
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from cohort_tables import simulated_table
 
-from clvmodels.cohorts.evidence import affordable
 from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.learning.choice import affordable
 from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.numerics import loglinear
 

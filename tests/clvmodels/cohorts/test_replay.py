@@ -7,11 +7,13 @@ import pytest
 from closeness import assert_close
 from cohort_tables import simulated_table
 
-from clvmodels.cohorts import replay as rolling
 from clvmodels.cohorts.forecaster import CohortForecaster
+from clvmodels.cohorts.learning import covariates as learned_covariates
+from clvmodels.cohorts.learning import replay as rolling
+from clvmodels.cohorts.learning.choice import choose
+from clvmodels.cohorts.learning.history import History
+from clvmodels.cohorts.learning.replay import Replay
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import read_cohort_months
-from clvmodels.cohorts.replay import Replay, choose
 
 NOTHING = np.zeros(0)
 
@@ -36,11 +38,10 @@ def test_intervals_are_stretched_by_the_errors_of_what_is_used():
     assert fitted.evidence_["chosen"] == "no season"
     assert any("better without a season" in note for note in fitted.evidence_["notes"])
     alone = {"this": fitted.options_}
-    known = table[table["period"] <= np.datetime64(as_of)]
-    read = read_cohort_months(known, as_of)
-    replays = rolling.replay(known, read, alone, reach_of="this")
+    history = History.of(table, as_of)
+    replays = rolling.replay(history, alone, reach_of="this")
     assert_close(fitted.spread_, rolling.spread_of(replays), rtol=1e-6)
-    other = rolling.replay(known, read, {"default": RateOptions()}, reach_of="default")
+    other = rolling.replay(history, {"default": RateOptions()}, reach_of="default")
     assert fitted.spread_.purchases != pytest.approx(rolling.spread_of(other).purchases, rel=1e-3)
 
 
@@ -86,12 +87,14 @@ PLAIN = [(0.3, 0.4)] * 3
     ],
 )
 def test_covariates_must_earn_their_place(driven, taken):
-    assert rolling.earned(trials(PLAIN, driven), "plain") == ("driven" if taken else "plain")
+    assert learned_covariates.earned(trials(PLAIN, driven), "plain") == (
+        "driven" if taken else "plain"
+    )
 
 
 def test_covariates_tried_on_few_origins_are_left_out():
-    assert rolling.earned(trials(PLAIN[:2], [(0.0, 0.0)] * 2), "plain") == "plain"
-    assert rolling.earned([], "plain") == "plain"
+    assert learned_covariates.earned(trials(PLAIN[:2], [(0.0, 0.0)] * 2), "plain") == "plain"
+    assert learned_covariates.earned([], "plain") == "plain"
 
 
 def test_replays_see_nothing_after_the_as_of_date():
@@ -101,7 +104,7 @@ def test_replays_see_nothing_after_the_as_of_date():
     altered.loc[altered["period"] > "2021-01-01", ["purchases", "revenue"]] *= 9
     candidates = {"default": RateOptions()}
     one, two = (
-        rolling.replay(t, read_cohort_months(t, as_of), candidates, reach_of="default")
+        rolling.replay(History.of(t, as_of), candidates, reach_of="default")
         for t in (table, altered)
     )
     assert [r.origin for r in one][-1] == dt.date(2020, 12, 31)
@@ -112,7 +115,7 @@ def test_replays_see_nothing_after_the_as_of_date():
 def test_actuals_are_those_of_the_customers_known_then():
     table = simulated_table(months=8)
     as_of = dt.date(2020, 8, 31)
-    replays = rolling.replay(table, read_cohort_months(table, as_of), {"default": RateOptions()})
+    replays = rolling.replay(History.of(table, as_of), {"default": RateOptions()})
     first = replays[0]
     known = table[(table["cohort"] <= "2020-04-01") & (table["period"] > "2020-04-01")]
     assert first.origin == dt.date(2020, 4, 30)

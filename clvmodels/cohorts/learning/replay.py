@@ -14,26 +14,17 @@ import pandas as pd
 
 from clvmodels.cohorts import intervals
 from clvmodels.cohorts.intervals import Spread
+from clvmodels.cohorts.learning.history import History
 from clvmodels.cohorts.model.model import CohortModel
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.cohorts.model.table import Cells, CohortTable, read_cohort_months
+from clvmodels.cohorts.model.table import Cells, CohortTable
 from clvmodels.core import metrics
 from clvmodels.core.arrays import Array, Integers
-from clvmodels.core.months import last_month_end, month_dates, month_end, month_number
+from clvmodels.core.months import last_month_end, month_dates, month_end
 from clvmodels.numerics.threads import one_blas_thread
 
 LEAST_MONTHS = 4
 MOST_ORIGINS = 6
-MONTHS_TO_DROP = 18
-"""Months of log before a part that needs a year to show its worth may be dropped."""
-CLEAR_ERRORS = 4.0
-LEAST_TRIALS = 3
-MOST_TRIALS = 12
-"""Earlier origins on which a covariate must, and at most may, have been tried: a driver that
-happened to stand still for half a year tells nothing of itself in it."""
-
-LEAST_GAIN = 1e-3
-"""Share of its error that a choice must save to be one: less may be rounding."""
 
 _DRAWS = 400
 
@@ -93,12 +84,9 @@ def earlier_origins(table: CohortTable, most: int = MOST_ORIGINS) -> list[dt.dat
 
 @one_blas_thread
 def replay(
-    frame: pd.DataFrame,
-    table: CohortTable,
+    history: History,
     candidates: Mapping[str, RateOptions],
-    period_covariates: pd.DataFrame | None = None,
-    cohort_covariates: pd.DataFrame | None = None,
-    log_start: dt.date | None = None,
+    *,
     reach_of: str | None = None,
     most: int = MOST_ORIGINS,
 ) -> list[Replay]:
@@ -106,8 +94,7 @@ def replay(
 
     Parameters
     ----------
-    frame : DataFrame
-        The cohort-month table that ``table`` was read from.
+    history : History
     candidates : mapping of str to RateOptions
     reach_of : str, optional
         Candidate whose intervals are measured as well.
@@ -115,20 +102,18 @@ def replay(
         Origins at most, the latest ones.
     """
     out = []
-    until = last_month_end(table.as_of)
-    cohort, period = month_number(frame["cohort"]), month_number(frame["period"])
-    truth = pd.Series(range(len(frame)), index=pd.MultiIndex.from_arrays([cohort, period]))
-    numbers = frame[["purchases", "revenue"]].to_numpy(dtype=float)
-    for origin in earlier_origins(table, most):
-        past = read_cohort_months(frame, origin, log_start)
+    until = last_month_end(history.table.as_of)
+    numbers = history.cohort_months[["purchases", "revenue"]].to_numpy(dtype=float)
+    truth = pd.Series(range(len(numbers)), index=pd.MultiIndex.from_arrays(history.keys))
+    for origin in earlier_origins(history.table, most):
         fitted: dict[RateOptions, CohortModel] = {}
         for name, options in candidates.items():
             parts = replace(options, damping=1.0)
             if parts not in fitted:
-                fitted[parts] = CohortModel.of(past, parts, period_covariates, cohort_covariates)
+                fitted[parts] = history.fit(parts, origin)
             model = fitted[parts].damped(options.damping)
             cells = model.cells(until)
-            by_cell = model.forecast(cells, period_covariates)
+            by_cell = model.forecast(cells, history.period_covariates)
             rows = truth.reindex(pd.MultiIndex.from_arrays([cells.cohort, cells.period]))
             found = rows.notna().to_numpy()
             actual = np.zeros((cells.size, 2))
@@ -150,54 +135,6 @@ def replay(
             purchases, revenue = zip(actual.T, forecast.T, strict=True)
             out.append(Replay(origin, name, *purchases, reaches[0], reaches[1], *revenue))
     return out
-
-
-def choose(replays: list[Replay], default: str) -> str:
-    """The candidate to use: the default unless another was clearly and steadily better.
-
-    Its mean WAPE over all replayed origins must be lower by :data:`CLEAR_ERRORS` standard errors
-    of the paired difference, on :data:`MOST_ORIGINS` origins. A plain one-standard-error rule
-    (Breiman et al. 1984) would be too easy to pass: successive origins share most of their
-    months, so their differences repeat one another.
-    """
-    wapes = [(one.candidate, one.wape) for one in replays]
-    return _best(wapes, default, MOST_ORIGINS, CLEAR_ERRORS)
-
-
-def earned(replays: list[Replay], plain: str) -> str:
-    """The covariates to use: none unless they made earlier forecasts better.
-
-    A covariate must be known ahead to be of use, so it has to earn its place: the mean error of
-    purchases and revenue together must be lower than without it, by more than one standard error
-    of the paired difference (the rule of Breiman et al. 1984), on :data:`LEAST_TRIALS` origins.
-
-    Parameters
-    ----------
-    plain : str
-        The candidate without covariates.
-    """
-    return _best([(one.candidate, one.joint_wape) for one in replays], plain, LEAST_TRIALS, 1.0)
-
-
-def _best(
-    errors: list[tuple[str, float]], default: str, origins: int, standard_errors: float
-) -> str:
-    """The candidate with the lowest mean error of those that are clearly below the default's."""
-    by_candidate: dict[str, list[float]] = {}
-    for name, error in errors:
-        by_candidate.setdefault(name, []).append(error)
-    base = np.array(by_candidate.get(default, []))
-    best, most = default, 0.0
-    for name, values in by_candidate.items():
-        gain = base - np.array(values)
-        gain = gain[np.isfinite(gain)]
-        if name == default or gain.size < origins:
-            continue
-        error = float(gain.std(ddof=1)) / np.sqrt(gain.size)
-        least = LEAST_GAIN * float(np.nanmean(base))
-        if gain.mean() > max(standard_errors * error, most, least):
-            best, most = name, float(gain.mean())
-    return best
 
 
 @one_blas_thread

@@ -1,0 +1,1 @@
+"""What earlier origins of the same log teach a cohort forecast, and the words for it."""
