@@ -13,7 +13,7 @@ from clvmodels.cohorts.model.table import Cells, Months
 from clvmodels.core.arguments import LARGEST, numbers
 from clvmodels.core.arrays import Array
 from clvmodels.core.errors import InvalidValueError
-from clvmodels.core.months import MonthGrid, month_dates, month_grid, month_number
+from clvmodels.core.months import month_dates, month_end, month_grid, month_number
 from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
 
@@ -57,26 +57,26 @@ def expected_acquisitions(
     weight = _recency_weights(model.acquired_months, int(model.acquired_months[-1]))
     log_shape = _shape(model, model.acquired_months, None)
     exposure = model.acquired_days * np.exp(log_shape)
-    usual = float(np.median((model.acquired / exposure)[-LEVEL_MONTHS:])) * exposure
+    latest = (model.acquired / exposure)[_whole(model)][-LEVEL_MONTHS:]
+    usual = float(np.median(latest)) * exposure
     chance = CHANCE_ERRORS * np.sqrt(np.maximum(usual, 1.0))
     acquired = np.clip(model.acquired, usual / UNLIKE - chance, usual * UNLIKE + chance)
     # A ratio of sums: months without new customers count, and do no harm.
     level = float(weight @ acquired / (weight @ exposure))
-    customers = level * grid.days * np.exp(_shape(model, period, period_covariates))
+    customers = level * model.shares.days(grid) * np.exp(_shape(model, period, period_covariates))
     return pd.Series(customers, index=grid.index(), name="customers")
 
 
 @one_blas_thread
 def has_stopped(model: CohortModel) -> bool:
     """Whether the last months brought hardly any new customer: the log is a sample of cohorts."""
-    late = slice(-QUIET_MONTHS, None)
-    before = slice(None, -QUIET_MONTHS)
-    days = float(model.acquired_days[before].sum())
-    if not days:
+    ended = _whole(model)
+    acquired, days = model.acquired[ended], model.acquired_days[ended]
+    late, before = slice(-QUIET_MONTHS, None), slice(None, -QUIET_MONTHS)
+    if not days[before].sum():
         return False
-    rate = float(model.acquired[before].sum()) / days
-    expected = rate * float(model.acquired_days[late].sum())
-    found = float(model.acquired[late].sum())
+    expected = float(acquired[before].sum() / days[before].sum() * days[late].sum())
+    found = float(acquired[late].sum() + model.acquired.sum() - acquired.sum())
     return not model.acquired.any() or (
         expected >= LEAST_EXPECTED and found <= QUIET_SHARE * expected
     )
@@ -110,7 +110,7 @@ def forecast_new_cohorts(
         raise InvalidValueError("acquisitions need one number a month, none negative or missing")
     customers = np.asarray(given.reindex(period).fillna(0.0), dtype=np.float64)
     i, j = np.triu_indices(period.size)
-    cells = Cells(period[i], period[j], _exposure(grid, customers, i, j))
+    cells = Cells(period[i], period[j], _exposure(model.shares.days(grid), customers, i, j))
     some = Cells(cells.cohort, cells.period, np.maximum(cells.exposure, 1e-12))
     forecast = model.forecast(some, period_covariates)
     rate_shift = _recent_cohort_effect(model.rates.fit, model.cohorts)
@@ -131,9 +131,15 @@ def forecast_new_cohorts(
     )
 
 
-def _exposure(grid: MonthGrid, customers: Array, i: Months, j: Months) -> Array:
+def _whole(model: CohortModel) -> slice:
+    """The months but for one that has only begun."""
+    begun = model.as_of != month_end(model.as_of) and model.acquired_months.size > 1
+    return slice(None, -1) if begun else slice(None)
+
+
+def _exposure(days: Array, customers: Array, i: Months, j: Months) -> Array:
     """Customer-days: all of later months, half of the month of acquisition."""
-    days = grid.days[j]
+    days = days[j]
     return np.asarray(customers[i] * np.where(i == j, (days - 1.0) / 2.0, days))
 
 

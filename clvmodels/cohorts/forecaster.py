@@ -93,6 +93,7 @@ class CohortForecaster(Estimator):
         log_start: dt.date | None = None,
         period_covariates: pd.DataFrame | None = None,
         cohort_covariates: pd.DataFrame | None = None,
+        daily_purchases: pd.DataFrame | None = None,
     ) -> Self:
         """Learn from the cohort-month table up to ``as_of``.
 
@@ -112,6 +113,9 @@ class CohortForecaster(Estimator):
             Column ``cohort`` and numeric drivers (shares of channels or products). Both kinds
             are used only if they made the forecasts of earlier origins better
             (:func:`clvmodels.cohorts.learning.covariates.earned`), unless ``select`` is off.
+        daily_purchases : DataFrame, optional
+            Columns ``date`` and ``purchases`` of all customers together, by which the days of a
+            month that is known or forecast in part count; alike without. Later days are not read.
 
         Returns
         -------
@@ -122,7 +126,14 @@ class CohortForecaster(Estimator):
         MissingColumnError, DataError, InvalidValueError
             If a table cannot be used.
         """
-        history = History.of(cohort_months, as_of, log_start, period_covariates, cohort_covariates)
+        history = History.of(
+            cohort_months,
+            as_of,
+            log_start,
+            period_covariates,
+            cohort_covariates,
+            daily_purchases,
+        )
         learned = learn(
             history,
             self.options or RateOptions(),
@@ -151,7 +162,7 @@ class CohortForecaster(Estimator):
         Covariates that the fit does not use do not count.
         """
         self._require_fit()
-        table = read_cohort_months(cohort_months, as_of, log_start)
+        table = read_cohort_months(cohort_months, as_of, log_start, self.model_.shares)
         last = int(table.months[-1])
         used = self.options_
         return self.learned_from_ == digest(

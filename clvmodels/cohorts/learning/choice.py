@@ -44,12 +44,12 @@ SHORT_LOG_MONTHS = 6
 def affordable(options: RateOptions, table: CohortTable) -> tuple[RateOptions, list[str]]:
     """Leave out what so short a log cannot show, and say so in notes."""
     notes = []
-    months = table.months.size
+    months = table.whole_months.size
     if months < SHORT_LOG_MONTHS and options.season:
         options = replace(options, season=False, company=False)
         notes.append(f"{months} months of log cannot show a season: age and cohort effects only")
     elif months < 24 and options.season:
-        notes.append(_sights(table.months))
+        notes.append(_sights(table.whole_months))
     return options, notes
 
 
@@ -86,7 +86,7 @@ def alternatives(options: RateOptions, table: CohortTable) -> dict[str, RateOpti
     out: dict[str, RateOptions] = {}
     if options.damping < UNDAMPED:
         out[Variant.UNDAMPED] = replace(options, damping=UNDAMPED)
-    if table.months.size >= MONTHS_TO_DROP and options.season:
+    if table.whole_months.size >= MONTHS_TO_DROP and options.season:
         out[Variant.NO_SEASON] = replace(options, season=False, company=False)
         if options.company:
             out[Variant.NO_COMPANY] = replace(options, company=False)

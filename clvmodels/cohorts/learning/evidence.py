@@ -110,7 +110,7 @@ def evidence(
     rates, values = model.rates, model.values
     fit = rates.fit
     season = fit.block("season") if "season" in fit.slices else np.zeros(12)
-    counted = np.bincount(table.months % 12, minlength=12)
+    counted = np.bincount(table.whole_months % 12, minlength=12)
     growth = fit.block("company_growth")[0] if rates.company != "none" else None
     return {
         "as_of": table.as_of.isoformat(),

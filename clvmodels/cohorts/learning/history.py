@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from clvmodels.cohorts.model.model import CohortModel
+from clvmodels.cohorts.model.month_shares import MonthShares
 from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.cohorts.model.table import CohortTable, read_cohort_months
 from clvmodels.core.arrays import Integers
@@ -44,9 +45,11 @@ class History:
         log_start: dt.date | None = None,
         period_covariates: pd.DataFrame | None = None,
         cohort_covariates: pd.DataFrame | None = None,
+        daily_purchases: pd.DataFrame | None = None,
     ) -> History:
         """Read and check the tables; see :func:`read_cohort_months`."""
-        table = read_cohort_months(cohort_months, as_of, log_start)
+        shares = MonthShares.learn(daily_purchases, as_of)
+        table = read_cohort_months(cohort_months, as_of, log_start, shares)
         known = cohort_months[month_number(cohort_months["period"]) <= table.months[-1]]
         return cls(known, table, log_start, period_covariates, cohort_covariates)
 

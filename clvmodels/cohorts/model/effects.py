@@ -53,7 +53,11 @@ class EffectSpace:
     @classmethod
     def of(cls, table: CohortTable, damping: float) -> EffectSpace:
         """The effects that ``table`` can show."""
-        oldest = float(log_age(table.cells.age).max(initial=log_age(np.array(0.0)).item()))
+        ages, last = table.cells.age, table.cells.period == table.months[-1]
+        young = log_age(np.array(0.0)).item()
+        before, now = (float(log_age(some).max(initial=young)) for some in (ages[~last], ages))
+        # A month that has only begun has shown its age as far as it has gone.
+        oldest = now if table.begun == 1.0 else before + table.begun * (now - before)
         return cls(table.cohorts, table.months, oldest, damping)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 
 from clvmodels.cohorts import intervals
 from clvmodels.cohorts.model.effects import Covariates, EffectSpace
+from clvmodels.cohorts.model.month_shares import MonthShares
 from clvmodels.cohorts.model.order_values import (
     RECENT_MONTHS,
     ValueModel,
@@ -69,6 +70,8 @@ class CohortModel:
     first_value : float
         Mean value of a first purchase in those months, in currency (see
         :func:`clvmodels.cohorts.model.order_values.value_of_first`).
+    shares : MonthShares
+        By which the days of a month that a forecast cuts count.
     """
 
     as_of: dt.date
@@ -81,6 +84,7 @@ class CohortModel:
     acquired_days: Array
     acquired_excess: float
     first_value: float
+    shares: MonthShares = field(default_factory=MonthShares.even)
 
     @classmethod
     @one_blas_thread
@@ -108,6 +112,7 @@ class CohortModel:
             table.month_days[recent],
             acquisition_excess(table, rates),
             value_of_first(table, values),
+            table.shares,
         )
 
     def damped(self, damping: float) -> CohortModel:
@@ -118,7 +123,7 @@ class CohortModel:
 
     def cells(self, until: dt.date) -> Cells:
         """Cells of the known customers in (as_of, until]."""
-        return future_cells(self.cohorts, self.customers, self.as_of, until)
+        return future_cells(self.cohorts, self.customers, self.as_of, until, self.shares)
 
     @one_blas_thread
     def forecast(self, cells: Cells, period_covariates: pd.DataFrame | None = None) -> Forecast:
@@ -153,6 +158,7 @@ class CohortModel:
             "acquired_days": self.acquired_days.tolist(),
             "acquired_excess": self.acquired_excess,
             "first_value": self.first_value,
+            "shares": self.shares.to_dict(),
         }
 
     @classmethod
@@ -193,6 +199,7 @@ class CohortModel:
             read_amounts(state["acquired_days"], "acquired_days", acquired_months.size),
             at_least_0(state["acquired_excess"], "acquired_excess"),
             number(state["first_value"], "first_value"),
+            MonthShares.from_dict(state.get("shares")),
         )
 
 

@@ -31,8 +31,13 @@ FIRST_MONTH_SD = 1.0
 """Prior sd of the log departure of a cohort's first month from the curve of age; without one, a
 log of a single month would not know its level."""
 
+BEGUN_EVIDENCE = 3.0
+"""How firmly a month that has only begun is held to the usual error of such a part: a first of
+January, or a last day that was loaded in part, is further off than any day before."""
+
 LEAST_DAYS = 20
-"""Days of a month that must be known for the company's purchases in it to speak for its season."""
+"""Days of the first month that must be known for the company's purchases in it to speak for its
+season."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +139,12 @@ def fit_rates(
        \log \mathrm{E}[y_{ct}] = \log e_{ct} + f(a_{ct}) + s_{m(t)} + p_t + u_c,
 
     with customer-days e, age a, month of year m; f is a power of age with bends. Variance is
-    mu + kappa mu^2. Age, period and cohort are linearly dependent (t = c + a), so the priors
-    decide what no data can: season, period and cohort effects centre on zero, and the slope of
-    the age effect on a power law. Where the log holds a whole company, a further row for each
-    month joins the likelihood, log-linear in time, with the season of the cohorts:
+    mu + kappa mu^2. A last month that has only begun has an effect of its own as well, with the
+    usual error of so small a part of a month: it tells of other months what it is worth. Age,
+    period and cohort are linearly dependent (t = c + a), so the priors decide what no data can:
+    season, period and cohort effects centre on zero, and the slope of the age effect on a power
+    law. Where the log holds a whole company, a further row for each month joins the likelihood,
+    log-linear in time, with the season of the cohorts:
 
     * ``total``, first and repeat purchases together, if first purchases are most frequent at the
       start of the log. Such a log starts mid-life: its first "new" customers are old ones seen
@@ -165,11 +172,14 @@ def fit_rates(
         by_cohort.columns(cells.cohort),
         alone=company == "none",
     )
+    if table.begun < 1.0:
+        doubt = table.shares.error_of(table.begun)
+        blocks.append(Shrunk("begun", _is_last(cells.period, last), doubt, BEGUN_EVIDENCE))
     response, offset = table.purchases, np.log(cells.exposure)
     if company != "none":
         series = table.total_purchases if company == "total" else table.first_purchases
         growth = MATURE_GROWTH_SD if company == "total" else YOUNG_GROWTH_SD
-        whole = table.month_days >= LEAST_DAYS
+        whole = (table.month_days >= LEAST_DAYS) | (table.months == last)
         rows = by_period.columns(table.months[whole])
         blocks = _with_company(blocks, space, table.months[whole], growth, rows)
         response = np.concatenate([response, series[whole]])
@@ -180,10 +190,11 @@ def fit_rates(
 
 def company_series(table: CohortTable) -> Company:
     """Which company-wide series can tell season from age in this log."""
-    if table.months.size < 4:
+    months = table.whole_months.size
+    if months < 4:
         return "none"
-    rate = table.first_purchases / table.month_days
-    recent, start = rate[-min(6, table.months.size // 2) :], float(rate[:3].mean())
+    rate = (table.first_purchases / table.month_days)[:months]
+    recent, start = rate[-min(6, months // 2) :], float(rate[:3].mean())
     level = float(recent.mean())
     if rate[-2:].sum() <= 0 or level <= 0.02 * start:
         return "none"
@@ -218,6 +229,10 @@ def _blocks(
     return [block for block in blocks if block.design.shape[1]]
 
 
+def _is_last(period: Months, last: int) -> Array:
+    return (period == last).astype(float)[:, None]
+
+
 def _with_company(
     blocks: list[Block], space: EffectSpace, months: Months, growth_sd: float, covariates: Array
 ) -> list[Block]:
@@ -227,6 +242,7 @@ def _with_company(
     shared = {
         "season": season(months),
         "period": space.period(months),
+        "begun": _is_last(months, int(space.months[-1])),
     }
     out: list[Block] = []
     for block in blocks:

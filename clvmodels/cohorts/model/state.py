@@ -105,7 +105,7 @@ def space_from_dict(state: Mapping[str, Any]) -> EffectSpace:
 
 def block_widths(space: EffectSpace, period: Covariates, cohort: Covariates) -> dict[str, int]:
     """Coefficients of each block that a fit over a space may hold."""
-    one = ("level", "age", "first_month", "trend", "company_level", "company_growth")
+    one = ("level", "age", "first_month", "trend", "company_level", "company_growth", "begun")
     return {
         **dict.fromkeys(one, 1),
         "age_bends": space.knots.size,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clvmodels.cohorts.model.month_shares import MonthShares
 from clvmodels.core.arguments import LARGEST, day, numbers
 from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.errors import DataError, InvalidValueError
@@ -61,13 +62,15 @@ class CohortTable:
     months : ndarray of int
         Every calendar month of the log, in order.
     month_days : ndarray
-        Days of each month that are observed.
+        Days of each month that are observed, those of a part of a month by its share.
     first_purchases, first_revenue, total_purchases : ndarray
         By month, all cohorts together; the total is first and repeat purchases.
     cohorts : ndarray of int
     customers : ndarray
         Customers of each cohort known at the as-of date.
     as_of : datetime.date
+    shares : MonthShares
+        Of a month's purchases by day.
     """
 
     cells: Cells
@@ -81,10 +84,24 @@ class CohortTable:
     cohorts: Months
     customers: Array
     as_of: dt.date
+    shares: MonthShares
+
+    @property
+    def begun(self) -> float:
+        """Share of the last month's purchases that is usually seen by the as-of date; 1: whole."""
+        return _seen(self.as_of, self.shares)
+
+    @property
+    def whole_months(self) -> Months:
+        """The months but for one that has only begun (all there is of a shorter log)."""
+        return self.months[:-1] if self.begun < 1.0 and self.months.size > 1 else self.months
 
 
 def read_cohort_months(
-    table: pd.DataFrame, as_of: dt.date, log_start: dt.date | None = None
+    table: pd.DataFrame,
+    as_of: dt.date,
+    log_start: dt.date | None = None,
+    shares: MonthShares | None = None,
 ) -> CohortTable:
     """Read and check a table of :data:`clvmodels.core.schema.COHORT_MONTHS`.
 
@@ -97,6 +114,8 @@ def read_cohort_months(
         Last day known.
     log_start : date, optional
         First day of the log, where that is not the first day of its month.
+    shares : MonthShares, optional
+        By which the days of a month that is known in part count; alike without.
 
     Raises
     ------
@@ -118,6 +137,10 @@ def read_cohort_months(
     months = np.arange(period.min(), last + 1)
     _require_days(columns, period, months, as_of, log_start)
     exposed = columns["customer_days"] > 0
+    shares = shares or MonthShares.even()
+    month_days = _month_days(months, as_of, log_start)
+    counted = _counted(months, as_of, log_start, shares)
+    exposure = columns["customer_days"] * (counted / month_days)[period - months[0]]
 
     def by_month(name: str) -> Array:
         sums = np.bincount(period - months[0], weights=columns[name], minlength=months.size)
@@ -128,17 +151,18 @@ def read_cohort_months(
     np.maximum.at(customers, np.searchsorted(cohorts, cohort), columns["customers"])
     first, repeat = by_month("first_purchases"), by_month("purchases")
     return CohortTable(
-        Cells(cohort[exposed], period[exposed], columns["customer_days"][exposed]),
+        Cells(cohort[exposed], period[exposed], exposure[exposed]),
         columns["purchases"][exposed],
         columns["revenue"][exposed],
         months,
-        _month_days(months, as_of, log_start),
+        counted,
         first,
         by_month("first_revenue"),
         first + repeat,
         cohorts,
         customers,
         as_of,
+        shares,
     )
 
 
@@ -194,15 +218,42 @@ def _require_days(
         )
 
 
-def future_cells(cohorts: Months, customers: Array, as_of: dt.date, until: dt.date) -> Cells:
+def future_cells(
+    cohorts: Months,
+    customers: Array,
+    as_of: dt.date,
+    until: dt.date,
+    shares: MonthShares | None = None,
+) -> Cells:
     """Cells of the known customers in each calendar month of (``as_of``, ``until``]."""
     grid = month_grid(as_of, until)
     period = month_number(grid.periods)
+    days = (shares or MonthShares.even()).days(grid)
     return Cells(
         np.tile(cohorts, period.size),
         np.repeat(period, cohorts.size),
-        (grid.days[:, None] * customers[None, :]).ravel(),
+        (days[:, None] * customers[None, :]).ravel(),
     )
+
+
+def _seen(as_of: dt.date, shares: MonthShares) -> float:
+    return 1.0 if as_of == month_end(as_of) else shares.share(as_of.replace(day=1), as_of)
+
+
+def _counted(
+    months: Months, as_of: dt.date, log_start: dt.date | None, shares: MonthShares
+) -> Array:
+    """Days of each month by what they usually hold: a part of a month by its share."""
+    days = _month_days(months, as_of, log_start)
+    begin = month_dates(months[:1])[0].date()
+    for at, first, last in (
+        (0, max(log_start or begin, begin), min(month_end(begin), as_of)),
+        (-1, max(log_start or begin, as_of.replace(day=1)), as_of),
+    ):
+        length = month_end(first).day
+        if (last - first).days + 1 < length:
+            days[at] = shares.share(first, last) * length
+    return days
 
 
 def _month_days(months: Months, as_of: dt.date, log_start: dt.date | None) -> Array:

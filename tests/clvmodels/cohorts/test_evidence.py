@@ -17,7 +17,7 @@ from clvmodels.numerics import loglinear
 
 def note(first: int, months: int) -> list[str]:
     """The notes on a log of so many months, the first one counted from January as 0."""
-    table = SimpleNamespace(months=np.arange(2020 * 12 + first, 2020 * 12 + first + months))
+    table = SimpleNamespace(whole_months=np.arange(2020 * 12 + first, 2020 * 12 + first + months))
     return affordable(RateOptions(), table)[1]
 
 
@@ -45,7 +45,7 @@ def test_a_year_of_log_leaves_no_month_unseen():
 
 
 def test_too_short_a_log_has_no_season():
-    options, (told,) = affordable(RateOptions(), SimpleNamespace(months=np.arange(5)))
+    options, (told,) = affordable(RateOptions(), SimpleNamespace(whole_months=np.arange(5)))
     assert not options.season
     assert "cannot show a season" in told
 
