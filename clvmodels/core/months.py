@@ -62,6 +62,13 @@ class MonthGrid:
         """Last forecast day."""
         return self.as_of + dt.timedelta(days=int(self.edges[-1]))
 
+    def whole(self) -> pd.DatetimeIndex:
+        """Return the months that are forecast from their first day to their last."""
+        return pd.DatetimeIndex(
+            [p for p in self.periods if p > self.as_of and month_end(p) <= self.until],
+            name="period",
+        )
+
     def index(self) -> pd.DatetimeIndex:
         """The periods as a pandas index."""
         return pd.DatetimeIndex(self.periods, name="period")

@@ -104,18 +104,19 @@ def pooled(cells: pd.DataFrame, model: str, quantity: str) -> dict[str, Any]:
     -------
     dict
         ``wape`` and ``bias`` over cohort-months, ``wape_month`` over calendar months with the
-        cohorts summed, ``coverage_90`` (share of actuals inside the interval), ``cells`` and
-        ``origins``.
+        cohorts summed, ``coverage_90`` (share of actuals inside the interval, of the months
+        forecast in full where there is one), ``cells`` and ``origins``.
     """
     part = _known(cells[cells["model"] == model], quantity)
     actual, forecast = _pair(part, quantity)
     by_month = part.groupby(MONTH, as_index=False)[[quantity, f"actual_{quantity}"]].sum()
     actual_month, forecast_month = _pair(by_month, quantity)
+    full = in_full(part)
     return {
         "wape": metrics.wape(actual, forecast),
         "bias": metrics.bias(actual, forecast),
         "wape_month": metrics.wape(actual_month, forecast_month),
-        "coverage_90": coverage(part, quantity),
+        "coverage_90": coverage(part[full] if full.any() else part, quantity),
         "cells": len(part),
         "origins": int(part["origin"].nunique()),
     }
@@ -189,6 +190,13 @@ def _known(cells: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 def _pair(cells: pd.DataFrame, quantity: str) -> tuple[Any, Any]:
     return cells[f"actual_{quantity}"].to_numpy(float), cells[quantity].to_numpy(float)
+
+
+def in_full(cells: pd.DataFrame) -> pd.Series:
+    """Whether a cell's month was forecast from its first day to its last."""
+    period = pd.to_datetime(cells["period"])
+    until = cells["origin"] + pd.to_timedelta(cells["horizon_days"], unit="D")
+    return (period > cells["origin"]) & (period + pd.offsets.MonthEnd(0) <= until)
 
 
 def coverage(cells: pd.DataFrame, quantity: str) -> float:

@@ -43,21 +43,37 @@ def with_actuals(candidate: Candidate, actual: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def cell_scores(model: str, cells: pd.DataFrame, own: pd.DataFrame | None) -> Iterator[Row]:
-    """Score cohort-months and months; ``own`` holds the intervals of months, if there are any."""
+def cell_scores(
+    model: str, cells: pd.DataFrame, own: pd.DataFrame | None, whole: pd.DatetimeIndex
+) -> Iterator[Row]:
+    """Score cohort-months and months.
+
+    Parameters
+    ----------
+    model : str
+    cells : DataFrame
+        Of :func:`with_actuals`.
+    own : DataFrame, optional
+        The intervals of months, if there are any.
+    whole : DatetimeIndex
+        Months that are forecast in full: those of a few days are no month of a coverage, unless
+        there is no other.
+    """
     months = cells.groupby("period")[[*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]].sum()
     for quantity in QUANTITIES:
         for level, table in ((ScoreLevel.TOTAL_MONTH, months), (ScoreLevel.COHORT_MONTH, cells)):
             actual, forecast = table[f"actual_{quantity}"], table[quantity]
             for metric in (metrics.wape, metrics.bias, metrics.mae, metrics.rmse):
                 yield level.value, quantity, model, metric.__name__, metric(actual, forecast)
-        low, high = cells[f"{quantity}_low"], cells[f"{quantity}_high"]
+        full = cells[cells["period"].isin(whole)] if len(whole) else cells
+        low, high = full[f"{quantity}_low"], full[f"{quantity}_high"]
         if low.notna().all():
-            covered = metrics.coverage(cells[f"actual_{quantity}"], low, high)
+            covered = metrics.coverage(full[f"actual_{quantity}"], low, high)
             yield ScoreLevel.COHORT_MONTH.value, quantity, model, "coverage_90", covered
         if own is not None and own[f"{quantity}_low"].notna().all():
-            ends = own.set_index("period").loc[months.index]
+            some = months.loc[months.index.isin(whole)] if len(whole) else months
+            ends = own.set_index("period").loc[some.index]
             covered = metrics.coverage(
-                months[f"actual_{quantity}"], ends[f"{quantity}_low"], ends[f"{quantity}_high"]
+                some[f"actual_{quantity}"], ends[f"{quantity}_low"], ends[f"{quantity}_high"]
             )
             yield ScoreLevel.TOTAL_MONTH.value, quantity, model, "coverage_90", covered

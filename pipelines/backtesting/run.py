@@ -221,7 +221,9 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
     scores = [
         row
         for name, candidate in candidates.items()
-        for row in cell_scores(name, cells[cells["model"] == name], candidate.months)
+        for row in cell_scores(
+            name, cells[cells["model"] == name], candidate.months, known.grid.whole()
+        )
     ]
     deciles = [pd.DataFrame()]
     for name, candidate in candidates.items():

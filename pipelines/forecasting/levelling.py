@@ -119,8 +119,9 @@ class CohortLevel:
             ratio = np.divide(
                 cells[quantity].to_numpy(), point, out=np.ones_like(point), where=point > 0
             )
-            for end in ("low", "high"):
-                out[f"{quantity}_{end}"] = cohorts[f"{quantity}_{end}"].to_numpy() * ratio
+            for end, beyond in (("low", np.minimum), ("high", np.maximum)):
+                scaled = cohorts[f"{quantity}_{end}"].to_numpy() * ratio
+                out[f"{quantity}_{end}"] = beyond(scaled, out[quantity])  # whatever the rounding
         return out
 
 
@@ -247,7 +248,7 @@ def forecaster_at(fitted: Fitted, history: CohortHistory) -> CohortForecaster | 
     anew = CohortForecaster(
         saved.options_, select=False, draws=saved.draws, random_state=saved.random_state
     )
-    return anew.fit(history.months, history.as_of, **today)
+    return anew.fit(history.months, history.as_of, daily_purchases=history.daily, **today)
 
 
 def with_purchases(cohorts: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:

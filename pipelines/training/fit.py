@@ -160,6 +160,7 @@ def fit_cohorts(data: TrainingData, random_state: int) -> CohortForecaster:
         log_start=data.first_date,
         period_covariates=data.drivers.period,
         cohort_covariates=data.drivers.cohort,
+        daily_purchases=data.history.daily,
     )
 
 

@@ -54,7 +54,8 @@ def choose_level(
     options : RateOptions
         Parts of the cohort forecast in use.
     """
-    if data.cohort_months["period"].nunique() < LEAST_MONTHS:
+    ended = data.cohort_months["period"] <= pd.Timestamp(last_month_end(data.as_of))
+    if data.cohort_months.loc[ended, "period"].nunique() < LEAST_MONTHS:
         return LevelSource.COHORTS, None
     errors = errors_at_earlier_origins(data, models, options)
     of_customers, of_cohorts = (errors[source] for source in (CUSTOMERS, COHORTS))

@@ -6,6 +6,7 @@ from pipelines.data.features.cohorts import (
     cohort_actuals,
     cohort_buyers,
     cohort_months,
+    daily_purchases,
 )
 from pipelines.data.features.compression import (
     compress,
@@ -31,6 +32,7 @@ __all__ = [
     "customer_months",
     "customer_outcomes",
     "customer_totals",
+    "daily_purchases",
     "digest",
     "histories",
     "history",

@@ -30,16 +30,24 @@ class CohortHistory:
         Of :func:`cohort_months`, schema.COHORT_MONTHS.
     first_date, as_of : date
         First day of the log, and last day known.
+    daily : DataFrame, optional
+        Of :func:`daily_purchases`: how purchases are spread over a month.
     """
 
     months: pd.DataFrame
     first_date: dt.date
     as_of: dt.date
+    daily: pd.DataFrame | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:
         """Read it from the engine."""
-        return cls(cohort_months(snapshot), snapshot.first_date, snapshot.as_of)
+        return cls(
+            cohort_months(snapshot),
+            snapshot.first_date,
+            snapshot.as_of,
+            daily_purchases(snapshot.purchases),
+        )
 
 
 def cohort_actuals(
@@ -120,6 +128,18 @@ def cohort_months(snapshot: Snapshot, cohort: Cohort = "month") -> pd.DataFrame:
     kinds |= {"first_purchases": "int64", "first_revenue": "float64"}
     kinds |= dict.fromkeys(margins, "float64")
     return _fill(grid, cells, kinds)
+
+
+def daily_purchases(purchases: Table) -> pd.DataFrame:
+    """Count the purchases of all customers together on every day that has one.
+
+    Returns
+    -------
+    DataFrame
+        date, purchases; sorted.
+    """
+    table = purchases.group_by("date").agg(purchases=_.purchase.sum()).order_by("date").execute()
+    return table.assign(date=pd.to_datetime(table["date"]).astype("datetime64[s]"))
 
 
 def cohort_buyers(snapshot: Snapshot) -> pd.DataFrame:

@@ -142,15 +142,16 @@ def test_months_have_intervals_of_their_own_and_are_held_to_them(result):
     assert set(months["model"]) == {"clv", "cohort"}
     assert len(months) == len(ORIGINS) * 2 * 2
     names = ["purchases", "revenue"]
-    cells = pd.DataFrame({"cohort": [1, 2, 1, 2], "period": [1, 1, 2, 2]})
-    own = pd.DataFrame({"period": [1, 2]})
+    whole = pd.Index([1, 2])  # the third is forecast in part, and no month of a coverage
+    cells = pd.DataFrame({"cohort": [1, 2, 1, 2, 1, 2], "period": [1, 1, 2, 2, 3, 3]})
+    own = pd.DataFrame({"period": [1, 2, 3]})
     for name in names:
-        cells[name], cells[f"actual_{name}"] = 10.0, [10.0, 11.0, 10.0, 30.0]
+        cells[name], cells[f"actual_{name}"] = 10.0, [10.0, 11.0, 10.0, 30.0, 90.0, 90.0]
         cells[f"{name}_low"], cells[f"{name}_high"] = 5.0, 15.0
         own[f"{name}_low"], own[f"{name}_high"] = 18.0, 24.0
     found = {
         (level, quantity): value
-        for level, quantity, _, metric, value in cell_scores("clv", cells, own)
+        for level, quantity, _, metric, value in cell_scores("clv", cells, own, whole)
         if metric == "coverage_90"
     }
     assert found == {
