@@ -142,9 +142,8 @@ class CohortForecaster(Estimator):
         self.options_, self.model_ = learned.options, learned.model
         self.spread_, self.evidence_ = learned.spread, learned.evidence
         rates = self.model_.rates
-        self.learned_from_: str | None = digest(
-            history.table, rates.period_covariates, rates.cohort_covariates
-        )
+        used = (rates.period_covariates, rates.cohort_covariates)
+        self.learned_from_: str | None = digest(history.table, *used)
         return self
 
     def has_learned_from(

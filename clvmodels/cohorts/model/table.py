@@ -138,32 +138,36 @@ def read_cohort_months(
     _require_days(columns, period, months, as_of, log_start)
     exposed = columns["customer_days"] > 0
     shares = shares or MonthShares.even()
-    month_days = _month_days(months, as_of, log_start)
     counted = _counted(months, as_of, log_start, shares)
-    exposure = columns["customer_days"] * (counted / month_days)[period - months[0]]
-
-    def by_month(name: str) -> Array:
-        sums = np.bincount(period - months[0], weights=columns[name], minlength=months.size)
-        return np.asarray(sums, dtype=np.float64)
-
-    cohorts = np.unique(cohort)
-    customers = np.zeros(cohorts.size)
-    np.maximum.at(customers, np.searchsorted(cohorts, cohort), columns["customers"])
-    first, repeat = by_month("first_purchases"), by_month("purchases")
+    alike = _month_days(months, as_of, log_start)
+    exposure = columns["customer_days"] * (counted / alike)[period - months[0]]
+    by_month = {
+        name: np.bincount(period - months[0], weights=columns[name], minlength=months.size)
+        for name in ("first_purchases", "first_revenue", "purchases")
+    }
+    cohorts, customers = _sizes(cohort, columns["customers"])
     return CohortTable(
         Cells(cohort[exposed], period[exposed], exposure[exposed]),
         columns["purchases"][exposed],
         columns["revenue"][exposed],
         months,
         counted,
-        first,
-        by_month("first_revenue"),
-        first + repeat,
+        by_month["first_purchases"].astype(np.float64),
+        by_month["first_revenue"].astype(np.float64),
+        (by_month["first_purchases"] + by_month["purchases"]).astype(np.float64),
         cohorts,
         customers,
         as_of,
         shares,
     )
+
+
+def _sizes(cohort: Months, customers: Array) -> tuple[Months, Array]:
+    """Cohorts, and how many customers each had at the last."""
+    cohorts = np.unique(cohort)
+    sizes = np.zeros(cohorts.size)
+    np.maximum.at(sizes, np.searchsorted(cohorts, cohort), customers)
+    return cohorts, sizes
 
 
 def _up_to(table: pd.DataFrame, last: int, as_of: dt.date) -> tuple[pd.DataFrame, Months, Months]:
