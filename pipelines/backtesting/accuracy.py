@@ -10,6 +10,18 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.core import metrics
+from clvmodels.evaluation import baselines
+from pipelines.backtesting.candidates import Compared
+
+SIMPLER = (
+    Compared.LIFETIMES.value,
+    *baselines.TABLE_BASELINES,
+    Compared.GRADIENT_BOOSTING.value,
+)
+"""Models that the product is held against, by name where one of them was nearer."""
+
+ALIKE = 0.01
+"""Share of an error by which another must be smaller to be told as smaller."""
 
 CELL = ["origin", "cohort", "period"]
 MONTH = ["origin", "period"]
@@ -58,6 +70,23 @@ class Accuracy:
         if key not in self._found:
             self._found[key] = change_of_error(self.cells, model, baseline, quantity)
         return self._found[key]
+
+    def nearer(self, model: str, quantity: str) -> dict[str, dict[str, Any]]:
+        """Simpler forecasts that missed by less than a model, the nearest first.
+
+        Returns
+        -------
+        dict of str to dict
+            :func:`change_of_error` of the model against each of them.
+        """
+        found = {
+            name: score
+            for name in SIMPLER
+            if name in self.models
+            and (score := self.against(model, name, quantity))["change"] is not None
+            and score["wape_baseline"] < (1 - ALIKE) * score["wape"]
+        }
+        return dict(sorted(found.items(), key=lambda pair: float(pair[1]["wape_baseline"])))
 
     def by_origin(self, model: str, quantity: str) -> pd.DataFrame:
         """Errors at each origin: origin, horizon_days, wape, bias, ...; oldest first."""

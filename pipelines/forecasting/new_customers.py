@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -178,9 +179,10 @@ def with_actuals(company: pd.DataFrame, cohort_months: pd.DataFrame) -> pd.DataF
     DataFrame
         The same rows with ``purchases`` and ``revenue`` (forecast of the company),
         ``actual_purchases``, ``actual_revenue``, ``actual_new_customers`` and
-        ``actual_new_revenue`` (of cohorts after the origin's month), and
+        ``actual_new_revenue`` (of cohorts after the origin's month),
         ``last_months_purchases`` and ``last_months_revenue``: the company's average of the last
-        three months before the origin.
+        three months before the origin, and ``last_year_purchases`` and ``last_year_revenue``: of
+        the same month of the latest year that ended before the origin, missing where there is none.
     """
     if company.empty:
         return company
@@ -210,8 +212,19 @@ def with_actuals(company: pd.DataFrame, cohort_months: pd.DataFrame) -> pd.DataF
             **{q: part[f"known_{q}"] + part[f"new_{q}"] for q in QUANTITIES},
             **actual,
             **{f"last_months_{q}": before[q] for q in QUANTITIES},
+            **{f"last_year_{q}": a_year_before(ended[q], at) for q in QUANTITIES},
         ))  # fmt: skip
     return pd.concat(parts, ignore_index=True)
+
+
+def a_year_before(months: pd.Series[float], periods: pd.Series[Any]) -> list[float]:
+    """Of each period, what the same month of the latest known year held; nan where none did."""
+    values, known = months.to_numpy(float), pd.DatetimeIndex(months.index)
+    held = []
+    for period in pd.DatetimeIndex(periods):
+        same = np.flatnonzero((known.month == period.month) & (known < period))
+        held.append(float(values[same[-1]]) if same.size else np.nan)
+    return held
 
 
 def _share_of_month(as_of: dt.date, until: dt.date, period: pd.Series) -> np.ndarray:

@@ -134,6 +134,11 @@ def headline(result: BacktestResult, config: Config) -> list[str]:
             f"{own['bias']:+.1%} in total "
             f"(lifetimes: {reference['wape']:.1%} and {reference['bias']:+.1%})"
         )
+        lines += [
+            f"{quantity}: a simpler forecast was nearer, {name} "
+            f"({score['wape_baseline']:.1%} against {score['wape']:.1%})"
+            for name, score in result.accuracy.nearer(Compared.CLV, quantity).items()
+        ]
     lines += _left_out(result.cells, config)
     part = result.samples[result.samples["sampled"] < result.samples["customers"]]
     totals_only = config.governance.totals_only_for_some

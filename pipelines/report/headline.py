@@ -140,6 +140,7 @@ def _accuracy(past: Accuracy) -> dict[str, Any]:
                 for baseline in BASELINES
                 if baseline in past.models
             },
+            "nearer": past.nearer(PRODUCT, quantity),
         }
         for quantity in ("revenue", "purchases")
     }
@@ -221,5 +222,6 @@ def _sentences(past: dict[str, Any], inputs: ReportInputs) -> list[str]:
         )
     else:
         lines.append("No baseline was run, so there is nothing to compare these errors with.")
+    lines += verdicts.nearer({noun: past[noun]["nearer"] for noun in ("revenue", "purchases")})
     coverage = verdicts.coverage(_held(past["revenue"]))
     return [*lines, coverage] if coverage else lines

@@ -155,7 +155,8 @@ class ReportInputs:
         of those still to come (``new_``) and of both (``company_``).
     company : DataFrame
         Past forecasts of the whole company: origin, period, purchases, revenue, new_customers,
-        new_revenue, each also as actual_; last_months_revenue, a plain baseline.
+        new_revenue, each also as actual_; last_months_revenue and last_year_revenue, plain
+        baselines.
     effects : DataFrame
         What covariates were found to do; see :func:`pipelines.training.effects.table`.
     diagnostics : dict of DataFrame

@@ -258,6 +258,7 @@ def company(history: pd.DataFrame) -> pd.DataFrame:
         part["actual_new_revenue"] = 0.3 * part["actual_revenue"]
         part["new_customers"], part["actual_new_customers"] = 190.0, 200.0
         part["last_months_revenue"] = 1.25 * part["actual_revenue"]
+        part["last_year_revenue"] = 0.95 * part["actual_revenue"]
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 

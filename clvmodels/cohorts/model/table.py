@@ -130,10 +130,7 @@ def read_cohort_months(
     last = as_of.year * 12 + as_of.month - 1
     table, cohort, period = _up_to(table, last, as_of)
     columns = _numbers(table)
-    if np.any(period < cohort):
-        raise InvalidValueError("cohort months: a period comes before its cohort's first purchase")
-    if np.unique(cohort * 100_000 + period).size != cohort.size:
-        raise InvalidValueError("cohort months: a cohort-month appears twice; sum the rows first")
+    _require_cells(cohort, period)
     months = np.arange(period.min(), last + 1)
     _require_days(columns, period, months, as_of, log_start)
     exposed = columns["customer_days"] > 0
@@ -160,6 +157,13 @@ def read_cohort_months(
         as_of,
         shares,
     )
+
+
+def _require_cells(cohort: Months, period: Months) -> None:
+    if np.any(period < cohort):
+        raise InvalidValueError("cohort months: a period comes before its cohort's first purchase")
+    if np.unique(cohort * 100_000 + period).size != cohort.size:
+        raise InvalidValueError("cohort months: a cohort-month appears twice; sum the rows first")
 
 
 def _sizes(cohort: Months, customers: Array) -> tuple[Months, Array]:

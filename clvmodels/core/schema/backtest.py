@@ -115,6 +115,13 @@ COMPANY = TableSchema(
         ColumnSchema("new_revenue", "number", "forecast, of those to come", "currency"),
         ColumnSchema("actual_new_revenue", "number", "that happened", "currency"),
         ColumnSchema("last_months_revenue", "number", "as in the months before", "currency"),
+        ColumnSchema(
+            "last_year_revenue",
+            "number",
+            "of the same month a year before",
+            "currency",
+            required=False,
+        ),
     ),
 )
 

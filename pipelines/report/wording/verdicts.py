@@ -80,6 +80,29 @@ def too_narrow(held: dict[str, float]) -> str | None:
     return f"Past intervals like these were too narrow: they held {said} instead of {wanted}."
 
 
+def nearer(simpler: dict[str, dict[str, dict[str, float]]]) -> list[str]:
+    """Name the simpler forecasts that did better, so that they can be used instead.
+
+    Parameters
+    ----------
+    simpler : dict
+        By quantity: errors (``wape`` and ``wape_baseline``) of those that did, by name.
+    """
+    lines = []
+    for quantity, found in simpler.items():
+        said = [
+            f"{words.model_label(name)} ({words.percent(score['wape_baseline'])} against "
+            f"{words.percent(score['wape'])})"
+            for name, score in found.items()
+        ]
+        if said:
+            who = "A simpler forecast was" if len(said) == 1 else "Simpler forecasts were"
+            lines.append(
+                f"{who} nearer than this one for {quantity} per cohort-month: {words.listed(said)}."
+            )
+    return lines
+
+
 def against(name: str, change: float | None) -> str:
     """Relative change of the error against a baseline, as a noun; below zero is better."""
     label = words.BASELINES.get(name, words.model_label(name))

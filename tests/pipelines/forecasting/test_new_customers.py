@@ -170,6 +170,10 @@ def test_actuals_of_the_company_are_those_of_the_raw_log(data, log, config):
         )
     before = days[(days["month"] >= "2022-04-01") & (days["day"] <= pd.Timestamp(origin))]
     np.testing.assert_allclose(found["last_months_revenue"], before["paid"].sum() / 3)
+    for period in periods:
+        year = days[days["month"] == period - pd.DateOffset(years=1)]
+        held = found.loc[period, "last_year_revenue"]
+        assert held == pytest.approx(year["paid"].sum()) if len(year) else np.isnan(held)
     np.testing.assert_allclose(found["revenue"], 2.0 + found["new_revenue"])
 
 

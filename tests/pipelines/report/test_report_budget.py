@@ -88,14 +88,38 @@ def test_past_totals_are_scored_origin_by_origin(inputs, summary):
         assert row["error"] == pytest.approx(-0.1)
         assert row["wape"] == pytest.approx(0.1)
         assert row["plainest"] == pytest.approx(0.25)
+        assert row["last_year"] == pytest.approx(0.05)
         assert row["customers"] == 200 * row["months"]
         assert row["new"] == pytest.approx(0.3 * row["actual"])
     said = text(summary, "budget")
     assert "too low in total every time, by 10 %; the mean miss was 10 %" in said
     assert "Its months were off by 10 % on average" in said
-    assert "would have been off by 25 %" in said
+    assert "off by 25 %; repeating the same month of the year before, by 5 %" in said
+    assert "Repeating the same month of the year before was nearer than this forecast." in said
     none = summarize(example_inputs(company=pd.DataFrame()))
     assert "No past forecast of the company's total could be tested" in text(none, "budget")
+
+
+def test_a_year_that_the_log_did_not_hold_is_not_compared(inputs):
+    past = inputs.company.copy()
+    past.loc[past["period"] >= past["period"].max(), "last_year_revenue"] = float("nan")
+    made = summarize(example_inputs(company=past))
+    said = text(made, "budget")
+    assert "(this forecast: 10 %), over the" in said
+    assert all(row["last_year"] is None for row in records(made["tables"]["company_totals"]))
+    earlier = summarize(example_inputs(company=past.drop(columns="last_year_revenue")))
+    assert "the year before" not in text(earlier, "budget")
+
+
+def test_the_budget_shows_the_same_month_last_year(inputs, summary):
+    sold = inputs.cohort_months.groupby("period")[["revenue", "first_revenue"]].sum().sum(axis=1)
+    rows = records(summary["tables"]["budget_by_month"])
+    assert rows
+    for row in rows:
+        month = pd.Timestamp(row["period"]) - pd.DateOffset(years=1)
+        if row["last_year"] is not None:
+            assert row["last_year"] == pytest.approx(sold[month])
+    assert any(row["last_year"] is not None for row in rows)
 
 
 def test_past_totals_that_cancel_are_not_told_as_right(inputs):
@@ -382,7 +406,7 @@ def test_a_past_total_that_parts_a_group_is_not_told(inputs):
     summary = summarize(made)
     shown = {row["origin"]: row for row in records(summary["tables"]["company_totals"])}
     hidden = shown.pop(origin.date().isoformat())
-    for name in ("actual", "error", "wape", "plainest", "customers", "new"):
+    for name in ("actual", "error", "wape", "plainest", "last_year", "customers", "new"):
         assert hidden[name] is None
         assert all(row[name] is not None for row in shown.values())
     assert hidden["forecast"] is not None

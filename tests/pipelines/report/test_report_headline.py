@@ -151,3 +151,20 @@ def test_intervals_that_failed_in_the_past_are_told_where_they_are_offered(
     assert [revenue["interval_past"] in str(cell.value) for cell in cells].count(True) == 1
     del revenue["interval_past"]
     assert 'class="narrow"' not in render.html(narrow, {})
+
+
+def test_a_baseline_that_was_nearer_is_named_on_page_and_console(inputs):
+    cells = inputs.cells.copy()
+    nearer = cells["model"] == "last_months_average"
+    for quantity in ("purchases", "revenue"):
+        cells.loc[nearer, quantity] = 1.01 * cells.loc[nearer, f"actual_{quantity}"]
+    made = summarize(example_inputs(cells=cells))
+    (said,) = [s for s in made["headline"]["sentences"] if "nearer" in s and "revenue" in s]
+    assert said.startswith("A simpler forecast was nearer than this one for revenue")
+    assert f"Average of the last months (1{NBSP}% against " in said
+    found = accuracy.Accuracy.of(cells, inputs.metrics).nearer("clv", "revenue")
+    assert list(found) == ["last_months_average"]
+    usual = accuracy.Accuracy.of(inputs.cells, inputs.metrics)
+    assert usual.nearer("clv", "revenue") == {}
+    assert list(usual.nearer("last_months_average", "revenue")) == ["lifetimes"]
+    assert not [s for s in summarize(inputs)["headline"]["sentences"] if "nearer than" in s]

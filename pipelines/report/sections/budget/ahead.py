@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipelines.report.inputs import ReportInputs
@@ -32,13 +33,13 @@ def budget(inputs: ReportInputs) -> Section:
     code = inputs.currency
     months = inputs.with_days(months)
     section.text = [_sums(months, inputs), *_rests_on(months, inputs)]
-    section.tables["budget_by_month"] = _by_month(months, code)
+    sold = _sold(inputs)
+    section.tables["budget_by_month"] = _by_month(_with_last_year(months, sold), code)
     section.tables["new_cohorts"] = _new_cohorts(inputs)
     section.workbook_only = ("new_cohorts",)
     if not months["new_customers"].any():
         section.tables.pop("new_cohorts")
         section.workbook_only = ()
-    sold = _sold(inputs)
     section.charts["budget"] = _chart(inputs, months, sold)
     if sold.isna().any():
         section.text.append(
@@ -133,6 +134,14 @@ def _moved_by(inputs: ReportInputs) -> str:
     return f", with {words.listed(by)}" if by else ", without a season"
 
 
+def _with_last_year(months: pd.DataFrame, sold: pd.Series[float]) -> pd.DataFrame:
+    """Add what the company sold in the same month of the year before, of whole months."""
+    before = pd.DatetimeIndex(months["period"]) - pd.DateOffset(years=1)
+    told = sold.reindex(before).to_numpy(float)
+    cut = months["days"].ne("all").to_numpy() & months["days"].notna().to_numpy()
+    return months.assign(last_year=np.where(cut, np.nan, told))
+
+
 def _by_month(months: pd.DataFrame, code: str) -> Table:
     if len(set(months["basis"])) > 1:
         months = months.assign(source=months["basis"].map(BASIS))
@@ -150,6 +159,7 @@ def _by_month(months: pd.DataFrame, code: str) -> Table:
             Column("new_revenue", money("Customers still to come", code), "currency"),
             Column("new_first_revenue", "Of it first purchases", "currency"),
             Column("new_customers", "New customers", "integer"),
+            Column("last_year", money("Same month last year", code), "currency"),
             Column("source", "New customers are"),
             Column("company_purchases", "Company purchases", "integer"),
         ],

@@ -15,7 +15,7 @@ from pipelines.report.sections.budget.notes import drive_acquisition, untold
 from pipelines.report.tables import Column, table
 from pipelines.report.wording import verdicts, words
 
-ACTUAL = ("actual", "error", "wape", "plainest", "customers", "new")
+ACTUAL = ("actual", "error", "wape", "plainest", "last_year", "customers", "new")
 """Columns of past totals from which what was sold can be had."""
 
 
@@ -43,15 +43,11 @@ def add_past(section: Section, inputs: ReportInputs) -> None:
     # What is told of the total is of whole groups; error and forecast give the actual.
     scored.loc[~scored["origin"].map(told), [c for c in ACTUAL if c in scored]] = np.nan
     whole = past[past["origin"].map(told)]
-    wape = metrics.wape(whole["actual_revenue"], whole["revenue"])
-    plainest = metrics.wape(whole["actual_revenue"], whole["last_months_revenue"])
     tested = int(told.sum())
     if tested:
         section.text.append(
             f"Tested on {tested} past date{'s' if tested > 1 else ''}, {how} was "
-            f"{_total_misses(scored['error'])}. Its months were off by {words.percent(wape)} on "
-            "average; repeating the average of the last three months would have been off by "
-            f"{words.percent(plainest)}.{_given_then(inputs)}"
+            f"{_total_misses(scored['error'])}. {_by_month(whole)}{_given_then(inputs)}"
         )
     section.text += _hidden(len(told) - tested)
     code = inputs.currency
@@ -66,6 +62,10 @@ def add_past(section: Section, inputs: ReportInputs) -> None:
     hidden = past["period"].isin(inputs.groups.untold)
     actual = past.columns[past.columns.str.startswith("actual_")]
     past[actual] = past[actual].mask(hidden)
+    if "last_year_revenue" in past:  # sales of a month that may not be shown, wherever they stand
+        untold_months = {day.month for day in inputs.groups.untold}
+        same = past["period"].dt.month.isin(untold_months)
+        past["last_year_revenue"] = past["last_year_revenue"].mask(same)
     section.tables["company_months"] = table(
         past,
         _month_columns(code),
@@ -76,6 +76,40 @@ def add_past(section: Section, inputs: ReportInputs) -> None:
         else "",
     )
     section.workbook_only = (*section.workbook_only, "company_months")
+
+
+def _by_month(past: pd.DataFrame) -> str:
+    """How far off the company's months were, beside what a budgeter would have repeated."""
+    wape = metrics.wape(past["actual_revenue"], past["revenue"])
+    said = [
+        f"Its months were off by {words.percent(wape)} on average; repeating the average of the "
+        "last three months would have been off by "
+        f"{words.percent(metrics.wape(past['actual_revenue'], past['last_months_revenue']))}"
+    ]
+    plain = {"the average of the last three months": (past, "last_months_revenue")}
+    year = past[past["last_year_revenue"].notna()] if "last_year_revenue" in past else past.iloc[:0]
+    if len(year):
+        own, other = (
+            metrics.wape(year["actual_revenue"], year[name])
+            for name in ("revenue", "last_year_revenue")
+        )
+        there = (
+            f" (this forecast: {words.percent(own)}), over the {len(year)} of {len(past)} months "
+            "that the log then held a year before"
+        )
+        said.append(
+            f"repeating the same month of the year before, by {words.percent(other)}"
+            f"{there if len(year) < len(past) else ''}"
+        )
+        plain["the same month of the year before"] = (year, "last_year_revenue")
+    nearer = [
+        name
+        for name, (rows, column) in plain.items()
+        if metrics.wape(rows["actual_revenue"], rows[column])
+        < metrics.wape(rows["actual_revenue"], rows["revenue"])
+    ]
+    better = f" Repeating {words.listed(nearer)} was nearer than this forecast." if nearer else ""
+    return f"{'; '.join(said)}.{better}"
 
 
 def _hidden(dates: int) -> list[str]:
@@ -97,6 +131,7 @@ def _total_columns(code: str) -> list[Column]:
         Column("error", "Error of the total", "percent"),
         Column("wape", "Error by month (WAPE)", "percent"),
         Column("plainest", "Average of last months (WAPE)", "percent"),
+        Column("last_year", "Same month last year (WAPE)", "percent"),
         Column("customers", "New customers, actual", "integer"),
         Column("customers_forecast", "New customers, forecast", "integer"),
         Column("new", money("Their revenue, actual", code), "currency"),
@@ -112,6 +147,7 @@ def _month_columns(code: str) -> list[Column]:
         Column("revenue", money("Forecast", code), "currency"),
         Column("known_revenue", money("Forecast of known customers", code), "currency"),
         Column("new_revenue", money("Forecast of new customers", code), "currency"),
+        Column("last_year_revenue", money("Same month last year", code), "currency"),
         Column("actual_purchases", "Purchases, actual", "integer"),
         Column("purchases", "Purchases, forecast", "integer"),
         Column("actual_new_customers", "New customers, actual", "integer"),
@@ -146,8 +182,16 @@ def _score(origin: Any, part: pd.DataFrame) -> dict[str, Any]:
         "error": metrics.bias(part["actual_revenue"], part["revenue"]),
         "wape": metrics.wape(part["actual_revenue"], part["revenue"]),
         "plainest": metrics.wape(part["actual_revenue"], part["last_months_revenue"]),
+        "last_year": _of_last_year(part),
         "customers": float(part["actual_new_customers"].sum()),
         "customers_forecast": part["new_customers"].sum(),
         "new": part["actual_new_revenue"].sum(),
         "new_forecast": part["new_revenue"].sum(),
     }
+
+
+def _of_last_year(part: pd.DataFrame) -> float:
+    """Error of repeating the year before; nan where a month of it is not in the log."""
+    if "last_year_revenue" not in part or part["last_year_revenue"].isna().any():
+        return float("nan")
+    return metrics.wape(part["actual_revenue"], part["last_year_revenue"])
