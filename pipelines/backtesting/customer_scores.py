@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -11,10 +11,8 @@ import pandas as pd
 
 from clvmodels.churn.classifier import ChurnSample, churn_scores, reliability
 from clvmodels.core import metrics
-from clvmodels.core.errors import ConvergenceWarning
 from clvmodels.core.schema import CHURN_IMPORTANCE, CHURN_RELIABILITY, CONDITIONAL, QUANTITIES
 from clvmodels.evaluation import transactions as diagnostics
-from clvmodels.transactions.beta_geometric import BGNBD
 from pipelines.backtesting.candidates import Compared
 from pipelines.training import fit as train
 from pipelines.training.fit import Fitted
@@ -87,20 +85,17 @@ def conditional(
 
 def churn(
     seen: ChurnData | None,
-    summary: pd.DataFrame,
     fitted: Fitted,
     *,
     horizon_days: int,
     explain: bool,
 ) -> tuple[list[Row], pd.DataFrame, pd.DataFrame]:
-    """Score churn probabilities: the classifier's, and BG/NBD's own.
+    """Score churn probabilities: the classifier's, and those of the purchase model in use.
 
     Parameters
     ----------
     seen : ChurnData, optional
         Features at the origin and churn after it; nothing is scored without any customer.
-    summary : DataFrame
-        Compressed RFM summary at the origin, on which BG/NBD is fitted.
     fitted : Fitted
     horizon_days : int
         Churn is no purchase within so many days.
@@ -119,13 +114,8 @@ def churn(
     if seen is None or seen.features.empty:
         return [], CHURN_RELIABILITY.empty(), importance
     table = train.with_model_features(seen.features, fitted.transactions, horizon_days)
-    with warnings.catch_warnings():
-        # The product's own fit has said what these data do not pin down.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        plain = BGNBD().fit(summary)
-    foreseen = {
-        Compared.BGNBD.value: plain.probability_no_purchase(seen.features, horizon=horizon_days)
-    }
+    own = fitted.transactions.probability_no_purchase(seen.features, horizon=horizon_days)
+    foreseen = {Compared.CUSTOMERS.value: np.asarray(own, dtype=float)}
     if fitted.churn is not None:
         foreseen[Compared.CHURN.value] = fitted.churn.churn_probability(table)
         if explain and 0 < seen.churned.sum() < len(seen.churned):
@@ -137,3 +127,46 @@ def churn(
     ]
     curves = [reliability(seen.churned, p).assign(model=m) for m, p in foreseen.items()]
     return rows, pd.concat(curves), importance
+
+
+@dataclass(frozen=True)
+class ChurnContest:
+    """Brier scores of the churn classifier and the purchase model in use, mean of past origins.
+
+    Attributes
+    ----------
+    classifier, purchase_model : float
+    origins : int
+        Where both were scored.
+    """
+
+    classifier: float
+    purchase_model: float
+    origins: int
+
+    @classmethod
+    def of(cls, metrics: pd.DataFrame) -> ChurnContest | None:
+        """From a backtest's metrics; None where no origin scored both."""
+        rows = metrics[metrics["metric"] == "brier"] if len(metrics) else metrics
+        if rows.empty:
+            return None
+        names = [Compared.CHURN.value, Compared.CUSTOMERS.value]
+        table = rows.pivot_table(index="origin", columns="model", values="value")
+        both = table.reindex(columns=names).dropna()
+        if both.empty:
+            return None
+        return cls(float(both[names[0]].mean()), float(both[names[1]].mean()), len(both))
+
+    @property
+    def note(self) -> str | None:
+        """Say that the classifier is not delivered, and why; None where it earned its place."""
+        if self.classifier < self.purchase_model:
+            return None
+        return (
+            f"{NOT_EARNED}: over {self.origins} past date{'s' * (self.origins > 1)} its Brier "
+            f"score was {self.purchase_model:.4f}, the classifier's {self.classifier:.4f} (lower "
+            "is better)."
+        )
+
+
+NOT_EARNED = "The churn probability delivered is the purchase model's own"

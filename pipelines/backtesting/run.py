@@ -236,7 +236,6 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
             )
     churn_rows, reliable, importance = customer_scores.churn(
         truth.churn,
-        known.training.summary,
         fitted,
         horizon_days=training.churn_horizon_days,
         explain=explain,

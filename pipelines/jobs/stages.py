@@ -14,6 +14,7 @@ import pandas as pd
 
 from clvmodels.core.errors import CheckFailedError
 from pipelines.backtesting import run as backtest
+from pipelines.backtesting.customer_scores import ChurnContest
 from pipelines.backtesting.origins import too_short
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
@@ -129,6 +130,14 @@ def backtested_or_noted(
         note = f"No past forecast could be tested: {reason}"
         return BacktestResult.nothing(), replace(fitted, notes=(*fitted.notes, note))
     return backtested(data, config, progress), fitted
+
+
+def with_earned_churn(fitted: Fitted, result: BacktestResult) -> Fitted:
+    """Leave out a churn classifier that past origins show to be no better than the model in use."""
+    contest = ChurnContest.of(result.metrics)
+    if fitted.churn is None or contest is None or contest.note is None:
+        return fitted
+    return replace(fitted, churn=None, notes=(*fitted.notes, contest.note))
 
 
 def delivered(

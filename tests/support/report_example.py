@@ -115,7 +115,7 @@ def metrics(rng: np.random.Generator) -> pd.DataFrame:
                     gini = 0.8 - error + rng.normal(0, 0.01)
                     rows.append((origin, days, "customer", quantity, model, "gini", gini))
                     rows.append((origin, days, "customer", quantity, model, "mae", 2 + error))
-        for model, auc in (("churn", 0.83), ("bgnbd", 0.79)):
+        for model, auc in (("churn", 0.83), ("customers", 0.79)):
             for metric, value in (("auc", auc), ("brier", 0.99 - auc), ("log_loss", 1.3 - auc)):
                 rows.append((origin, days, "customer", "purchases", model, metric, value))
     names = ["origin", "horizon_days", "level", "quantity", "model", "metric", "value"]
@@ -158,7 +158,7 @@ def reliability() -> pd.DataFrame:
             }
         )
         for origin in ORIGINS
-        for model, power in (("churn", 1.05), ("bgnbd", 1.4))
+        for model, power in (("churn", 1.05), ("customers", 1.4))
     ]
     return pd.concat(parts, ignore_index=True)
 

@@ -10,6 +10,7 @@ import pytest
 from report_example import ORIGINS, example_inputs, rows, section
 
 from pipelines.backtesting import accuracy
+from pipelines.backtesting.customer_scores import NOT_EARNED
 from pipelines.report import summarize
 from pipelines.report.wording import words
 
@@ -148,11 +149,17 @@ def test_heat_map_leaves_cells_without_sales_open(inputs):
 @pytest.mark.parametrize(("shift", "closer"), [(-0.01, 4), (0.01, 0)])
 def test_the_classifier_is_told_when_it_loses(inputs, shift, closer):
     brier = inputs.metrics["metric"] == "brier"
-    own = inputs.metrics.loc[brier & (inputs.metrics["model"] == "bgnbd"), "value"].iloc[0]
+    own = inputs.metrics.loc[brier & (inputs.metrics["model"] == "customers"), "value"].iloc[0]
     scores = inputs.metrics.copy()
     scores.loc[brier & (scores["model"] == "churn"), "value"] = own + shift
     said = " ".join(section(summarize(example_inputs(metrics=scores)), "churn")["text"])
-    assert f"(BG/NBD alone) at {closer} of 4 past dates." in said
+    assert f"(Customer models alone) at {closer} of 4 past dates." in said
+
+
+def test_the_page_says_which_probability_is_delivered(inputs):
+    note = f"{NOT_EARNED}: over 4 past dates its Brier score was 0.1, the classifier's 0.2."
+    made = example_inputs(model=inputs.model | {"notes": [note]})
+    assert note in section(summarize(made), "churn")["text"]
 
 
 def test_a_missing_churn_model_says_why():

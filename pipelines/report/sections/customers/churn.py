@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.backtesting.customer_scores import NOT_EARNED
 from pipelines.report.groups.small import LEAST_CUSTOMERS, fold
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import CHURN_METRICS, Section, ordered_models
@@ -57,6 +58,9 @@ def churn(inputs: ReportInputs) -> Section:
         "Predicted churn against the share that did churn. On the diagonal, a predicted 80 % is "
         "eight in ten. AUC: the chance that a churner is ranked above a stayer; Brier score and "
         "log loss: lower is better."
+    ]
+    section.text += [
+        note for note in inputs.model.get("notes", ()) if str(note).startswith(NOT_EARNED)
     ]
     scores = inputs.dated("metrics", "origin")
     scores = scores[scores["metric"].isin(CHURN_METRICS)] if not scores.empty else scores

@@ -1,0 +1,67 @@
+"""The churn classifier is delivered where it beats the purchase model in use."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from pipelines.backtesting.customer_scores import NOT_EARNED, ChurnContest
+from pipelines.backtesting.run import BacktestResult
+from pipelines.jobs import stages
+from pipelines.training.fit import Fitted
+
+
+def metrics(classifier, purchase_model):
+    rows = [
+        (pd.Timestamp(2021, month, 28), model, "brier", score)
+        for model, scores in (("churn", classifier), ("customers", purchase_model))
+        for month, score in enumerate(scores, start=1)
+        if score is not None
+    ]
+    return pd.DataFrame(rows, columns=["origin", "model", "metric", "value"])
+
+
+def fitted():
+    return Fitted(None, None, None, churn=SimpleNamespace(), notes=("first",))
+
+
+def result(table):
+    made = BacktestResult.nothing()
+    made.__dict__["metrics"] = table
+    return made
+
+
+@pytest.mark.parametrize(
+    ("classifier", "purchase_model", "kept"),
+    [
+        ([0.10, 0.12], [0.13, 0.13], True),
+        ([0.13, 0.13], [0.10, 0.12], False),
+        ([0.10], [0.10], False),  # no better
+        ([0.30, 0.10], [0.29, 0.14], True),  # on average
+    ],
+)
+def test_the_closer_one_is_delivered(classifier, purchase_model, kept):
+    table = metrics(classifier, purchase_model)
+    made = stages.with_earned_churn(fitted(), result(table))
+    assert (made.churn is not None) == kept
+    assert len(made.notes) == (1 if kept else 2)
+    if not kept:
+        assert made.notes[1].startswith(NOT_EARNED)
+        assert f"over {len(classifier)} past date" in made.notes[1]
+
+
+def test_origins_that_scored_one_of_them_do_not_count():
+    contest = ChurnContest.of(metrics([0.1, 0.9], [0.2, None]))
+    assert (contest.classifier, contest.purchase_model) == pytest.approx((0.1, 0.2))
+    assert contest.origins == 1
+
+
+def test_without_a_test_the_classifier_stays():
+    assert ChurnContest.of(metrics([None], [0.2])) is None
+    assert ChurnContest.of(pd.DataFrame()) is None
+    assert stages.with_earned_churn(fitted(), BacktestResult.nothing()).churn is not None
+
+
+def test_a_model_without_a_classifier_is_left_as_it_is():
+    bare = Fitted(None, None, None)
+    assert stages.with_earned_churn(bare, result(metrics([0.3], [0.2]))) is bare
