@@ -11,7 +11,7 @@ CLV     := $(BIN)/clv
 OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train backtest forecast refresh report check test test-slow test-engines test-browser test-pythons test-blas test-kills test-load nightly lint house format bench clean
+.PHONY: help install train backtest forecast refresh report check test test-slow test-deep test-engines test-browser test-pythons test-blas test-kills test-load nightly lint house format bench clean
 
 help: ## show this help
 	@echo "usage: make TARGET [CONFIG=configs/cdnow.toml] [AS_OF=YYYY-MM-DD] [ARGS=...]"
@@ -71,6 +71,9 @@ house: $(VENV)/.dev ## print every package, what its modules are, and what is ou
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+test-deep: $(VENV)/.dev ## the quick tests, drawing three times as many and new examples
+	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)
 
 test-engines: $(VENV)/.engines ## the same answers on DuckDB, PostgreSQL and Spark
 	@$(BIN)/python -m pytest -m engines $(ARGS)

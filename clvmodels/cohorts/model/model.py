@@ -199,7 +199,8 @@ class CohortModel:
             read_amounts(state["acquired_days"], "acquired_days", acquired_months.size),
             at_least_0(state["acquired_excess"], "acquired_excess"),
             number(state["first_value"], "first_value"),
-            MonthShares.from_dict(state.get("shares")),
+            # files of earlier releases have none, and days alike
+            MonthShares.from_dict(state["shares"]) if "shares" in state else MonthShares.even(),
         )
 
 

@@ -143,10 +143,8 @@ class MonthShares:
         }
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any] | None) -> Self:
-        """Rebuild from :meth:`to_dict`; files of earlier releases have none, and days alike."""
-        if state is None:
-            return cls.even()
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        """Rebuild from :meth:`to_dict`."""
         effects = []
         for name, shape in (("weekday", (7,)), ("day", (31,)), ("part", (12, PARTS))):
             values = np.asarray(state[name], dtype=np.float64)

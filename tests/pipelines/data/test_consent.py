@@ -9,6 +9,7 @@ import example_logs as logs
 import pandas as pd
 import pytest
 from at_a_day import backtested
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shop import dataset_of
@@ -157,7 +158,9 @@ def test_without_as_of_every_word_is_known_whatever_the_retention(tmp_path):
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     words=st.lists(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from at_a_day import history_at
+from depth import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lifetimes.utils import summary_data_from_transaction_data
@@ -154,14 +155,14 @@ QUICK = (Phase.explicit, Phase.generate)
 FIXTURE = [HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=FIXTURE)
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=FIXTURE)
 @given(rows=ROWS)
 def test_any_log_is_summarised_like_the_oracle_does_it(tmp_path, rows):
     check_any_log(tmp_path, rows, deep=False)
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=FIXTURE)
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=FIXTURE)
 @given(rows=ROWS)
 def test_any_log_gives_the_features_of_the_oracle(tmp_path, rows):
     check_any_log(tmp_path, rows, deep=True)
@@ -255,7 +256,7 @@ GOOD = ROWS.map(lambda rows: [(who, str(day), str(paid)) for who, day, paid in r
 UNREAD = st.sampled_from([("7", "2022-02-01", "ten"), ("x y", "2022-03-01", None)])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=FIXTURE, phases=QUICK)
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=FIXTURE, phases=QUICK)
 @given(
     good=GOOD,
     bad=st.lists(BAD, max_size=4),
@@ -409,7 +410,7 @@ def test_checks_name_the_column_that_is_wrong(tmp_path):
             checks.validate(data.purchases, settings_.calendar.earliest, dt.date(2024, 1, 31))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=FIXTURE, phases=QUICK)
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=FIXTURE, phases=QUICK)
 @given(
     rows=st.lists(
         st.tuples(

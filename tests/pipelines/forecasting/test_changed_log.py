@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cohort_tables import known_on, simulated_table
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shop import ID_PREFIX, TRAINED_AS_OF
@@ -153,7 +154,7 @@ def level_of(fitted: Fitted, table: pd.DataFrame) -> CohortLevel:
     return cohort_level(fitted, everybody(table), history, month_grid(AS_OF, UNTIL))
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(
     removed=st.sets(st.sampled_from(MONTHS), max_size=len(MONTHS) - 1),
     shrunk=st.sets(st.sampled_from(MONTHS)),

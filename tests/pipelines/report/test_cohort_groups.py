@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_example import config
@@ -59,7 +60,7 @@ def histories(draw: st.DrawFn, longest: int = 10) -> tuple[pd.DataFrame, list[pd
     return history(sizes, np.array(cells)), [(FIRST + k).end_time.normalize() for k in sorted(cuts)]
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(histories())
 def test_every_group_is_large_and_hides_its_small_cohorts(case):
     table, _ = case
@@ -106,7 +107,7 @@ def published(table: pd.DataFrame, days: list[pd.Timestamp], made: Groups) -> np
     return np.array(shown, dtype=float)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(histories(longest=6))
 def test_no_table_nor_any_difference_of_tables_tells_what_a_small_cohort_bought(case):
     """Its cells, and what it first paid, are in no linear combination of published numbers.
@@ -156,7 +157,7 @@ def reported(table: pd.DataFrame, until: pd.Timestamp) -> Groups:
     ).groups
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(histories())
 def test_no_difference_of_two_monthly_reports_tells_on_fewer_than_one_of_them(case):
     """Of every month that both reports hold, the sums between the borders of either are borne."""
@@ -178,7 +179,7 @@ def test_no_difference_of_two_monthly_reports_tells_on_fewer_than_one_of_them(ca
                 assert bears(piece["buyers"].sum(), company[period]), (period, piece)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(histories(longest=7))
 def test_two_reports_together_tell_what_no_small_cohort_s_few_buyers_brought(case):
     """The same by rank: a cell of one to three buyers is in no combination of both's sums."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_example import AS_OF, config, example_inputs
@@ -129,7 +130,7 @@ def test_a_wrong_value_is_named(tmp_path, place, value, says):
 THINGS = st.sampled_from([None, {}, [], [[]], [None], "x", True, -1, 1e308, {"a": 1}])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(PLACES), st.none() | st.tuples(THINGS))
 def test_whatever_is_lost_or_swapped_is_read_or_refused(tmp_path_factory, place, instead):
     """No other error gets out, whatever was done to one place of the file."""

@@ -107,7 +107,6 @@ def test_daily_tables_that_cannot_be_used_are_refused(table, error, said):
 def test_the_state_is_kept():
     made = MonthShares.learn(daily(lambda day: 1 + day.weekday()), AS_OF)
     assert_close(MonthShares.from_dict(made.to_dict()), made)
-    assert MonthShares.from_dict(None).months == 0
     with pytest.raises(InvalidValueError, match="log effects"):
         MonthShares.from_dict(made.to_dict() | {"weekday": [0.0]})
 
