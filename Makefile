@@ -76,7 +76,7 @@ test-deep: $(VENV)/.dev ## the quick tests, drawing three times as many and new 
 	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)
 
 test-engines: $(VENV)/.engines ## the same answers on DuckDB, PostgreSQL and Spark
-	@$(BIN)/python -m pytest -m engines $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m engines $(ARGS)
 
 test-slow: $(VENV)/.dev ## the minutes-long ones: coverage of intervals, full command runs
 	@$(BIN)/python -m pytest -n auto -m "slow and not engines" $(ARGS)

@@ -19,6 +19,8 @@ from clvmodels.numerics.threads import one_blas_thread
 
 HALF_LIFE_MONTHS = 3.0
 
+NO_DAYS = 1e-12
+
 LEVEL_MONTHS = 3
 UNLIKE = 1.5
 CHANCE_ERRORS = 2.0
@@ -103,19 +105,12 @@ def forecast_new_cohorts(
     DataFrame
         cohort, period, customers, first_purchases, first_revenue, purchases, revenue.
     """
-    grid = month_grid(model.as_of, until)
-    period = month_number(grid.periods)
-    given = pd.Series(numbers(acquisitions, "acquisitions"), index=month_number(acquisitions.index))
-    if given.index.has_duplicates or not given.between(0, LARGEST).all():
-        raise InvalidValueError("acquisitions need one number a month, none negative or missing")
-    customers = np.asarray(given.reindex(period).fillna(0.0), dtype=np.float64)
-    i, j = np.triu_indices(period.size)
-    cells = Cells(period[i], period[j], _exposure(model.shares.days(grid), customers, i, j))
-    some = Cells(cells.cohort, cells.period, np.maximum(cells.exposure, 1e-12))
-    forecast = model.forecast(some, period_covariates)
-    rate_shift = _recent_cohort_effect(model.rates.fit, model.cohorts)
-    value_shift = _recent_cohort_effect(model.values.fit, model.cohorts)
-    purchases = forecast.purchases * np.exp(rate_shift) * (cells.exposure > 0)
+    i, j, customers = _pairs(model, until, acquisitions)
+    period = month_number(month_grid(model.as_of, until).periods)
+    cells = new_cells(model, until, acquisitions)
+    forecast = model.forecast(cells, period_covariates)
+    rate_shift, value_shift = recent_effects(model)
+    purchases = forecast.purchases * np.exp(rate_shift) * (cells.exposure > NO_DAYS)
     first = np.where(i == j, customers[i], 0.0)
     value = forecast.value * np.exp(value_shift)
     return pd.DataFrame(
@@ -129,6 +124,35 @@ def forecast_new_cohorts(
             "revenue": purchases * value,
         }
     )
+
+
+def new_cells(model: CohortModel, until: dt.date, acquisitions: pd.Series) -> Cells:
+    """Cells of the cohorts that start after ``as_of``, those nobody joins with next to no days."""
+    grid = month_grid(model.as_of, until)
+    period = month_number(grid.periods)
+    i, j, customers = _pairs(model, until, acquisitions)
+    exposure = _exposure(model.shares.days(grid), customers, i, j)
+    return Cells(period[i], period[j], np.maximum(exposure, NO_DAYS))
+
+
+def recent_effects(model: CohortModel) -> tuple[float, float]:
+    """Log effects of the latest cohorts on the rate and the value of a purchase."""
+    return (
+        _recent_cohort_effect(model.rates.fit, model.cohorts),
+        _recent_cohort_effect(model.values.fit, model.cohorts),
+    )
+
+
+def _pairs(
+    model: CohortModel, until: dt.date, acquisitions: pd.Series
+) -> tuple[Months, Months, Array]:
+    """Cohort and month of each new cell, as rows of the grid, and the customers of each month."""
+    period = month_number(month_grid(model.as_of, until).periods)
+    given = pd.Series(numbers(acquisitions, "acquisitions"), index=month_number(acquisitions.index))
+    if given.index.has_duplicates or not given.between(0, LARGEST).all():
+        raise InvalidValueError("acquisitions need one number a month, none negative or missing")
+    i, j = np.triu_indices(period.size)
+    return i, j, np.asarray(given.reindex(period).fillna(0.0), dtype=np.float64)
 
 
 def _whole(model: CohortModel) -> slice:

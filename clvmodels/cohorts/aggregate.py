@@ -30,9 +30,11 @@ def summed(
     keys, group = _grouping(forecast, level)
     counts, revenue = forecast.draw(draws, random_state)
     out = keys.copy()
+    scale = forecast.model.values.scale
+    of_purchases, of_revenue = spread.at(level)
     for name, point, drawn, unit, stretch in (
-        ("purchases", forecast.purchases, counts, 1.0, spread.purchases),
-        ("revenue", forecast.revenue, revenue, forecast.model.values.scale, spread.revenue),
+        ("purchases", forecast.purchases, counts, 1.0, of_purchases),
+        ("revenue", forecast.revenue, revenue, scale, of_revenue),
     ):
         total = intervals.group_sums(drawn / unit, group, len(keys))
         low, high = intervals.interval(total, stretch)

@@ -8,11 +8,13 @@ from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from clvmodels.cohorts import intervals
 from clvmodels.cohorts.acquisition import expected_acquisitions, forecast_new_cohorts, has_stopped
 from clvmodels.cohorts.aggregate import Level, summed
+from clvmodels.cohorts.company import CompanyLevel, draw_company
 from clvmodels.cohorts.digest import digest
 from clvmodels.cohorts.intervals import Spread
 from clvmodels.cohorts.learning.history import History
@@ -239,6 +241,51 @@ class CohortForecaster(Estimator):
         if acquisitions is None:
             acquisitions = self.expected_acquisitions(until, period_covariates=period_covariates)
         return forecast_new_cohorts(self.model_, until, acquisitions, period_covariates)
+
+    @one_blas_thread
+    def forecast_company(
+        self,
+        until: dt.date,
+        acquisitions: pd.Series | None = None,
+        planned: npt.ArrayLike | None = None,
+        *,
+        level: CompanyLevel = "month",
+        period_covariates: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Forecast everybody's purchases: known customers and those still to come.
+
+        Parameters
+        ----------
+        until : date
+            Last day forecast.
+        acquisitions : Series, optional
+            New customers of every month (first of month); by default
+            :meth:`expected_acquisitions`.
+        planned : array_like of bool, optional
+            Which of them are planned and taken as given, chance aside; by default all that are
+            given.
+        level : str
+            ``month`` (period) or ``total``.
+        period_covariates : DataFrame, optional
+            Needed if the fit had them.
+
+        Returns
+        -------
+        DataFrame
+            period (of months), then purchases, purchases_low, purchases_high, revenue,
+            revenue_low, revenue_high (90 % intervals), first purchases included.
+        """
+        given = acquisitions is not None
+        if acquisitions is None:
+            acquisitions = self.expected_acquisitions(until, period_covariates=period_covariates)
+        certain = np.full(len(acquisitions), given) if planned is None else np.asarray(planned)
+        drawn = draw_company(
+            self.model_, until, acquisitions, certain.astype(bool),
+            whole_number(self.draws, "draws", 2),
+            whole_number(self.random_state, "random_state", 0),
+            period_covariates,
+        )  # fmt: skip
+        return drawn.intervals(level, self.spread_, self.model_.values.scale)
 
     def expected_acquisitions(
         self, until: dt.date, *, period_covariates: pd.DataFrame | None = None

@@ -8,7 +8,7 @@ they will buy is what earlier cohorts did at the same age and season.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clvmodels.cohorts.company import CompanyLevel
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid, month_end
 from clvmodels.core.schema import ACQUISITIONS, NEW_COHORTS, QUANTITIES
@@ -23,6 +24,8 @@ from pipelines.data.features.drivers import Drivers
 from pipelines.training.fit import Fitted
 
 FILE = "new_cohorts.parquet"
+
+LEVELS: tuple[CompanyLevel, CompanyLevel] = ("month", "total")
 
 
 class Basis(StrEnum):
@@ -45,10 +48,15 @@ class NewCustomers:
     acquisitions : DataFrame
         period, new_customers, basis: one row a forecast month. Empty where [train] cohort_level
         is off, which leaves nobody to say how new customers buy.
+    company, company_total : DataFrame
+        The whole company's purchases and revenue with 90 % intervals, by period and over the
+        horizon (:meth:`clvmodels.cohorts.forecaster.CohortForecaster.forecast_company`).
     """
 
     cohorts: pd.DataFrame
     acquisitions: pd.DataFrame
+    company: pd.DataFrame = field(default_factory=pd.DataFrame)
+    company_total: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def by_month(self) -> pd.DataFrame:
         """All cohorts still to come, together.
@@ -90,7 +98,49 @@ def new_customers(
     cohorts = forecaster.forecast_new(
         until, acquired.set_index("period")["new_customers"], period_covariates=drivers.period
     )
-    return NewCustomers(cohorts[cohorts["customers"] > 0].reset_index(drop=True), acquired)
+    company, total = (
+        forecaster.forecast_company(
+            until,
+            acquired.set_index("period")["new_customers"],
+            acquired["basis"] == Basis.PLAN,
+            level=level,
+            period_covariates=drivers.period,
+        )
+        for level in LEVELS
+    )
+    return NewCustomers(
+        cohorts[cohorts["customers"] > 0].reset_index(drop=True), acquired, company, total
+    )
+
+
+def scaled_to(points: pd.DataFrame, company: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """Put the intervals of a company forecast about points that differ from its own by a little.
+
+    Customers who are held to what they can carry make the difference. An end keeps its ratio to
+    the point forecast.
+
+    Parameters
+    ----------
+    points : DataFrame
+    company : DataFrame
+        Of :class:`NewCustomers`, with the same rows in the same order.
+    names : dict of str to str
+        Quantity to the name of its column in ``points``.
+
+    Returns
+    -------
+    DataFrame
+        ``points`` with _low and _high after each of the names.
+    """
+    out = points.copy()
+    for quantity, name in names.items():
+        made, own = (
+            table[column].to_numpy(float) for table, column in ((points, name), (company, quantity))
+        )
+        ratio = np.divide(made, own, out=np.ones_like(made), where=own > 0)
+        for end, beyond in (("low", np.minimum), ("high", np.maximum)):
+            out[f"{name}_{end}"] = beyond(company[f"{quantity}_{end}"].to_numpy() * ratio, made)
+    return out
 
 
 def acquisitions(forecaster: CohortForecaster, until: dt.date, drivers: Drivers) -> pd.DataFrame:
@@ -141,8 +191,9 @@ def company_forecast(cells: pd.DataFrame, fitted: Fitted, grid: MonthGrid) -> pd
     Returns
     -------
     DataFrame
-        period, new_customers, known_purchases, known_revenue, new_purchases, new_revenue; whole
-        months only, none that the origin or the end of the log cuts. ``known_`` holds the whole
+        period, new_customers, known_purchases, known_revenue, new_purchases, new_revenue, and the
+        ends of the interval of the company's revenue, company_revenue_low and _high; whole months
+        only, none that the origin or the end of the log cuts. ``known_`` holds the whole
         cohort of the origin's month, ``new_`` those after it. Empty where [train] cohort_level is
         off.
     """
@@ -155,12 +206,16 @@ def company_forecast(cells: pd.DataFrame, fitted: Fitted, grid: MonthGrid) -> pd
     of_known = of_known.add(rest.reindex(of_known.index, fill_value=0.0)).add_prefix("known_")
     new = replace(coming, cohorts=coming.cohorts[~begun]).by_month()
     out = new.merge(of_known, left_on="period", right_index=True, validate="1:1")
+    out["company_revenue"] = out["known_revenue"] + out["new_revenue"]
+    if len(coming.company):
+        rows = coming.company.set_index("period").loc[out["period"]].reset_index()
+        out = scaled_to(out, rows, {"revenue": "company_revenue"})
     starts = pd.DatetimeIndex(out["period"])
     ends = starts + pd.offsets.MonthEnd(0)
     whole = (starts > pd.Timestamp(grid.as_of)) & (ends <= pd.Timestamp(grid.until))
     return out.loc[whole, [
         "period", "new_customers", "known_purchases", "known_revenue", "new_purchases",
-        "new_revenue",
+        "new_revenue", *(c for c in ("company_revenue_low", "company_revenue_high") if c in out),
     ]].reset_index(drop=True)  # fmt: skip
 
 

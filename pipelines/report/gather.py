@@ -11,6 +11,7 @@ import pandas as pd
 
 from clvmodels.cohorts.learning.covariates import covariates_in_use
 from clvmodels.cohorts.learning.slopes import slopes_in_use
+from clvmodels.core import schema
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Terms
@@ -107,9 +108,7 @@ def gather(
         tracked_from=tracked.origin if tracked else None,
         tracking_notes=tracked.notes if tracked else (),
         corrections=delivered.corrections,
-        new_cohorts=new.cohorts,
-        budget=company_months(delivered, new),
-        company=budget.with_actuals(result.company, training.cohort_months),
+        **_of_company(delivered, new, result, training),
         effects=effects.table(fitted, delivered.grid, delivered.forecaster),
         selection=selection(fitted),
         unit_economics=unit_economics(
@@ -126,6 +125,19 @@ def gather(
     )
 
 
+def _of_company(
+    delivered: Delivered, new: NewCustomers, result: BacktestResult, training: TrainingData
+) -> dict[str, pd.DataFrame]:
+    """Known customers and those still to come: ahead, and from past origins."""
+    ahead = company_months(delivered, new)
+    return {
+        "new_cohorts": new.cohorts,
+        "budget": ahead,
+        "budget_total": company_total(ahead, new),
+        "company": budget.with_actuals(result.company, training.cohort_months),
+    }
+
+
 def _learned(fitted: Fitted) -> Learned:
     """What the forecast rests on, for the words."""
     return Learned(
@@ -136,6 +148,9 @@ def _learned(fitted: Fitted) -> Learned:
     )
 
 
+COMPANY_NAMES = {quantity: f"company_{quantity}" for quantity in schema.QUANTITIES}
+
+
 def company_months(delivered: Delivered, new: NewCustomers) -> pd.DataFrame:
     """Known customers and customers still to come, by month, and their sum.
 
@@ -144,7 +159,7 @@ def company_months(delivered: Delivered, new: NewCustomers) -> pd.DataFrame:
     DataFrame
         period, new_customers, basis, new_purchases, new_revenue, new_first_revenue; purchases and
         revenue of known customers as ``known_``, each with _low and _high; company_purchases and
-        company_revenue. Empty where nobody says how new customers buy.
+        company_revenue, each with _low and _high. Empty where nobody says how new customers buy.
     """
     of_known = delivered.months.set_index("period")
     columns = [c for c in of_known if str(c).startswith(("purchases", "revenue"))]
@@ -153,7 +168,20 @@ def company_months(delivered: Delivered, new: NewCustomers) -> pd.DataFrame:
     )
     for quantity in ("purchases", "revenue"):
         out[f"company_{quantity}"] = out[f"known_{quantity}"] + out[f"new_{quantity}"]
-    return out
+    return budget.scaled_to(out, new.company, COMPANY_NAMES) if len(out) else out
+
+
+def company_total(months: pd.DataFrame, new: NewCustomers) -> pd.DataFrame:
+    """The company over the whole horizon: quantity, value, low, high; empty as its months are."""
+    if months.empty:
+        return schema.TOTALS.empty()
+    sums = months[list(COMPANY_NAMES.values())].sum().to_frame().T
+    one = budget.scaled_to(sums, new.company_total, COMPANY_NAMES).iloc[0]
+    rows = [
+        (quantity, *(float(one[name + end]) for end in ("", "_low", "_high")))
+        for quantity, name in COMPANY_NAMES.items()
+    ]
+    return pd.DataFrame(rows, columns=schema.TOTALS.names)
 
 
 def with_buyers(history: pd.DataFrame, data: Dataset) -> pd.DataFrame:

@@ -44,6 +44,7 @@ SCHEMAS: Mapping[str, TableSchema] = {
     "selection": schema.SELECTION,
     "new_cohorts": schema.NEW_COHORTS,
     "budget": schema.BUDGET,
+    "budget_total": schema.TOTALS,
     "company": schema.COMPANY,
     "effects": schema.EFFECTS,
 }
@@ -153,6 +154,8 @@ class ReportInputs:
         The company's months: period, new_customers, basis (``plan``, ``recent level`` or
         ``stopped``), purchases and revenue of known customers (``known_``, with _low and _high),
         of those still to come (``new_``) and of both (``company_``).
+    budget_total : DataFrame
+        The company's purchases and revenue over the horizon, with intervals.
     company : DataFrame
         Past forecasts of the whole company: origin, period, purchases, revenue, new_customers,
         new_revenue, each also as actual_; last_months_revenue and last_year_revenue, plain
@@ -199,6 +202,7 @@ class ReportInputs:
     selection: pd.DataFrame = field(default_factory=_none)
     new_cohorts: pd.DataFrame = field(default_factory=_none)
     budget: pd.DataFrame = field(default_factory=_none)
+    budget_total: pd.DataFrame = field(default_factory=_none)
     company: pd.DataFrame = field(default_factory=_none)
     effects: pd.DataFrame = field(default_factory=_none)
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)

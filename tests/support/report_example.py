@@ -226,7 +226,18 @@ def budget(known: pd.DataFrame) -> pd.DataFrame:
     table["new_purchases"] = table["new_revenue"] / 30.0
     for quantity in ("purchases", "revenue"):
         table[f"company_{quantity}"] = table[f"known_{quantity}"] + table[f"new_{quantity}"]
+        table[f"company_{quantity}_low"] = 0.8 * table[f"company_{quantity}"]
+        table[f"company_{quantity}_high"] = 1.3 * table[f"company_{quantity}"]
     return table
+
+
+def budget_total(months: pd.DataFrame) -> pd.DataFrame:
+    """The company over the horizon, its intervals narrower than the sums of the months'."""
+    rows = []
+    for quantity in ("purchases", "revenue"):
+        total = months[f"company_{quantity}"].sum()
+        rows.append((quantity, total, 0.9 * total, 1.15 * total))
+    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high"])
 
 
 def new_cohorts() -> pd.DataFrame:
@@ -258,6 +269,9 @@ def company(history: pd.DataFrame) -> pd.DataFrame:
         part["actual_new_revenue"] = 0.3 * part["actual_revenue"]
         part["new_customers"], part["actual_new_customers"] = 190.0, 200.0
         part["last_months_revenue"] = 1.25 * part["actual_revenue"]
+        part["company_revenue_low"], part["company_revenue_high"] = (
+            k * part["revenue"] for k in (0.8, 1.3)
+        )
         part["last_year_revenue"] = 0.95 * part["actual_revenue"]
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
@@ -325,6 +339,7 @@ def example_inputs(**changes: object) -> ReportInputs:
         cohort_months=history,
         cohort_forecast=known,
         budget=budget(known),
+        budget_total=budget_total(budget(known)),
         new_cohorts=new_cohorts(),
         company=company(history),
         effects=found_effects(),

@@ -122,6 +122,16 @@ COMPANY = TableSchema(
             "currency",
             required=False,
         ),
+        *(
+            ColumnSchema(
+                f"company_revenue_{end}",
+                "number",
+                "end of the company's 90 % interval",
+                "currency",
+                required=False,
+            )
+            for end in ("low", "high")
+        ),
     ),
 )
 

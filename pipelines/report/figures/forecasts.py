@@ -172,6 +172,11 @@ def company_revenue(chart: Chart) -> Figure:
             # The legend's patch is of no month, or it would be as pale as the first bar.
             ax.bar(months[:1], [0.0], label=name, **look)
         base = base + values
+    if "low" in forecast:
+        total = numbers(forecast["known"]) + numbers(forecast["new"])
+        ends = np.abs(np.stack([numbers(forecast["low"]), numbers(forecast["high"])]) - total)
+        whiskers = {"color": INK, "lw": 1, "capsize": 2, "zorder": 3}
+        ax.errorbar(ahead, total, ends, fmt="none", **whiskers, label="90 % interval")
     if cut:
         ax.bar(months[:1], [0.0], color=MUTED, alpha=PALER, label=f"Paler: {PART.lower()}")
     label(ax, y=chart["unit"])

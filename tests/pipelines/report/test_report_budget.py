@@ -16,6 +16,7 @@ from pipelines.report import summarize
 from pipelines.report.figures import forecasts as figures
 from pipelines.report.groups.cohorts import Groups
 from pipelines.report.tables import records
+from pipelines.report.wording import words
 
 
 def text(summary, name):
@@ -36,7 +37,8 @@ def test_known_and_new_add_up_to_the_company_in_every_month(inputs, summary):
 def test_the_words_say_the_sums_and_what_they_rest_on(inputs, summary):
     said = text(summary, "budget")
     known, new = inputs.budget["known_revenue"].sum(), inputs.budget["new_revenue"].sum()
-    assert f"GBP {known + new:,.0f}: GBP {known:,.0f} from known customers" in said
+    assert f"GBP {known + new:,.0f} (90\N{NO-BREAK SPACE}% interval " in said
+    assert f"): GBP {known:,.0f} from known customers" in said
     assert f"({new / (known + new):.0%}".replace("%", " %") in said
     assert "planned for 6 of 12 calendar months" in said
     assert "The other months go on at the level of the last year" in said
@@ -120,6 +122,26 @@ def test_the_budget_shows_the_same_month_last_year(inputs, summary):
         if row["last_year"] is not None:
             assert row["last_year"] == pytest.approx(sold[month])
     assert any(row["last_year"] is not None for row in rows)
+
+
+def test_the_company_has_intervals_by_month_in_total_and_past(inputs, summary):
+    rows = records(summary["tables"]["budget_by_month"])
+    for row in rows:
+        assert row["company_revenue_low"] == pytest.approx(0.8 * row["company_revenue"])
+        assert row["company_revenue_high"] == pytest.approx(1.3 * row["company_revenue"])
+    said = text(summary, "budget")
+    low, high = (words.amount(float(inputs.budget_total[end].iloc[1])) for end in ("low", "high"))
+    assert f"interval {low} to {high})" in said
+    count = len(inputs.company)
+    assert f"intervals of its months held {count} of {count}." in said
+    assert "low" in summary["charts"]["budget"]["forecast"]
+    bare = inputs.budget.drop(
+        columns=[c for c in inputs.budget if c.startswith("company_revenue_")]
+    )
+    past = inputs.company.drop(columns=["company_revenue_low", "company_revenue_high"])
+    earlier = summarize(example_inputs(budget=bare, budget_total=pd.DataFrame(), company=past))
+    assert "interval" not in text(earlier, "budget").split("Intervals of the company")[0]
+    assert "low" not in earlier["charts"]["budget"]["forecast"]
 
 
 def test_past_totals_that_cancel_are_not_told_as_right(inputs):
@@ -305,7 +327,8 @@ def test_where_no_month_is_shown_the_picture_speaks_of_none(inputs):
     assert "Sales of 13 months are not shown" in text(made, "budget")
     figure = figures.company_revenue(chart)
     patches = figure.legends[0].get_patches()
-    alpha = dict(zip(legend(figure), (patch.get_alpha() for patch in patches), strict=True))
+    named = [name for name in legend(figure) if "interval" not in name]
+    alpha = dict(zip(named, (patch.get_alpha() for patch in patches), strict=True))
     assert alpha["Known customers"] is None  # though the first bar is paler
     assert not {"Sold", "Sales not shown"} & set(legend(figure))
     assert not bands(figure.axes[0])

@@ -68,12 +68,23 @@ def _sums(months: pd.DataFrame, inputs: ReportInputs) -> str:
     return (
         f"Over the next {words.counted(ahead, 'month')}, to {words.day(inputs.last_day())}, the "
         "company's revenue is forecast at "
-        f"{words.amount(from_known + new, code)}: {words.amount(from_known, code)} from known "
+        f"{words.amount(from_known + new, code)}{_interval(inputs)}: "
+        f"{words.amount(from_known, code)} from known "
         "customers and "
         f"{words.amount(new, code)} ({words.percent(share)}) from "
         f"{_how_many(float(months['new_customers'].sum()))} still to come, "
         f"{words.amount(float(months['new_first_revenue'].sum()), code)} of it in first purchases."
     )
+
+
+def _interval(inputs: ReportInputs) -> str:
+    """The 90 % interval of the company's revenue over the horizon, in brackets."""
+    total = inputs.budget_total
+    row = total[total["quantity"] == "revenue"] if len(total) else total
+    if row.empty or row[["low", "high"]].isna().any(axis=None):
+        return ""
+    low, high = (words.amount(float(row[end].iloc[0])) for end in ("low", "high"))
+    return f" ({words.percent(0.9)} interval {low} to {high})"
 
 
 def _how_many(customers: float) -> str:
@@ -112,9 +123,9 @@ def _rests_on(months: pd.DataFrame, inputs: ReportInputs) -> list[str]:
     out.append(
         f"How they will buy is what earlier cohorts did at the same age"
         f"{' and season' if inputs.learned.season else ''}, at the level of "
-        "the latest ones. Intervals are given for known customers only: how many customers come "
-        "is decided by the business more than drawn by chance, and too few past forecasts are "
-        "independent to say how far off it may be."
+        "the latest ones. Intervals of the company take the number of customers still to come to "
+        "be off as much as such numbers commonly are, more so further ahead, and a planned number "
+        "as certain: a change of budget or channels is in neither."
     )
     return out
 
@@ -153,6 +164,8 @@ def _by_month(months: pd.DataFrame, code: str) -> Table:
             Column("period", "Month", "month"),
             DAYS,
             Column("company_revenue", money("Company revenue", code), "currency"),
+            Column("company_revenue_low", "Company, low", "currency"),
+            Column("company_revenue_high", "Company, high", "currency"),
             Column("known_revenue", money("Known customers", code), "currency"),
             Column("known_revenue_low", "Known, low", "currency"),
             Column("known_revenue_high", "Known, high", "currency"),
@@ -165,7 +178,8 @@ def _by_month(months: pd.DataFrame, code: str) -> Table:
         ],
         title="Company revenue by calendar month",
         sheet="Budget",
-        note="Low and high: 90 % interval of known customers.",
+        note="Low and high: 90 % intervals. Those of months do not add up: their errors partly "
+        "cancel.",
     )
 
 
@@ -228,7 +242,16 @@ def _chart(inputs: ReportInputs, months: pd.DataFrame, sold: pd.Series[float]) -
             ),
             "unit": inputs.currency,
             "history": {"period": list(past.index), "revenue": past.to_numpy()},
-            "forecast": {"period": list(months["period"]), "known": from_known, "new": new},
+            "forecast": {
+                "period": list(months["period"]),
+                "known": from_known,
+                "new": new,
+                **{
+                    end: list(months[f"company_revenue_{end}"])
+                    for end in ("low", "high")
+                    if f"company_revenue_{end}" in months
+                },
+            },
             "cut": cut,
         }
     )

@@ -108,8 +108,19 @@ def _by_month(past: pd.DataFrame) -> str:
         if metrics.wape(rows["actual_revenue"], rows[column])
         < metrics.wape(rows["actual_revenue"], rows["revenue"])
     ]
+    held = ""
+    if "company_revenue_low" in past:
+        known = past[past["company_revenue_low"].notna()]
+        if len(known):
+            inside = known["actual_revenue"].between(
+                known["company_revenue_low"], known["company_revenue_high"]
+            )
+            held = (
+                f" The {words.percent(0.9)} intervals of its months held {int(inside.sum())} of "
+                f"{len(known)}."
+            )
     better = f" Repeating {words.listed(nearer)} was nearer than this forecast." if nearer else ""
-    return f"{'; '.join(said)}.{better}"
+    return f"{'; '.join(said)}.{held}{better}"
 
 
 def _hidden(dates: int) -> list[str]:
@@ -145,6 +156,8 @@ def _month_columns(code: str) -> list[Column]:
         Column("period", "Month", "month"),
         Column("actual_revenue", money("Actual revenue", code), "currency"),
         Column("revenue", money("Forecast", code), "currency"),
+        Column("company_revenue_low", "Forecast, low", "currency"),
+        Column("company_revenue_high", "Forecast, high", "currency"),
         Column("known_revenue", money("Forecast of known customers", code), "currency"),
         Column("new_revenue", money("Forecast of new customers", code), "currency"),
         Column("last_year_revenue", money("Same month last year", code), "currency"),
