@@ -42,7 +42,7 @@ def test_the_words_say_the_sums_and_what_they_rest_on(inputs, summary):
     assert f"({new / (known + new):.0%}".replace("%", " %") in said
     assert "planned for 6 of 12 calendar months" in said
     assert "The other months go on at the level of the last year" in said
-    assert "Intervals are given for known customers only" in said
+    assert "Intervals of the company take the number of customers still to come" in said
 
 
 def test_the_source_of_each_month_is_shown_only_where_it_differs(inputs, summary):
