@@ -135,7 +135,7 @@ def _quantiles(draws: Array, level: float) -> tuple[Array, Array, Array]:
 
 MOST_REACH = 10.0
 
-PRIOR_SPREAD, PRIOR_SPREAD_OF_REVENUE = 1.1, 1.12
+PRIOR_SPREAD = 1.15
 PRIOR_ORIGINS = 10.0
 """A model's own intervals are too narrow, because the model is not quite true; so many origins'
 worth of belief is put on that excess before any error has been seen. Set, with :data:`AT_LEVEL`,
@@ -145,16 +145,21 @@ IntervalLevel = Literal[
     "cohort_month", "quarter_month", "month", "total", "company_month", "company_total"
 ]
 
-AT_LEVEL: dict[IntervalLevel, tuple[float, float]] = {
-    "cohort_month": (1.0, 1.0),
-    "quarter_month": (1.0, 1.0),
-    "month": (1.0, 0.93),
-    "total": (0.92, 0.92),
-    "company_month": (0.85, 0.95),
-    "company_total": (0.85, 0.9),
+AT_LEVEL: dict[IntervalLevel, float] = {
+    "cohort_month": 1.0,
+    "quarter_month": 1.0,
+    "month": 0.95,
+    "total": 0.9,
+    "company_month": 1.0,
+    "company_total": 1.1,
 }
-"""Shares of the cells' stretch that sums of them need, of purchases and revenue: their errors
-cancel by a little more than the draws say."""
+"""Shares of the cells' (the company's months') stretch that sums of them need: errors cancel by a
+little more than the draws say."""
+
+PRIOR_COMPANY = 1.0
+COMPANY_ORIGINS = 4.0
+"""The same for the company's months, whose number of new customers no model knows: the past of a
+log soon says more than the prior."""
 
 SHARED = 2.5
 """Successive origins share most of the months they are judged on; so many of them say as much as
@@ -174,14 +179,18 @@ class Spread:
         1 keeps the model's own intervals.
     origins : int
         Earlier origins behind them.
+    company_purchases, company_revenue : float
+        The same of the company's months, new customers included.
     """
 
     purchases: float = PRIOR_SPREAD
-    revenue: float = PRIOR_SPREAD_OF_REVENUE
+    revenue: float = PRIOR_SPREAD
     origins: int = 0
+    company_purchases: float = PRIOR_COMPANY
+    company_revenue: float = PRIOR_COMPANY
 
     def __post_init__(self) -> None:
-        for name in ("purchases", "revenue"):
+        for name in ("purchases", "revenue", "company_purchases", "company_revenue"):
             if not number(getattr(self, name), f"the spread of {name}") > 0:
                 raise InvalidValueError(
                     f"the spread of {name} must be above 0; found {getattr(self, name)}"
@@ -190,11 +199,18 @@ class Spread:
 
     def at(self, level: IntervalLevel) -> tuple[float, float]:
         """Stretch of purchases and of revenue at a level."""
-        purchases, revenue = AT_LEVEL[level]
-        return self.purchases * purchases, self.revenue * revenue
+        share = AT_LEVEL[level]
+        if level.startswith("company"):
+            return self.company_purchases * share, self.company_revenue * share
+        return self.purchases * share, self.revenue * share
 
 
-def learn_spread(purchases: list[Array], revenue: list[Array], level: float = LEVEL) -> Spread:
+def learn_spread(
+    purchases: list[Array],
+    revenue: list[Array],
+    company: list[tuple[Array, Array]] | None = None,
+    level: float = LEVEL,
+) -> Spread:
     """Spread from the reaches of the cells of earlier origins, shrunk to the prior.
 
     The stretch that would have held ``level`` of past actuals is the conformal one (Vovk,
@@ -206,19 +222,31 @@ def learn_spread(purchases: list[Array], revenue: list[Array], level: float = LE
     ----------
     purchases, revenue : list of ndarray
         Reaches of each origin's cells (see :func:`reach`), earliest origin first.
+    company : list of tuple of ndarray, optional
+        Reaches of the company's months, of purchases and of revenue.
     """
     if not purchases:
         return Spread()
     weight = 0.5 ** (np.arange(len(purchases))[::-1] / HALF_LIFE_ORIGINS)
     origins = float(weight.sum() ** 2 / (weight @ weight)) / SHARED
 
-    def shrunk(cells: list[Array], prior: float) -> float:
+    def shrunk(cells: list[Array], prior: float, worth: float) -> float:
         each = np.repeat(weight, [reaches.size for reaches in cells])
         reached = np.concatenate(cells)
+        if not reached.size:
+            return prior
         seen = np.quantile(reached, level, weights=each, method="inverted_cdf")
-        belief = PRIOR_ORIGINS * prior**2
-        return float(np.sqrt((belief + origins * seen**2) / (PRIOR_ORIGINS + origins)))
+        return float(np.sqrt((worth * prior**2 + origins * seen**2) / (worth + origins)))
 
+    of_company = [
+        shrunk([one[at] for one in company], PRIOR_COMPANY, COMPANY_ORIGINS)
+        if company
+        else PRIOR_COMPANY
+        for at in (0, 1)
+    ]
     return Spread(
-        shrunk(purchases, PRIOR_SPREAD), shrunk(revenue, PRIOR_SPREAD_OF_REVENUE), len(purchases)
+        shrunk(purchases, PRIOR_SPREAD, PRIOR_ORIGINS),
+        shrunk(revenue, PRIOR_SPREAD, PRIOR_ORIGINS),
+        len(purchases),
+        *of_company,
     )

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.cohorts import intervals
+from clvmodels.cohorts.acquisition import expected_acquisitions
+from clvmodels.cohorts.company import draw_company
 from clvmodels.cohorts.intervals import Spread
 from clvmodels.cohorts.learning.history import History
 from clvmodels.cohorts.model.model import CohortModel
@@ -42,6 +44,9 @@ class Replay:
     reach_purchases, reach_revenue : ndarray, shape (n,)
         See :func:`clvmodels.cohorts.intervals.reach`; empty unless asked for.
     actual_revenue, forecast_revenue : ndarray, shape (n,)
+    reach_company : tuple of ndarray, shape (k,) each
+        Of the company's purchases and revenue by month, new customers included; empty unless
+        asked for.
     """
 
     origin: dt.date
@@ -52,6 +57,7 @@ class Replay:
     reach_revenue: Array
     actual_revenue: Array
     forecast_revenue: Array
+    reach_company: tuple[Array, Array] = (np.zeros(0), np.zeros(0))
 
     @property
     def joint_wape(self) -> float:
@@ -123,7 +129,9 @@ def replay(
             both = np.stack([by_cell.purchases, by_cell.revenue], axis=1)
             forecast = intervals.group_sums(both, group, groups)
             reaches = [np.zeros(0), np.zeros(0)]
+            company = (np.zeros(0), np.zeros(0))
             if name == reach_of:
+                company = _company_reach(history, model, until)
                 drawn = by_cell.draw(_DRAWS, random_state=0)
                 reaches = [
                     intervals.reach(
@@ -133,8 +141,23 @@ def replay(
                     for i, unit in enumerate((1.0, model.values.scale))
                 ]
             purchases, revenue = zip(actual.T, forecast.T, strict=True)
-            out.append(Replay(origin, name, *purchases, reaches[0], reaches[1], *revenue))
+            out.append(Replay(origin, name, *purchases, reaches[0], reaches[1], *revenue, company))
     return out
+
+
+def _company_reach(history: History, model: CohortModel, until: dt.date) -> tuple[Array, Array]:
+    """How far the company's months were from what an earlier origin would have drawn for them."""
+    came = expected_acquisitions(model, until, history.period_covariates)
+    drawn = draw_company(
+        model, until, came, np.zeros(len(came), dtype=bool), _DRAWS, 0, history.period_covariates
+    )
+    table, scale = history.table, model.values.scale
+    at = drawn.period - table.months[0]
+    sold = np.maximum(table.total_revenue[at], 0.0) / scale
+    return (
+        intervals.reach(table.total_purchases[at], drawn.drawn[0]),
+        intervals.reach(sold, drawn.drawn[1] / scale),
+    )
 
 
 @one_blas_thread
@@ -142,5 +165,7 @@ def spread_of(replays: list[Replay]) -> Spread:
     """How far the intervals must be stretched, from the replays that measured their reach."""
     measured = sorted((r for r in replays if r.reach_purchases.size), key=lambda r: r.origin)
     return intervals.learn_spread(
-        [r.reach_purchases for r in measured], [r.reach_revenue for r in measured]
+        [r.reach_purchases for r in measured],
+        [r.reach_revenue for r in measured],
+        [r.reach_company for r in measured],
     )

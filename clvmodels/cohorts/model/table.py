@@ -63,8 +63,8 @@ class CohortTable:
         Every calendar month of the log, in order.
     month_days : ndarray
         Days of each month that are observed, those of a part of a month by its share.
-    first_purchases, first_revenue, total_purchases : ndarray
-        By month, all cohorts together; the total is first and repeat purchases.
+    first_purchases, first_revenue, total_purchases, total_revenue : ndarray
+        By month, all cohorts together; totals are of first and repeat purchases.
     cohorts : ndarray of int
     customers : ndarray
         Customers of each cohort known at the as-of date.
@@ -81,6 +81,7 @@ class CohortTable:
     first_purchases: Array
     first_revenue: Array
     total_purchases: Array
+    total_revenue: Array
     cohorts: Months
     customers: Array
     as_of: dt.date
@@ -138,10 +139,10 @@ def read_cohort_months(
     counted = _counted(months, as_of, log_start, shares)
     alike = _month_days(months, as_of, log_start)
     exposure = columns["customer_days"] * (counted / alike)[period - months[0]]
-    by_month = {
-        name: np.bincount(period - months[0], weights=columns[name], minlength=months.size)
-        for name in ("first_purchases", "first_revenue", "purchases")
-    }
+    first, first_revenue, repeat, revenue = (
+        np.bincount(period - months[0], columns[name], months.size).astype(np.float64)
+        for name in ("first_purchases", "first_revenue", "purchases", "revenue")
+    )
     cohorts, customers = _sizes(cohort, columns["customers"])
     return CohortTable(
         Cells(cohort[exposed], period[exposed], exposure[exposed]),
@@ -149,9 +150,10 @@ def read_cohort_months(
         columns["revenue"][exposed],
         months,
         counted,
-        by_month["first_purchases"].astype(np.float64),
-        by_month["first_revenue"].astype(np.float64),
-        (by_month["first_purchases"] + by_month["purchases"]).astype(np.float64),
+        first,
+        first_revenue,
+        first + repeat,
+        first_revenue + revenue,
         cohorts,
         customers,
         as_of,

@@ -56,6 +56,19 @@ def test_spread_moves_from_the_prior_to_the_evidence():
     assert intervals.learn_spread([], []) == intervals.Spread()
 
 
+def test_the_company_s_months_have_a_stretch_of_their_own():
+    cells = [np.full(50, 1.0)] * 6
+    made = intervals.learn_spread(cells, cells, [(np.full(4, 5.0), np.full(4, 0.2))] * 6)
+    assert made.company_purchases > 2 * intervals.PRIOR_COMPANY
+    assert made.company_revenue < intervals.PRIOR_COMPANY
+    assert made.at("company_total")[0] == pytest.approx(
+        made.company_purchases * intervals.AT_LEVEL["company_total"]
+    )
+    assert made.at("month")[0] == pytest.approx(made.purchases * intervals.AT_LEVEL["month"])
+    alone = intervals.learn_spread(cells, cells)
+    assert alone.company_revenue == intervals.PRIOR_COMPANY
+
+
 def test_late_errors_count_more_than_early_ones():
     early_bad = [np.full(20, 4.0)] + [np.full(20, 1.0)] * 5
     late_bad = early_bad[::-1]

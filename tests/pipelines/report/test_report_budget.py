@@ -135,6 +135,10 @@ def test_the_company_has_intervals_by_month_in_total_and_past(inputs, summary):
     count = len(inputs.company)
     assert f"intervals of its months held {count} of {count}." in said
     assert "low" in summary["charts"]["budget"]["forecast"]
+    missed = inputs.company.assign(company_revenue_high=inputs.company["revenue"])
+    assert "intervals like these were too narrow" in text(
+        summarize(example_inputs(company=missed)), "budget"
+    )
     bare = inputs.budget.drop(
         columns=[c for c in inputs.budget if c.startswith("company_revenue_")]
     )

@@ -115,9 +115,10 @@ def _by_month(past: pd.DataFrame) -> str:
             inside = known["actual_revenue"].between(
                 known["company_revenue_low"], known["company_revenue_high"]
             )
+            narrow = inside.mean() < verdicts.TOO_FEW_HELD
             held = (
                 f" The {words.percent(0.9)} intervals of its months held {int(inside.sum())} of "
-                f"{len(known)}."
+                f"{len(known)}{': intervals like these were too narrow' if narrow else ''}."
             )
     better = f" Repeating {words.listed(nearer)} was nearer than this forecast." if nearer else ""
     return f"{'; '.join(said)}.{held}{better}"
