@@ -126,8 +126,7 @@ def read_cohort_months(
     """
     COHORT_MONTHS.require([str(name) for name in table.columns])
     as_of = day(as_of, "as_of")
-    if log_start is not None:
-        log_start = day(log_start, "log_start")
+    log_start = None if log_start is None else day(log_start, "log_start")
     last = as_of.year * 12 + as_of.month - 1
     table, cohort, period = _up_to(table, last, as_of)
     columns = _numbers(table)
