@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import by_kind
 from clvmodels import BGNBD
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.cohorts.model.model import CohortModel
@@ -283,6 +284,7 @@ def main() -> None:
     parser.add_argument("--origins", nargs="+", type=day, help="instead of the configured ones")
     parser.add_argument("--parts-only", action="store_true", help="leave out the backtest")
     parser.add_argument("--simulated", action="store_true", help="add simulated logs")
+    parser.add_argument("--kinds", type=int, metavar="LOGS", help="so many logs of every kind")
     parser.add_argument("--seed", type=int, default=20260101, help="of the simulated logs")
     given = parser.parse_args()
     for path in given.configs:
@@ -295,8 +297,12 @@ def main() -> None:
         parts(settings, given.as_of)
     if given.simulated:
         simulated(given.seed)
-    if not given.configs and not given.simulated:
-        print("name a configuration, or --simulated", file=sys.stderr)
+    if given.kinds:
+        seeds = range(given.seed, given.seed + given.kinds)
+        markdown(by_kind.error_table(seeds), "simulated kinds: purchases, mean WAPE, %")
+        markdown(by_kind.held_table(seeds).T, "simulated kinds: held by 90 % intervals, %")
+    if not (given.configs or given.simulated or given.kinds):
+        print("name a configuration, --simulated or --kinds", file=sys.stderr)
 
 
 if __name__ == "__main__":

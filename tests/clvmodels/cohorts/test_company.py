@@ -8,7 +8,7 @@ import pytest
 from closeness import assert_close
 from cohort_tables import AS_OF, UNTIL, simulated_table
 
-from benchmarks import kinds
+from benchmarks import by_kind, kinds
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.errors import InvalidValueError
 
@@ -61,41 +61,6 @@ def test_an_unknown_level_is_refused(fitted):
         fitted.forecast_company(UNTIL, level="cohort_month")
 
 
-def held(log, origin, draws=300):
-    """Whether intervals held what happened, by level and quantity."""
-    totals = log.days.groupby("date").size().rename("purchases").reset_index()
-    forecaster = CohortForecaster(draws=draws).fit(
-        log.cohort_months(origin), origin, log_start=log.first, daily_purchases=totals
-    )
-    after = log.after(origin)
-    after["cohort"] = after["cohort"].dt.to_period("Q").dt.start_time
-    later = log.days["date"].between(
-        pd.Timestamp(origin) + pd.Timedelta(days=1), pd.Timestamp(log.until)
-    )
-    months = log.days.loc[later, "date"].dt.to_period("M").dt.start_time
-    sold = log.days.loc[later].groupby(months.rename("period"))["amount"].agg(["size", "sum"])
-    sold.columns = list(QUANTITIES)
-    made = {
-        "cell": (forecaster.forecast(log.until, level="quarter_month"), after),
-        "month": (forecaster.forecast(log.until, level="month"), after),
-        "total": (forecaster.forecast(log.until, level="total"), after),
-        "company month": (forecaster.forecast_company(log.until), sold.reset_index()),
-        "company total": (forecaster.forecast_company(log.until, level="total"), sold),
-    }
-    shares = {}
-    for level, (table, actual) in made.items():
-        keys = [name for name in ("cohort", "period") if name in table]
-        for name in QUANTITIES:
-            if keys:
-                wanted = actual.groupby(keys)[name].sum().reindex(table.set_index(keys).index)
-                happened = wanted.fillna(0.0).to_numpy()
-            else:
-                happened = np.array([actual[name].sum()])
-            inside = (table[f"{name}_low"] <= happened) & (happened <= table[f"{name}_high"])
-            shares[level, name] = float(inside.mean())
-    return shares
-
-
 @pytest.mark.slow
 def test_intervals_hold_at_every_level_they_are_shown_for():
     """Over 99 simulated logs of nine kinds, at one past date each, drawn at random."""
@@ -103,16 +68,19 @@ def test_intervals_hold_at_every_level_they_are_shown_for():
     for seed in range(900, 911):
         for kind in kinds.KINDS:
             log = kinds.simulated(kind, seed)
-            origins = log.origins(6)
-            origin = origins[int(np.random.default_rng(seed).integers(len(origins)))]
-            found.append(held(log, origin))
+            found.append(by_kind.held(log, by_kind.some_origin(log, seed)))
     shares = pd.DataFrame(found).mean()
     # Two standard errors of a share of 0.9 over 99 logs, each of which counts once.
     doubt = 2 * np.sqrt(0.9 * 0.1 / len(found))
     assert shares.between(0.9 - doubt, 0.9 + doubt).all(), shares
 
 
-def test_one_log_is_held_as_it_is_counted():
-    shares = held(kinds.simulated(kinds.short, 1), dt.date(2020, 6, 30), draws=50)
-    assert set(shares.values()) <= {0.0, 1.0} | set(shares.values())
+def test_wide_intervals_hold_everything_and_none_holds_what_lies_beyond():
+    log = kinds.simulated(kinds.short, 1)
+    shares = by_kind.held(log, dt.date(2020, 6, 30), draws=50)
     assert len(shares) == 10
+    more = log.days.assign(amount=1e6 * log.days["amount"].where(log.days["date"] > "2020-06-30"))
+    beyond = kinds.KindOfLog(log.name, more.fillna({"amount": 1.0}), log.first, log.last)
+    far = by_kind.held(beyond, dt.date(2020, 6, 30), draws=50)
+    assert {share for (_, name), share in far.items() if name == "revenue"} == {0.0}
+    assert far["month", "purchases"] == shares["month", "purchases"]

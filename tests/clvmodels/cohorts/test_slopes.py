@@ -4,17 +4,15 @@ import datetime as dt
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from closeness import assert_close
 
-from benchmarks import kinds
-from clvmodels.cohorts.forecaster import CohortForecaster
+from benchmarks import by_kind, kinds
 from clvmodels.cohorts.learning.choice import Variant
 from clvmodels.cohorts.learning.replay import Replay
 from clvmodels.cohorts.learning.slopes import blended, slope_note, slope_weights, slopes
 from clvmodels.cohorts.model.rates import RateOptions
-from clvmodels.core import metrics
-from clvmodels.evaluation.baselines import TABLE_BASELINES
 
 NOTHING = np.zeros(0)
 
@@ -69,35 +67,20 @@ def test_a_blend_is_the_weighted_mean():
     assert_close(made, expected)
 
 
-def wapes(log, *, most=2):
-    """Mean error of cohort-months: the forecast's, and each baseline's."""
-    found = []
-    for origin in log.origins(most):
-        known = log.cohort_months(origin)
-        forecaster = CohortForecaster(draws=2).fit(known, origin, log_start=log.first)
-        usual = CohortForecaster(draws=2, select=False).fit(known, origin, log_start=log.first)
-        made = {
-            "learned": forecaster.forecast(log.until),
-            "usual": usual.forecast(log.until),
-            **{name: make(known, origin, log.until) for name, make in TABLE_BASELINES.items()},
-        }
-        keys = ["cohort", "period"]
-        actual = log.after(origin).set_index(keys)["purchases"]
-        row = {}
-        for name, cells in made.items():
-            cells = cells.set_index(keys)["purchases"]
-            row[name] = metrics.wape(actual.reindex(cells.index).fillna(0.0), cells)
-        found.append(row)
-    return {name: float(np.mean([row[name] for row in found])) for name in found[0]}
+def mean_errors(kind, seed=1):
+    log = kinds.simulated(kind, seed)
+    found = pd.DataFrame([by_kind.errors_of(log, origin) for origin in log.origins(2)])
+    return found.mean()
 
 
 @pytest.mark.parametrize("kind", [kinds.steady, kinds.one_cohort])
 def test_logs_that_fade_unusually_are_forecast_as_they_do(kind):
-    found = wapes(kinds.simulated(kind, seed=1))
-    assert found["learned"] < 0.5 * found["usual"]
+    found = mean_errors(kind)
+    assert found["forecast"] < 0.5 * found["usual slope of age"]
 
 
 @pytest.mark.parametrize("kind", [kinds.seasonal, kinds.fading])
 def test_usual_logs_keep_the_usual_slope(kind):
-    found = wapes(kinds.simulated(kind, seed=1))
-    assert found["learned"] < 1.1 * found["usual"]
+    found = mean_errors(kind)
+    assert found["forecast"] < 1.1 * found["usual slope of age"]
+    assert found["forecast"] < 1.1 * found["baseline"]
