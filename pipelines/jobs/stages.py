@@ -18,6 +18,7 @@ from pipelines.backtesting.customer_scores import ChurnContest
 from pipelines.backtesting.origins import too_short
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
+from pipelines.config.sections.run import Train
 from pipelines.console import Progress
 from pipelines.data import customer_days as transactions
 from pipelines.data import margins, privacy
@@ -132,10 +133,14 @@ def backtested_or_noted(
     return backtested(data, config, progress), fitted
 
 
-def with_earned_churn(fitted: Fitted, result: BacktestResult) -> Fitted:
-    """Leave out a churn classifier that past origins show to be no better than the model in use."""
+def with_earned_churn(fitted: Fitted, result: BacktestResult, settings: Train) -> Fitted:
+    """Leave out a churn classifier that past origins show to be no better than the model in use.
+
+    It stays where ``[train] churn_from`` asks for it.
+    """
     contest = ChurnContest.of(result.metrics)
-    if fitted.churn is None or contest is None or contest.note is None:
+    kept = settings.churn_from == "classifier" or fitted.churn is None
+    if kept or contest is None or contest.note is None:
         return fitted
     return replace(fitted, churn=None, notes=(*fitted.notes, contest.note))
 

@@ -40,7 +40,7 @@ def train_job(
         margin = stages.margin_of(data, config)
         learned_from, fitted = stages.fit(data, config, progress)
         result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
-        fitted = stages.with_earned_churn(fitted, result)
+        fitted = stages.with_earned_churn(fitted, result, config.train)
         parity = stages.check_fit(learned_from, progress)
         folder, gathered = write_report(
             data, learned_from, fitted, result, config, progress, parity, margin
@@ -104,7 +104,7 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
         margin = stages.margin_of(data, config)
         learned_from, fitted = stages.fit(data, config, progress)
         result = stages.backtested(data, config, progress)
-        fitted = stages.with_earned_churn(fitted, result)
+        fitted = stages.with_earned_churn(fitted, result, config.train)
         parity = stages.check_fit(learned_from, progress)
         folder, _ = write_report(
             data, learned_from, fitted, result, config, progress, parity, margin

@@ -97,16 +97,8 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
             notes.append(f"All customers share one {named}: nothing tells cohorts apart by it.")
         level, why = choose_level(data, earlier, cohorts.options_)
         notes += [why] if why else []
-    churn = None
-    try:
-        churn = fit_churn(
-            data.churn,
-            earlier,
-            horizon_days=settings.churn_horizon_days,
-            random_state=settings.seed,
-        )
-    except DataError as error:
-        notes.append(f"No churn classifier: {error}")
+    churn, none = churn_or_why_not(data, earlier, settings)
+    notes += [none] if none else []
     for fit in (transactions, spend):
         logger.info("%s fitted: log-likelihood %.4f", type(fit).__name__, fit.log_likelihood_)
     for note in notes:
@@ -123,6 +115,24 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
         level,
         choice,
     )
+
+
+def churn_or_why_not(
+    data: TrainingData, models: list[TransactionModel], settings: Train
+) -> tuple[ChurnClassifier | None, str]:
+    """The churn classifier, or None and the reason."""
+    if settings.churn_from == "purchase_model":
+        return None, "No churn classifier: [train] churn_from asks for the purchase model's."
+    try:
+        made = fit_churn(
+            data.churn,
+            models,
+            horizon_days=settings.churn_horizon_days,
+            random_state=settings.seed,
+        )
+    except DataError as error:
+        return None, f"No churn classifier: {error}"
+    return made, ""
 
 
 def with_drivers(fitted: Fitted, drivers: Drivers) -> Fitted:

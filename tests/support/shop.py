@@ -47,6 +47,7 @@ annual_discount_rate = 0.1
 horizon_months = 6
 [train]
 churn_horizon_days = 60
+churn_from = "classifier"
 [backtest]
 origins = [2022-03-31]
 jobs = 1

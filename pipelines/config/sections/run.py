@@ -24,6 +24,11 @@ class Train(Section):
         True, description="level and season from the cohort forecast; false: customer models alone"
     )
     churn_horizon_days: int = Field(90, ge=7, le=730)
+    churn_from: Literal["best", "classifier", "purchase_model"] = Field(
+        "best",
+        description="whose churn probability is delivered; best: the classifier's where past "
+        "origins show it closer than the purchase model's",
+    )
     seed: int = Field(20260101, ge=0)
 
     @model_validator(mode="after")

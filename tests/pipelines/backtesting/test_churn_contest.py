@@ -7,8 +7,9 @@ import pytest
 
 from pipelines.backtesting.customer_scores import NOT_EARNED, ChurnContest
 from pipelines.backtesting.run import BacktestResult
+from pipelines.config.sections.run import Train
 from pipelines.jobs import stages
-from pipelines.training.fit import Fitted
+from pipelines.training.fit import Fitted, churn_or_why_not
 
 
 def metrics(classifier, purchase_model):
@@ -42,7 +43,7 @@ def result(table):
 )
 def test_the_closer_one_is_delivered(classifier, purchase_model, kept):
     table = metrics(classifier, purchase_model)
-    made = stages.with_earned_churn(fitted(), result(table))
+    made = stages.with_earned_churn(fitted(), result(table), Train())
     assert (made.churn is not None) == kept
     assert len(made.notes) == (1 if kept else 2)
     if not kept:
@@ -59,9 +60,21 @@ def test_origins_that_scored_one_of_them_do_not_count():
 def test_without_a_test_the_classifier_stays():
     assert ChurnContest.of(metrics([None], [0.2])) is None
     assert ChurnContest.of(pd.DataFrame()) is None
-    assert stages.with_earned_churn(fitted(), BacktestResult.nothing()).churn is not None
+    assert stages.with_earned_churn(fitted(), BacktestResult.nothing(), Train()).churn is not None
 
 
 def test_a_model_without_a_classifier_is_left_as_it_is():
     bare = Fitted(None, None, None)
-    assert stages.with_earned_churn(bare, result(metrics([0.3], [0.2]))) is bare
+    assert stages.with_earned_churn(bare, result(metrics([0.3], [0.2])), Train()) is bare
+
+
+def test_a_classifier_that_is_asked_for_stays():
+    first = fitted()
+    asked = Train(churn_from="classifier")
+    assert stages.with_earned_churn(first, result(metrics([0.3], [0.2])), asked) is first
+
+
+def test_no_classifier_is_grown_where_the_purchase_model_is_asked_for():
+    made, why = churn_or_why_not(None, [], Train(churn_from="purchase_model"))
+    assert made is None
+    assert "[train] churn_from" in why
