@@ -48,14 +48,20 @@ def form_of(column: Column, calendar: Calendar, place: str) -> str | None:
         facts = some.agg(all=some.count(), read=iso.count()).execute().iloc[0]
         if facts["all"] == facts["read"]:
             return None
-    days = {name: forms.day_of(table.text, name, *zones, engine) for name in forms.FORMS}
+    patterns = {form.whole for form in forms.FORMS.values()}
+    seen = {pattern: table.text.re_search(pattern).any() for pattern in sorted(patterns)}
+    some_match = table.agg(**seen).execute().iloc[0]
+    possible = [name for name, form in forms.FORMS.items() if some_match[form.whole]]
+    if not possible:
+        return None
+    days = {name: forms.day_of(table.text, name, *zones, engine) for name in possible}
     if kind.is_string():
         days["iso"] = engine.day_of(table.text, None, *zones)
     counted = {name: day.count() for name, day in days.items()}
-    either = {
-        "dmy_alone": (days["dmy"].notnull() & days["mdy"].isnull()).sum().fill_null(0),
-        "mdy_alone": (days["mdy"].notnull() & days["dmy"].isnull()).sum().fill_null(0),
-    }
+    either = {}
+    if "dmy" in days:  # and so "mdy", which has the same pattern
+        either["dmy_alone"] = (days["dmy"].notnull() & days["mdy"].isnull()).sum().fill_null(0)
+        either["mdy_alone"] = (days["mdy"].notnull() & days["dmy"].isnull()).sum().fill_null(0)
     facts = table.agg(all=table.count(), **counted, **either).execute().iloc[0]
     best = max(days, key=lambda name: int(facts[name]))
     of_two = best in ("dmy", "mdy")

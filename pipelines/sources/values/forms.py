@@ -48,9 +48,14 @@ class TextForm:
     month: int
     day: int
 
+    @property
+    def whole(self) -> str:
+        """Pattern of the day with its clock, if any."""
+        return "^" + self.pattern + _CLOCK
+
     def day_of(self, text: StringValue, source: str, target: str, engine: Clocks) -> DateValue:
         """Return the calendar day in the target zone of a time kept as text."""
-        whole, after = "^" + self.pattern + _CLOCK, self.groups
+        whole, after = self.whole, self.groups
         half = text.re_extract(whole, after + 4).lower()
         hour = part_of(text, whole, after + 1)
         hour = ibis.cases(
@@ -86,13 +91,13 @@ class WeekForm:
     """Weeks of ISO 8601, such as 2023-W05 (its Monday) or 2023-W05-3."""
 
     said: str
+    whole: str = "^([0-9]{4})-?[Ww]([0-9]{2})(?:-?([1-7]))?$"
 
     def day_of(self, text: StringValue, source: str, target: str, engine: Clocks) -> DateValue:
         """Return the calendar day; a week has no clock, so zones play no part."""
-        whole = "^([0-9]{4})-?[Ww]([0-9]{2})(?:-?([1-7]))?$"
-        year, week, day = (part_of(text, whole, group) for group in (1, 2, 3))
+        year, week, day = (part_of(text, self.whole, group) for group in (1, 2, 3))
         zero = ibis.literal(0, "int32")
-        matches = text.re_search(whole) & week.between(1, 53)
+        matches = text.re_search(self.whole) & week.between(1, 53)
         fourth = time_of(
             engine, matches, year, ibis.literal(1, "int32"), ibis.literal(4, "int32"), *[zero] * 3
         )
@@ -111,6 +116,7 @@ class NumberForm:
     start: dt.datetime
     per_day: float
     is_instant: bool
+    whole: str = r"^[0-9]+(\.[0-9]+)?$"
 
     def day_of(self, value: NumericValue, source: str, target: str, engine: Clocks) -> DateValue:
         """Return the calendar day in the target zone of a time kept as a number."""
@@ -169,8 +175,6 @@ FORMS: dict[str, Form] = {
 }
 """By the words that ``columns.date_format`` takes."""
 
-NUMBER = r"^[0-9]+(\.[0-9]+)?$"
-
 
 def day_of(text: StringValue, name: str, source: str, target: str, engine: Clocks) -> DateValue:
     """Return the calendar day in the target zone of a time in a form; null where it has another.
@@ -187,6 +191,6 @@ def day_of(text: StringValue, name: str, source: str, target: str, engine: Clock
     """
     form = FORMS[name]
     if isinstance(form, NumberForm):
-        number = ibis.ifelse(text.re_search(NUMBER), text, ibis.null("string")).cast("float64")
+        number = ibis.ifelse(text.re_search(form.whole), text, ibis.null("string")).cast("float64")
         return form.day_of(number, source, target, engine)
     return form.day_of(text, source, target, engine)
