@@ -206,6 +206,7 @@ def models(settings: Config, as_of: dt.date | None) -> None:
             settings=settings.backtest,
             training=settings.train,
             drivers_at=stages.drivers_at(settings),
+            valuation_at=stages.valuation_at(settings),
             progress=Progress(quiet=True),
         )
     table = result.metrics[result.metrics["level"] == "cohort_month"]

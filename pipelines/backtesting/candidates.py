@@ -17,6 +17,7 @@ import pandas as pd
 from clvmodels.core.errors import ConvergenceWarning
 from clvmodels.core.months import MonthGrid
 from clvmodels.evaluation import baselines
+from clvmodels.finance.clv import UnitEconomics
 from pipelines.config.load import Train
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import cohort_level
@@ -60,12 +61,15 @@ class Known:
     customers : DataFrame
         One row a customer: RFM summary, churn features, cohort month and ``quarter``; no ids.
         All who may be profiled, or a sample of them drawn by a digest of the id; can be empty.
+    economics : UnitEconomics
+        What a purchase was valued by; the margin is nan where none was known.
     """
 
     training: TrainingData
     grid: MonthGrid
     histories: pd.DataFrame
     customers: pd.DataFrame
+    economics: UnitEconomics
 
     @property
     def population(self) -> int:

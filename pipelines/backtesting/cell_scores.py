@@ -8,7 +8,7 @@ import pandas as pd
 
 from clvmodels.core import metrics
 from clvmodels.core.errors import DataError
-from clvmodels.core.schema import QUANTITIES
+from clvmodels.core.schema import EARNED_NAMES, QUANTITIES
 from pipelines.backtesting.candidates import Candidate
 from pipelines.backtesting.customer_scores import Row, ScoreLevel
 
@@ -29,6 +29,7 @@ def with_actuals(candidate: Candidate, actual: pd.DataFrame) -> pd.DataFrame:
     DataError
         If the two do not hold the same cohort-months.
     """
+    actual = actual[[*CELL, "customers", *QUANTITIES]]
     actual = actual.rename(columns={q: f"actual_{q}" for q in QUANTITIES})
     cells = actual.merge(candidate.cells, on=CELL, how="outer", validate="1:1", indicator=True)
     odd = cells[cells["_merge"] != "both"]
@@ -52,22 +53,23 @@ def cell_scores(
     ----------
     model : str
     cells : DataFrame
-        Of :func:`with_actuals`.
+        Of :func:`with_actuals`, with margin and clv where they can be had.
     own : DataFrame, optional
         The intervals of months, if there are any.
     whole : DatetimeIndex
         Months that are forecast in full: those of a few days are no month of a coverage, unless
         there is no other.
     """
-    months = cells.groupby("period")[[*QUANTITIES, *(f"actual_{q}" for q in QUANTITIES)]].sum()
-    for quantity in QUANTITIES:
+    quantities = [q for q in (*QUANTITIES, *EARNED_NAMES) if q in cells and cells[q].notna().all()]
+    months = cells.groupby("period")[[*quantities, *(f"actual_{q}" for q in quantities)]].sum()
+    for quantity in quantities:
         for level, table in ((ScoreLevel.TOTAL_MONTH, months), (ScoreLevel.COHORT_MONTH, cells)):
             actual, forecast = table[f"actual_{quantity}"], table[quantity]
             for metric in (metrics.wape, metrics.bias, metrics.mae, metrics.rmse):
                 yield level.value, quantity, model, metric.__name__, metric(actual, forecast)
         full = cells[cells["period"].isin(whole)] if len(whole) else cells
-        low, high = full[f"{quantity}_low"], full[f"{quantity}_high"]
-        if low.notna().all():
+        if full[f"{quantity}_low"].notna().all():
+            low, high = full[f"{quantity}_low"], full[f"{quantity}_high"]
             covered = metrics.coverage(full[f"actual_{quantity}"], low, high)
             yield ScoreLevel.COHORT_MONTH.value, quantity, model, "coverage_90", covered
         if own is not None and own[f"{quantity}_low"].notna().all():

@@ -22,6 +22,7 @@ from pipelines.backtesting import customer_scores
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.backtesting.candidates import FORECASTS, Compared, Known
 from pipelines.backtesting.cell_scores import cell_scores, with_actuals
+from pipelines.backtesting.earned import ValuationAt, with_actually_earned, with_earned
 from pipelines.backtesting.origins import choose_origins
 from pipelines.config.load import Backtest, Train
 from pipelines.console import Progress
@@ -48,7 +49,8 @@ class Truth:
     customers : DataFrame
         purchases and revenue in all, in the row order of ``Known.customers``.
     cells : DataFrame
-        cohort (quarter), period, purchases, revenue, customers.
+        cohort (quarter), period, purchases, revenue, customers; margin and without_margin where
+        the log records margins.
     churn : ChurnData, optional
         Features at the origin and churn after it; None where the horizon outlasts the log.
     """
@@ -67,8 +69,8 @@ class BacktestResult:
     metrics : DataFrame
         origin, horizon_days, level, quantity, model, metric, value.
     cells : DataFrame
-        origin, horizon_days, model, cohort (quarter), period, purchases, revenue, their _low
-        and _high, actual_purchases, actual_revenue, customers.
+        origin, horizon_days, model, cohort (quarter), period, purchases, revenue, margin, clv,
+        their _low and _high, and what happened of each (actual_purchases, ...), customers.
     deciles : DataFrame
         origin, model, quantity, decile (1 = lowest forecast), customers, forecast_mean,
         actual_mean.
@@ -115,6 +117,7 @@ def run(
     settings: Backtest,
     training: Train,
     drivers_at: DriversAt,
+    valuation_at: ValuationAt,
     progress: Progress,
 ) -> BacktestResult:
     """Replay the past from every origin, comparing forecasts with actuals.
@@ -131,6 +134,8 @@ def run(
         What is fitted at each origin.
     drivers_at : callable
         What is told beside the log at each origin.
+    valuation_at : callable
+        What a purchase was valued by at each origin.
     progress : Progress
     """
     origins = choose_origins(log.first_date, last, settings)
@@ -138,7 +143,10 @@ def run(
     with progress.step(f"read what was known at {len(origins)} origins, and what followed") as say:
         for done, origin in enumerate(origins):
             say(f"{done} done")
-            known, truth = observe(log, origin, last, training=training, drivers_at=drivers_at)
+            known, truth = observe(
+                log, origin, last,
+                training=training, drivers_at=drivers_at, valuation_at=valuation_at,
+            )  # fmt: skip
             if known.training.has_repeats:
                 pairs.append((known, truth))
             elif origin in settings.origins:
@@ -167,7 +175,13 @@ def run(
 
 
 def observe(
-    log: Snapshot, origin: dt.date, last: dt.date, *, training: Train, drivers_at: DriversAt
+    log: Snapshot,
+    origin: dt.date,
+    last: dt.date,
+    *,
+    training: Train,
+    drivers_at: DriversAt,
+    valuation_at: ValuationAt,
 ) -> tuple[Known, Truth]:
     """Read one origin from the engine: what was known and, apart from it, what happened.
 
@@ -181,6 +195,7 @@ def observe(
         some = features.sample_customers(then.summary, share)
         customers = some.order_by("customer_id").to_pandas()
         learned_from = training_data.extract(then, training, drivers_at(then))
+        economics = valuation_at(then)
     sample = features.sample_customers(log.purchases, share)
     more = features.churn_features(sample, origin).to_pandas()
     new = ["customer_id", *more.columns.difference(customers.columns)]
@@ -197,6 +212,7 @@ def observe(
             month_grid(origin, last),
             everybody,
             customers.drop(columns="customer_id"),
+            economics,
         ),
         Truth(
             actual[[*QUANTITIES]].fillna(0.0),
@@ -215,14 +231,23 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
     fitted = train.estimate(known.training, training)
     forecasts = {name: make(known, fitted, training) for name, make in FORECASTS.items()}
     candidates = {name: candidate for name, candidate in forecasts.items() if candidate is not None}
+    valued = known.grid, known.economics
     cells = pd.concat(
-        [with_actuals(c, truth.cells).assign(model=name) for name, c in candidates.items()]
+        [
+            with_actually_earned(
+                with_earned(with_actuals(c, truth.cells), *valued), truth.cells, *valued
+            ).assign(model=name)
+            for name, c in candidates.items()
+        ]
     )
     scores = [
         row
         for name, candidate in candidates.items()
         for row in cell_scores(
-            name, cells[cells["model"] == name], candidate.months, known.grid.whole()
+            name,
+            cells[cells["model"] == name],
+            None if candidate.months is None else with_earned(candidate.months, *valued),
+            known.grid.whole(),
         )
     ]
     deciles = [pd.DataFrame()]

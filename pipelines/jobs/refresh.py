@@ -82,6 +82,7 @@ def track(data: Dataset, origin: dt.date, forecast: pd.DataFrame) -> Tracked:
         return Tracked(origin, forecast)
     until = min(month_end(forecast["period"].max().date()), end)
     actual = features.cohort_actuals(data.purchases, origin, until, cohort="month")
+    actual = actual[[*CELL, "customers", *QUANTITIES]]
     actual = actual.rename(columns={q: f"actual_{q}" for q in QUANTITIES})
     both = forecast.merge(actual, on=CELL, how="outer", validate="1:1", indicator="side")
     late, gone = (

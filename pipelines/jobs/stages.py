@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -12,9 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from clvmodels.core.errors import CheckFailedError
+from clvmodels.core.errors import CheckFailedError, DataError
+from clvmodels.finance.clv import UnitEconomics
 from pipelines.backtesting import run as backtest
 from pipelines.backtesting.customer_scores import ChurnContest
+from pipelines.backtesting.earned import ValuationAt
 from pipelines.backtesting.origins import too_short
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
@@ -90,6 +93,19 @@ def drivers_at(config: Config) -> DriversAt:
     return drivers.reader(config.covariates, config.plan, config.economics.horizon_months)
 
 
+def valuation_at(config: Config) -> ValuationAt:
+    """What a purchase was valued by at any day: by the log's margins up to it, if it has any."""
+
+    def at(then: Snapshot) -> UnitEconomics:
+        try:
+            known = margins.margin(then.purchases, config.economics.margin, config.columns.margin)
+        except DataError:  # none is recorded yet
+            known = Margin(math.nan)
+        return margins.valuation(config.economics, known)
+
+    return at
+
+
 def read_training(snapshot: Snapshot, config: Config) -> TrainingData:
     """Read what the models learn from."""
     return training_data.extract(snapshot, config.train, drivers_at(config)(snapshot))
@@ -118,6 +134,7 @@ def backtested(data: Dataset, config: Config, progress: Progress) -> BacktestRes
         settings=config.backtest,
         training=config.train,
         drivers_at=drivers_at(config),
+        valuation_at=valuation_at(config),
         progress=progress,
     )
 

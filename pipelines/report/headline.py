@@ -142,7 +142,7 @@ def _accuracy(past: Accuracy) -> dict[str, Any]:
             },
             "nearer": past.nearer(PRODUCT, quantity),
         }
-        for quantity in ("revenue", "purchases")
+        for quantity in past.quantities
     }
 
 
@@ -177,9 +177,9 @@ def _held(score: dict[str, Any]) -> dict[str, float]:
 
 
 def _warn(cards: list[dict[str, Any]], past: dict[str, Any]) -> None:
-    """Say at each interval where past ones of its kind were too narrow; CLV goes by revenue."""
+    """Say at each interval where past ones of its kind were too narrow."""
     for card in cards:
-        score = past.get("purchases" if card["quantity"] == "purchases" else "revenue", {})
+        score = past.get(card["quantity"], {})
         shown = bool(card["interval_text"] and score)
         card["interval_past"] = verdicts.too_narrow(_held(score)) if shown else None
 
@@ -199,7 +199,12 @@ def _sentences(past: dict[str, Any], inputs: ReportInputs) -> list[str]:
         "it with what happened."
     ]
     cell = "cohort-month (customers who first bought in one quarter, in one later month)"
-    for quantity, noun in (("revenue", "Revenue"), ("purchases", "Purchases")):
+    told = {"revenue": "Revenue", "purchases": "Purchases", "clv": "CLV"}
+    if inputs.gross_margin.is_observed:
+        told["margin"] = "Gross margin, as the log records it"
+    for quantity, noun in told.items():
+        if quantity not in past:
+            continue
         score = past[quantity]
         if not np.isfinite(score["wape"]):
             lines.append(f"{noun}: the tested months held no sales, so no error can be given.")

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from clvmodels.core import months, schema
-from clvmodels.core.schema import QUANTITIES, TableSchema
+from clvmodels.core.schema import TableSchema
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.config.load import Terms
@@ -267,7 +267,7 @@ class ReportInputs:
     @property
     def told_accuracy(self) -> pd.DataFrame:
         """Every model's pooled errors, as far as they may be told."""
-        found: pd.DataFrame = self.guarded(self.accuracy.table(QUANTITIES))
+        found: pd.DataFrame = self.guarded(self.accuracy.table(self.accuracy.quantities))
         return found
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from clvmodels.core.schema import VALUED
 from pipelines.backtesting import accuracy
 from pipelines.report.groups.cohorts import TOGETHER
 from pipelines.report.groups.small import LEAST_CUSTOMERS
@@ -113,7 +114,8 @@ def history_and_forecast(inputs: ReportInputs) -> Section:
 
 def _forecast_columns(code: str) -> list[Column]:
     columns = []
-    for key, label in words.QUANTITY_LABELS.items():
+    for key, _ in VALUED:
+        label = words.QUANTITY_LABELS[key]
         heading = label if key == "purchases" else money(label, code)
         kind: Any = "number" if key == "purchases" else "currency"
         columns += [

@@ -72,6 +72,7 @@ def observe(
         last or data.as_of,
         training=config.train,
         drivers_at=stages.drivers_at(config),
+        valuation_at=stages.valuation_at(config),
     )
 
 

@@ -28,6 +28,7 @@ from clvmodels.core.schema.forecasts import (
     COHORT_FORECAST,
     CORRECTIONS,
     CUSTOMER_FORECAST,
+    EARNED_NAMES,
     MONTH_FORECAST,
     NEW_COHORTS,
     QUANTITIES,
@@ -35,6 +36,7 @@ from clvmodels.core.schema.forecasts import (
     SEGMENTS,
     TIERS,
     TOTALS,
+    VALUED,
 )
 from clvmodels.core.schema.log import (
     COHORT_MONTHS,
@@ -98,6 +100,7 @@ __all__ = [
     "CORRECTIONS",
     "CUSTOMER_FORECAST",
     "DECILES",
+    "EARNED_NAMES",
     "EFFECTS",
     "FREQUENCY_HISTOGRAM",
     "LEAST_CUSTOMERS",
@@ -118,6 +121,7 @@ __all__ = [
     "TRACKING",
     "TRANSACTIONS",
     "UNIT_ECONOMICS",
+    "VALUED",
     "ColumnSchema",
     "Kind",
     "TableSchema",

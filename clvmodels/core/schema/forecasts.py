@@ -13,6 +13,12 @@ QUANTITIES = tuple(name for name, _ in COUNTED)
 VALUED = (*COUNTED, ("margin", "currency"))
 """And the gross margin, which follows from revenue."""
 
+EARNED = (("margin", "currency"), ("clv", "currency"))
+"""What revenue leaves: the gross margin, and CLV, discounted margin net of cost to serve."""
+
+EARNED_NAMES = tuple(name for name, _ in EARNED)
+"""Their names."""
+
 _COHORT = ColumnSchema("cohort", "date", "first day of the month of first purchase", key=True)
 _PERIOD = ColumnSchema("period", "date", "first day of the calendar month", key=True)
 

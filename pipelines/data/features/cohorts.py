@@ -13,7 +13,12 @@ from ibis.expr.types import DateColumn, Table
 
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.rfm import DIGITS
-from pipelines.data.features.outcomes import between, first_purchases, repeat_revenue
+from pipelines.data.features.outcomes import (
+    between,
+    first_purchases,
+    repeat_margin,
+    repeat_revenue,
+)
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.sources.dialect import month_start, quarter_start
 
@@ -61,15 +66,19 @@ def cohort_actuals(
         cohort, period, customers (of the cohort known at the origin), purchases, revenue (as in
         :func:`pipelines.data.features.outcomes.customer_months`), sorted; every cohort known at
         the origin has a row in every month that (origin, until] touches, zero where nothing
-        happened.
+        happened. Of a log that records margins also margin, and without_margin: the revenue of
+        purchases that record none.
     """
     customers = first_purchases(purchases, origin)
     later = between(purchases, origin, until).join(customers, "customer_id")
+    margins = {}
+    if "margin" in later.columns:
+        margins["margin"], margins["without_margin"] = repeat_margin(later)
     cells = (
         later.group_by(
             cohort=_truncate(later.first_purchase, cohort), period=month_start(later.date)
         )
-        .agg(purchases=_.purchase.sum(), revenue=repeat_revenue(later))
+        .agg(purchases=_.purchase.sum(), revenue=repeat_revenue(later), **margins)
         .execute()
     )
     cohorts = _truncate(customers.first_purchase, cohort)
@@ -77,7 +86,8 @@ def cohort_actuals(
     months = pd.DataFrame({"period": _months(origin + dt.timedelta(days=1), until)})
     grid = sizes.execute().sort_values("cohort").merge(months, how="cross")
     grid = grid[["cohort", "period", "customers"]]
-    return _fill(grid, cells, {"purchases": "int64", "revenue": "float64"})
+    kinds = {"purchases": "int64", "revenue": "float64"} | dict.fromkeys(margins, "float64")
+    return _fill(grid, cells, kinds)
 
 
 def cohort_months(snapshot: Snapshot, cohort: Cohort = "month") -> pd.DataFrame:

@@ -68,3 +68,11 @@ def repeat_revenue(later: Table) -> NumericValue:
     """
     ours = later.amount.sum(where=~later.refund_of_first)
     return ours.fill_null(0.0).round(DIGITS)
+
+
+def repeat_margin(later: Table) -> tuple[NumericValue, NumericValue]:
+    """Sum the margins recorded of repeat purchases, and the revenue of those that record none."""
+    ours = ~later.refund_of_first
+    recorded = later.margin.sum(where=ours)
+    without = later.amount.sum(where=ours & later.margin.isnull())
+    return recorded.fill_null(0.0).round(DIGITS), without.fill_null(0.0).round(DIGITS)

@@ -91,7 +91,12 @@ METRICS: dict[str, str] = {
     "log_loss": "Log loss",
 }
 
-QUANTITY_LABELS = {"purchases": "Purchases", "revenue": "Revenue", "margin": "Gross margin"}
+QUANTITY_LABELS = {
+    "purchases": "Purchases",
+    "revenue": "Revenue",
+    "margin": "Gross margin",
+    "clv": "CLV",
+}
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (

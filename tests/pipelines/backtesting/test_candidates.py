@@ -15,6 +15,7 @@ from shop import altered, dataset_of
 from clvmodels import BGNBD, GammaGamma
 from clvmodels.core.metrics import wape
 from clvmodels.core.months import month_grid
+from clvmodels.finance.clv import UnitEconomics
 from pipelines.backtesting import run as backtest
 from pipelines.backtesting.candidates import FORECASTS, Known, scaled_up
 from pipelines.forecasting.customers import CustomerMonths
@@ -139,7 +140,8 @@ def test_a_sample_is_scaled_up_cohort_by_cohort():
     quarters = pd.to_datetime(["2022-01-01", "2022-04-01", "2022-07-01"]).astype("datetime64[s]")
     histories = pd.DataFrame({"quarter": quarters, "weight": [4.0, 2.0, 10.0]})
     drawn = pd.DataFrame({"quarter": quarters[[0, 0, 1, 1]]})  # none of the last
-    known = Known(None, month_grid(dt.date(2022, 7, 31), dt.date(2022, 9, 30)), histories, drawn)
+    grid = month_grid(dt.date(2022, 7, 31), dt.date(2022, 9, 30))
+    known = Known(None, grid, histories, drawn, UnitEconomics(0.4, 0.0, 0.0))
     purchases = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
     months = CustomerMonths(purchases, 10 * purchases, np.empty(0))
     made = scaled_up(known, months)

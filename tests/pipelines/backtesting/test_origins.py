@@ -16,6 +16,7 @@ from pipelines.backtesting import origins as origins_of
 from pipelines.backtesting import run as backtest
 from pipelines.backtesting.origins import choose_origins
 from pipelines.data.features.drivers import Drivers
+from pipelines.jobs import stages
 
 DAYS = st.dates(dt.date(1990, 1, 1), dt.date(2030, 1, 1))
 
@@ -80,6 +81,7 @@ def test_an_origin_before_anybody_came_back_is_named_or_left_out(data, config, q
             settings=settings,
             training=config.train,
             drivers_at=lambda _: Drivers(),
+            valuation_at=stages.valuation_at(config),
             progress=quiet,
         )
 

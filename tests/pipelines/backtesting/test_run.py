@@ -21,6 +21,7 @@ from pipelines.training import fit as train
 
 ORIGINS = (dt.date(2021, 12, 15), dt.date(2022, 6, 30))
 LAST = dt.date(2022, 12, 31)
+QUANTITIES = ("purchases", "revenue", "margin", "clv")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,16 @@ def oracle_cells(purchases: pd.DataFrame, origin: dt.date) -> dict:
     return cells
 
 
+def earned(cell: list[float], period: pd.Timestamp, origin: dt.date, economics) -> tuple:
+    """Margin and CLV of a cell, discounted from the middle of its forecast days to the origin."""
+    margin = economics.margin * cell[1]
+    start = max(period, pd.Timestamp(origin) + pd.Timedelta(days=1))
+    end = min(period + pd.offsets.MonthEnd(0), pd.Timestamp(LAST))
+    days = (start - pd.Timestamp(origin)).days - 1 + ((end - start).days + 1) / 2
+    discount = (1 + economics.annual_discount_rate) ** (-days / 365.25)
+    return margin, (margin - economics.cost_to_serve * cell[0]) * discount
+
+
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_actuals_are_those_of_the_raw_log(result, purchases, origin):
     cells = result.cells[result.cells["origin"] == pd.Timestamp(origin)]
@@ -83,7 +94,7 @@ def score(rows: pd.DataFrame, metric: str, quantity: str) -> float:
     raise AssertionError(metric)
 
 
-def test_cell_metrics_are_recomputed_from_the_raw_log(result, purchases):
+def test_cell_metrics_are_recomputed_from_the_raw_log(result, purchases, settings):
     happened = {origin: oracle_cells(purchases, origin) for origin in ORIGINS}
     checked = 0
     for (origin, level, quantity, model, metric), value in (
@@ -95,17 +106,18 @@ def test_cell_metrics_are_recomputed_from_the_raw_log(result, purchases):
         rows = result.cells[
             (result.cells["origin"] == origin) & (result.cells["model"] == model)
         ].copy()
-        place = 0 if quantity == "purchases" else 1
+        place = QUANTITIES.index(quantity)
         rows[f"actual_{quantity}"] = [
-            actual.get(key, (0, 0.0))[place]
+            (*cell, *earned(cell, key[1], origin.date(), settings.economics))[place]
             for key in zip(rows["cohort"], rows["period"], strict=True)
+            for cell in [actual.get(key, (0, 0.0))]
         ]
         if level == "total_month":
             rows = rows.groupby("period")[[quantity, f"actual_{quantity}"]].sum()
         assert value == pytest.approx(score(rows, metric, quantity), rel=1e-9)
         checked += 1
     models = result.cells["model"].nunique()
-    assert checked == len(ORIGINS) * models * 2 * 2 * 4
+    assert checked == len(ORIGINS) * models * 2 * len(QUANTITIES) * 4
 
 
 def test_cells_cover_every_cohort_and_month_for_every_model(result):
@@ -122,7 +134,7 @@ def test_cells_cover_every_cohort_and_month_for_every_model(result):
 def test_metrics_keep_the_contract_of_backtest_json(result):
     table = result.metrics
     assert set(table["level"]) == {"total_month", "cohort_month", "customer"}
-    assert set(table["quantity"]) == {"purchases", "revenue"}
+    assert set(table["quantity"]) == set(QUANTITIES)
     assert {"clv", "lifetimes", "last_months_average"} <= set(table["model"])
     keys = ["origin", "horizon_days", "level", "quantity", "model", "metric"]
     assert not table.duplicated(keys).any()
@@ -140,7 +152,7 @@ def test_months_have_intervals_of_their_own_and_are_held_to_them(result):
     rows = result.metrics[result.metrics["metric"] == "coverage_90"]
     months = rows[rows["level"] == "total_month"]
     assert set(months["model"]) == {"clv", "cohort"}
-    assert len(months) == len(ORIGINS) * 2 * 2
+    assert len(months) == len(ORIGINS) * 2 * len(QUANTITIES)
     names = ["purchases", "revenue"]
     whole = pd.Index([1, 2])  # the third is forecast in part, and no month of a coverage
     cells = pd.DataFrame({"cohort": [1, 2, 1, 2, 1, 2], "period": [1, 1, 2, 2, 3, 3]})
@@ -165,7 +177,7 @@ def test_wape_is_at_least_the_size_of_the_bias(result):
         index=["origin", "level", "quantity", "model"], columns="metric", values="value"
     )
     both = wide[["wape", "bias"]].dropna()
-    assert len(both) >= 2 * 2 * 2 * 4
+    assert len(both) >= 2 * 2 * len(QUANTITIES) * 4
     assert (both["wape"] >= both["bias"].abs() - 1e-12).all()
 
 

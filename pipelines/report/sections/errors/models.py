@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from clvmodels.core.schema import EARNED_NAMES
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.report.headline import NO_TEST, PRODUCT
 from pipelines.report.inputs import ReportInputs
@@ -76,6 +77,9 @@ def errors_by_model(inputs: ReportInputs) -> Section:
     )
     section.charts["errors_by_model"] = chart
     section.tables["errors_by_origin"] = _errors_by_origin(inputs)
+    earned = [q for q in EARNED_NAMES if q in inputs.accuracy.quantities]
+    if earned:
+        section.tables["errors_earned"] = _earned(inputs, earned)
     customer = inputs.told_metrics
     if not customer.empty:
         customer = customer[customer["level"] == "customer"]
@@ -119,6 +123,29 @@ def _errors_by_origin(inputs: ReportInputs) -> Table:
         title="This forecast, origin by origin",
         sheet="Errors by origin",
         note="Errors per cohort-month.",
+    )
+
+
+def _earned(inputs: ReportInputs, quantities: list[str]) -> Table:
+    rows = [
+        {"label": words.QUANTITY_LABELS[quantity], **inputs.accuracy.pooled(PRODUCT, quantity)}
+        for quantity in quantities
+    ]
+    observed = inputs.gross_margin.is_observed
+    at_rate = "as the log records it" if observed else "at the configured rate, as the forecast"
+    return table(
+        pd.DataFrame(inputs.guarded(rows)),
+        [
+            Column("label", "Of this forecast"),
+            *MODEL_COLUMNS[1:4],
+            Column("coverage_90", "Cohort-months in the 90 % interval", "percent"),
+            Column("coverage_90_month", "Months in the 90 % interval", "percent"),
+            *MODEL_COLUMNS[5:7],
+        ],
+        title="What revenue leaves: gross margin and CLV",
+        sheet="Errors, margin and CLV",
+        note=f"Margin {at_rate}; CLV is discounted to each origin and net of the cost to serve. "
+        "The forecast takes the rate that was known at the origin.",
     )
 
 

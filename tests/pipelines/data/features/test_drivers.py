@@ -14,6 +14,7 @@ from closeness import assert_close
 from shop import altered, dataset_of
 
 from clvmodels.core.errors import ConfigError, DataError
+from clvmodels.finance.clv import UnitEconomics
 from pipelines.backtesting.candidates import FORECASTS, Known
 from pipelines.config.load import Config, Plan
 from pipelines.data import features
@@ -217,7 +218,9 @@ def test_the_backtest_s_candidates_take_them(data, using, known, told):
     summary = features.summary(data.purchases, AS_OF)
     customers = summary.to_pandas()
     customers["quarter"] = pd.to_datetime(customers["cohort"]).dt.to_period("Q").dt.start_time
-    seen = Known(known, grid_at(AS_OF, told), histories(summary), customers)
+    seen = Known(
+        known, grid_at(AS_OF, told), histories(summary), customers, UnitEconomics(0.4, 0.0, 0.0)
+    )
     for name in ("clv", "cohort"):
         cells = FORECASTS[name](seen, using, told.train).cells
         assert np.isfinite(cells["purchases"]).all()
