@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
@@ -139,14 +139,12 @@ def run(
     progress : Progress
     """
     origins = choose_origins(log.first_date, last, settings)
+    at = partial(observe, training=training, drivers_at=drivers_at, valuation_at=valuation_at)
     pairs = []
     with progress.step(f"read what was known at {len(origins)} origins, and what followed") as say:
         for done, origin in enumerate(origins):
             say(f"{done} done")
-            known, truth = observe(
-                log, origin, last,
-                training=training, drivers_at=drivers_at, valuation_at=valuation_at,
-            )  # fmt: skip
+            known, truth = at(log, origin, last)
             if known.training.has_repeats:
                 pairs.append((known, truth))
             elif origin in settings.origins:

@@ -97,7 +97,7 @@ def test_backtest_json_keeps_its_contract(trained):
         assert row["origin"] == "2022-03-31"
         assert row["horizon_days"] == (TRAINED_AS_OF - dt.date(2022, 3, 31)).days
         assert row["level"] in ("total_month", "cohort_month", "customer")
-        assert row["quantity"] in ("purchases", "revenue")
+        assert row["quantity"] in ("purchases", "revenue", "margin", "clv")
         assert row["value"] is None or isinstance(row["value"], float)
     keys = [tuple(row[name] for name in METRIC_FIELDS[:-1]) for row in content["metrics"]]
     assert len(keys) == len(set(keys))
@@ -280,7 +280,12 @@ def test_models_list_show_and_promote(copied):
     listed = copied.clv("models", "list", "--json").json()
     errors = listed.pop("errors")
     assert listed == {"champion": first, "versions": [first], "refused": {}}
-    assert {row["quantity"] for row in errors[first]} == {"purchases", "revenue"}
+    assert {row["quantity"] for row in errors[first]} == {
+        "purchases",
+        "revenue",
+        "margin",
+        "clv",
+    }
     card = copied.clv("models", "show")
     assert card.out.startswith(f"# Model card: shop, as of {TRAINED_AS_OF}")
     assert card.out == copied.clv("models", "show", first).out

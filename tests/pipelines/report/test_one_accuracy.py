@@ -64,8 +64,26 @@ def test_page_console_workbook_card_and_registry_say_the_same(trained, report, p
     listing = list_models(trained.config)
     assert listing.facts["errors"][version.name] == manifest["errors"]
     listed = next(line for line in listing.lines if quantity in line)
-    told = percents(listed)[:2] if quantity == "purchases" else percents(listed)[2:]
+    place = 2 * ["purchases", "revenue", "margin", "clv"].index(quantity)
+    told = percents(listed)[place : place + 2]
     assert told == pytest.approx([first["wape"], first["bias"]], abs=6e-4)
+
+
+@pytest.mark.parametrize(("quantity", "row"), [("margin", 0), ("clv", 1)])
+def test_margin_and_clv_are_told_alike_too(trained, page, quantity, row):
+    first = page["headline"]["accuracy"][quantity]
+    table = page["tables"]["errors_earned"]
+    keys = [column["key"] for column in table["columns"]]
+    told = dict(zip(keys, table["rows"][row], strict=True))
+    for key in ("wape", "bias", "wape_month", "coverage_90", "coverage_90_month"):
+        assert told[key] == pytest.approx(first[key], abs=1e-12)
+    (listed,) = [
+        line for line in list_models(trained.config).lines if "clv" in line and "%" in line
+    ]
+    place = 2 * ["purchases", "revenue", "margin", "clv"].index(quantity)
+    assert percents(listed)[place : place + 2] == pytest.approx(
+        [first["wape"], first["bias"]], abs=6e-4
+    )
 
 
 def test_what_is_asked_twice_is_computed_once(monkeypatch, inputs):
