@@ -19,6 +19,7 @@ from pipelines.data import lines
 from pipelines.data.first_look import dates
 from pipelines.sources.beside import beside
 from pipelines.sources.engines.base import Engine
+from pipelines.sources.engines.lookup import engine_of
 from pipelines.sources.failures import describe
 from pipelines.sources.values.answers import is_granted
 
@@ -38,7 +39,7 @@ def words(given: Column, day: DateColumn, as_of: dt.date | None) -> dict[str, Va
     nothing = ibis.null("date")
     known = day if as_of is None else ibis.ifelse(day <= ibis.literal(as_of), day, nothing)
     last = ibis.literal(as_of or dt.date(9999, 12, 31))
-    yes = is_granted(given)
+    yes = is_granted(given, engine_of(given))
     return {
         "granted_on": ibis.ifelse(yes, known, nothing),
         "withdrawn_on": ibis.ifelse(yes, nothing, ibis.ifelse(day.isnull(), last, known)),

@@ -186,7 +186,7 @@ def typed_fields(raw: Table, log: Log, sales: Sales) -> dict[str, Column]:
         fields["consent"] = said
         if sales.per_order:
             fields["consent"] = ibis.ifelse(
-                selection.is_blank(said), ibis.null("boolean"), is_granted(said)
+                selection.is_blank(said), ibis.null("boolean"), is_granted(said, engine_of(said))
             )
     if columns.product_code is not None:
         fields["product_code"] = selection.word(raw[columns.product_code])

@@ -11,6 +11,7 @@ from written import AMOUNTS, DAYS
 from pipelines.data import customer_days as transactions
 from pipelines.data import lines
 from pipelines.sources.connect import connect
+from pipelines.sources.values.answers import is_granted
 
 pytestmark = [
     pytest.mark.engines,
@@ -51,6 +52,41 @@ def test_days(place):
             for text, found in zip(read["customer"], read["found"], strict=True):
                 value = None if pd.isna(found) else pd.Timestamp(found).date()
                 assert value == wanted[text], (form, text)
+
+
+ENDS = ("off", "five", "very", " half\t", "\tNov \n", "fff", "vf")
+
+
+def test_only_white_space_is_taken_off_a_text(place):
+    """No letter of its ends, as an escape read literally would."""
+    config = place(
+        pd.DataFrame(
+            {"customer": ENDS, "day": ["2023-01-05"] * len(ENDS), "value": [1] * len(ENDS)}
+        )
+    )
+    with connect(config.log) as engine:
+        raw = engine.read(config.source, config.columns)
+        read = raw.select("customer", found=engine.stripped(raw.customer)).execute()
+    assert sorted(read["found"]) == sorted(text.strip() for text in ENDS)
+
+
+def test_a_day_that_ends_in_a_letter_and_a_grant_keep_theirs(place):
+    texts = ["5 2023 Nov", "6 2023 Nov ", " 7 2023 Feb"]
+    config = place(pd.DataFrame({"customer": texts, "day": texts, "value": ["on", "T ", "tv"]}))
+    with connect(config.log) as engine:
+        raw = engine.read(config.source, config.columns)
+        days = lines.local_dates(raw.day, config.calendar, "%d %Y %b", "log")
+        yes = is_granted(raw.value, engine)
+        read = raw.select("customer", day=days, yes=yes).execute()
+    told = {
+        str(c).strip(): (pd.Timestamp(d).date(), bool(y))
+        for c, d, y in read[["customer", "day", "yes"]].itertuples(index=False)
+    }
+    assert told == {
+        "5 2023 Nov": (dt.date(2023, 11, 5), False),
+        "6 2023 Nov": (dt.date(2023, 11, 6), True),
+        "7 2023 Feb": (dt.date(2023, 2, 7), False),
+    }
 
 
 FOUND = {

@@ -22,6 +22,7 @@ from pipelines.data.quality.preview import coded_rows
 from pipelines.data.sales.found import Sales
 from pipelines.sources.dialect import month_start
 from pipelines.sources.engines.base import Engine
+from pipelines.sources.engines.lookup import engine_of
 
 BAD = ("no_order", "mixed_order", "bad_date", "bad_amount", "bad_refund", "no_rate")
 """Reasons for which a row that is one cannot be read."""
@@ -134,7 +135,7 @@ def _bad_rows(raw: Table, log: Log, as_of: dt.date | None, sales: Sales) -> Tabl
     text = ibis.literal("") if column is None else raw[column].cast("string")
     typed = raw.select(
         **lines.typed_fields(raw, log, sales),
-        written=text.fill_null("").lower().strip(),
+        written=engine_of(raw).stripped(text.fill_null("").lower()),
     )
     coded = coded_rows(typed, log, as_of, sales)
     bad = coded.filter(coded.reason.isin([lines.REASONS.index(name) for name in BAD]))

@@ -110,7 +110,7 @@ class DuckDB(Engine):
 
     def day_of(self, text: StringValue, pattern: str | None, source: str, target: str) -> DateValue:
         """Return the calendar day of a time kept as text, read by DuckDB's own functions."""
-        text = text.strip()
+        text = self.stripped(text)
         if pattern is not None and re.search("[zZ]", "".join(re.findall("%(.)", pattern))):
             return dialect.wall_clock(dialect.try_strptime_zoned(text, pattern), target).date()
         if pattern is not None:

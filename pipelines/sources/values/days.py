@@ -48,6 +48,9 @@ class Clocks(Protocol):
     def timestamp(self, parts: Sequence[IntegerValue]) -> TimestampValue:
         """Put a time together."""
 
+    def stripped(self, text: StringValue) -> StringValue:
+        """Take spaces, tabs and line breaks off both ends of a text."""
+
 
 def day_of(
     text: StringValue, pattern: str | None, source: str, target: str, engine: Clocks
@@ -65,7 +68,7 @@ def day_of(
         The zone whose day is wanted.
     engine : Clocks
     """
-    text = text.strip()
+    text = engine.stripped(text)
     if pattern is not None:
         return _day_by_pattern(text, pattern, source, target, engine)
     iso = ISO_DAY + _CLOCK
