@@ -1,17 +1,16 @@
-"""Do 95 % intervals hold the truth in 95 % of data sets? 300 of them for each model."""
+"""Do 95 % intervals hold the truth in 95 % of data sets? 1,000 of them for each model."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
 
 from clvmodels import GammaGamma
 
-DATA_SETS = 300
-LOW, HIGH = binom.interval(0.9995, DATA_SETS, 0.95) / np.full(2, DATA_SETS)
-"""What chance leaves of 95 %: of some twenty parameters one falls outside in a hundred runs."""
+DATA_SETS = 1000
+"""So that 0.92 and 0.98 lie four standard errors off: of 300, one parameter in a hundred would fail
+by chance."""
 
 
 def coverage(truth, table):
@@ -27,7 +26,7 @@ def coverage(truth, table):
 def test_intervals_of_transaction_models_cover(transaction_model):
     table = pd.DataFrame({"T": np.linspace(10, 60, 4000)})
     for name, share in coverage(transaction_model, table).items():
-        assert LOW <= share <= HIGH, (name, share)
+        assert 0.92 <= share <= 0.98, (name, share)
 
 
 @pytest.mark.slow
@@ -35,4 +34,4 @@ def test_intervals_of_the_spend_model_cover():
     truth = GammaGamma.from_params(p=6.25, q=3.74, v=15.44)
     table = pd.DataFrame({"frequency": 1 + np.arange(3000) % 5})
     for name, share in coverage(truth, table).items():
-        assert LOW <= share <= HIGH, (name, share)
+        assert 0.92 <= share <= 0.98, (name, share)
