@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from ibis.expr.types import BooleanValue, Column
 
-from ibis.expr.types import BooleanValue, Column, StringValue
+from pipelines.sources.values.days import Strips
 
 GRANTS = ("true", "t", "yes", "y", "1", "granted", "grant", "opt-in", "in")
 """Texts that are a grant, case ignored; every other text is none."""
-
-
-class Strips(Protocol):
-    """An engine that takes white space off a text."""
-
-    def stripped(self, text: StringValue) -> StringValue:
-        """Take spaces, tabs and line breaks off both ends of a text."""
 
 
 def is_granted(column: Column, engine: Strips) -> BooleanValue:

@@ -35,7 +35,14 @@ _DIRECTIVES = {
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-class Clocks(Protocol):
+class Strips(Protocol):
+    """An engine that takes white space off a text."""
+
+    def stripped(self, text: StringValue) -> StringValue:
+        """Take spaces, tabs and line breaks off both ends of a text."""
+
+
+class Clocks(Strips, Protocol):
     """What an engine says of times."""
 
     @property
@@ -47,9 +54,6 @@ class Clocks(Protocol):
 
     def timestamp(self, parts: Sequence[IntegerValue]) -> TimestampValue:
         """Put a time together."""
-
-    def stripped(self, text: StringValue) -> StringValue:
-        """Take spaces, tabs and line breaks off both ends of a text."""
 
 
 def day_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import ClassVar
 
 import ibis
 from ibis.expr.types import (
@@ -91,7 +92,7 @@ class WeekForm:
     """Weeks of ISO 8601, such as 2023-W05 (its Monday) or 2023-W05-3."""
 
     said: str
-    whole: str = "^([0-9]{4})-?[Ww]([0-9]{2})(?:-?([1-7]))?$"
+    whole: ClassVar[str] = "^([0-9]{4})-?[Ww]([0-9]{2})(?:-?([1-7]))?$"
 
     def day_of(self, text: StringValue, source: str, target: str, engine: Clocks) -> DateValue:
         """Return the calendar day; a week has no clock, so zones play no part."""
@@ -116,7 +117,7 @@ class NumberForm:
     start: dt.datetime
     per_day: float
     is_instant: bool
-    whole: str = r"^[0-9]+(\.[0-9]+)?$"
+    whole: ClassVar[str] = r"^[0-9]+(\.[0-9]+)?$"
 
     def day_of(self, value: NumericValue, source: str, target: str, engine: Clocks) -> DateValue:
         """Return the calendar day in the target zone of a time kept as a number."""
