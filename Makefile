@@ -64,8 +64,8 @@ test: $(VENV)/.dev ## tests that need nothing but this environment
 	@$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)
 
 # Counting lines takes as long as the tests do on Python 3.11.
-coverage: $(VENV)/.dev ## the same tests, and which lines they leave out
-	@$(BIN)/python -m pytest -n auto -m "$(QUICK)" --cov --cov-report=term:skip-covered $(ARGS)
+coverage: override ARGS += --cov --cov-report=term:skip-covered
+coverage: test ## the same tests, and which lines they leave out
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
