@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clvmodels.core import metrics
-from clvmodels.core.schema import EARNED_NAMES, QUANTITIES
+from clvmodels.core.schema import JUDGED
 from clvmodels.evaluation import baselines
 from pipelines.backtesting.candidates import Compared
 
@@ -60,8 +60,7 @@ class Accuracy:
     @property
     def quantities(self) -> list[str]:
         """What was forecast: purchases, revenue, and margin and CLV where a margin was known."""
-        names = (*QUANTITIES, *EARNED_NAMES)
-        return [q for q in names if q in self.cells and self.cells[q].notna().any()]
+        return [q for q in JUDGED if q in self.cells and self.cells[q].notna().any()]
 
     def pooled(self, model: str, quantity: str) -> dict[str, Any]:
         """Errors of one model: :func:`pooled`, and ``coverage_90_month``."""

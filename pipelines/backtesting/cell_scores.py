@@ -8,7 +8,7 @@ import pandas as pd
 
 from clvmodels.core import metrics
 from clvmodels.core.errors import DataError
-from clvmodels.core.schema import EARNED_NAMES, QUANTITIES
+from clvmodels.core.schema import JUDGED
 from pipelines.backtesting.candidates import Candidate
 from pipelines.backtesting.customer_scores import Row, ScoreLevel
 
@@ -29,8 +29,9 @@ def with_actuals(candidate: Candidate, actual: pd.DataFrame) -> pd.DataFrame:
     DataError
         If the two do not hold the same cohort-months.
     """
-    actual = actual[[*CELL, "customers", *QUANTITIES]]
-    actual = actual.rename(columns={q: f"actual_{q}" for q in QUANTITIES})
+    quantities = [q for q in JUDGED if q in actual]
+    actual = actual[[*CELL, "customers", *quantities]]
+    actual = actual.rename(columns={q: f"actual_{q}" for q in quantities})
     cells = actual.merge(candidate.cells, on=CELL, how="outer", validate="1:1", indicator=True)
     odd = cells[cells["_merge"] != "both"]
     if len(odd):
@@ -38,7 +39,7 @@ def with_actuals(candidate: Candidate, actual: pd.DataFrame) -> pd.DataFrame:
             f"a forecast and its actuals must hold the same cohort-months; {len(odd)} differ, "
             f"the first: cohort {odd['cohort'].iloc[0]:%Y-%m}, month {odd['period'].iloc[0]:%Y-%m}"
         )
-    ends = [f"{q}_{end}" for q in QUANTITIES for end in ("low", "high")]
+    ends = [f"{q}_{end}" for q in quantities for end in ("low", "high")]
     return cells.drop(columns="_merge").reindex(
         columns=[*cells.columns.drop("_merge"), *(e for e in ends if e not in cells)]
     )
@@ -60,7 +61,7 @@ def cell_scores(
         Months that are forecast in full: those of a few days are no month of a coverage, unless
         there is no other.
     """
-    quantities = [q for q in (*QUANTITIES, *EARNED_NAMES) if q in cells and cells[q].notna().all()]
+    quantities = [q for q in JUDGED if q in cells and cells[q].notna().all()]
     months = cells.groupby("period")[[*quantities, *(f"actual_{q}" for q in quantities)]].sum()
     for quantity in quantities:
         for level, table in ((ScoreLevel.TOTAL_MONTH, months), (ScoreLevel.COHORT_MONTH, cells)):
@@ -68,8 +69,8 @@ def cell_scores(
             for metric in (metrics.wape, metrics.bias, metrics.mae, metrics.rmse):
                 yield level.value, quantity, model, metric.__name__, metric(actual, forecast)
         full = cells[cells["period"].isin(whole)] if len(whole) else cells
-        if full[f"{quantity}_low"].notna().all():
-            low, high = full[f"{quantity}_low"], full[f"{quantity}_high"]
+        low, high = full[f"{quantity}_low"], full[f"{quantity}_high"]
+        if low.notna().all():
             covered = metrics.coverage(full[f"actual_{quantity}"], low, high)
             yield ScoreLevel.COHORT_MONTH.value, quantity, model, "coverage_90", covered
         if own is not None and own[f"{quantity}_low"].notna().all():

@@ -22,7 +22,7 @@ from pipelines.backtesting import customer_scores
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.backtesting.candidates import FORECASTS, Compared, Known
 from pipelines.backtesting.cell_scores import cell_scores, with_actuals
-from pipelines.backtesting.earned import ValuationAt, with_actually_earned, with_earned
+from pipelines.backtesting.margin_and_clv import ValuationAt, valued, with_margin_and_clv
 from pipelines.backtesting.origins import choose_origins
 from pipelines.config.load import Backtest, Train
 from pipelines.console import Progress
@@ -228,24 +228,20 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
     """
     fitted = train.estimate(known.training, training)
     forecasts = {name: make(known, fitted, training) for name, make in FORECASTS.items()}
-    candidates = {name: candidate for name, candidate in forecasts.items() if candidate is not None}
-    valued = known.grid, known.economics
+    candidates = {
+        name: valued(candidate, known.grid, known.economics)
+        for name, candidate in forecasts.items()
+        if candidate is not None
+    }
+    actual = with_margin_and_clv(truth.cells, known.grid, known.economics)
     cells = pd.concat(
-        [
-            with_actually_earned(
-                with_earned(with_actuals(c, truth.cells), *valued), truth.cells, *valued
-            ).assign(model=name)
-            for name, c in candidates.items()
-        ]
+        [with_actuals(c, actual).assign(model=name) for name, c in candidates.items()]
     )
     scores = [
         row
         for name, candidate in candidates.items()
         for row in cell_scores(
-            name,
-            cells[cells["model"] == name],
-            None if candidate.months is None else with_earned(candidate.months, *valued),
-            known.grid.whole(),
+            name, cells[cells["model"] == name], candidate.months, known.grid.whole()
         )
     ]
     deciles = [pd.DataFrame()]

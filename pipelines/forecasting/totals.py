@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from ibis import _
 from ibis.expr.types import Table
 
+from clvmodels.core.arrays import Array
 from clvmodels.core.months import MonthGrid
 from clvmodels.core.rfm import DIGITS
 from clvmodels.core.schema import COHORT_FORECAST, SEGMENTS, TOTALS
@@ -72,19 +74,40 @@ def segment_table(scored: Table, margin: float) -> pd.DataFrame:
 
 def cohort_table(level: CohortLevel, margin: float) -> pd.DataFrame:
     """Forecast by cohort and month with intervals, schema.COHORT_FORECAST."""
-    table = level.with_intervals(level.cells, "cohort_month")
-    for end in ("", "_low", "_high"):
-        table[f"margin{end}"] = table[f"revenue{end}"] * margin
+    table = with_gross_margin(level.with_intervals(level.cells, "cohort_month"), margin)
     return table[COHORT_FORECAST.required]
 
 
 def month_table(cohorts: pd.DataFrame, level: CohortLevel, margin: float) -> pd.DataFrame:
     """All cohorts together by month: period, then quantities with the sum's own intervals."""
     sums = cohorts.groupby("period", as_index=False)[["purchases", "revenue"]].sum()
-    table = level.with_intervals(sums, "month")
-    for end in ("", "_low", "_high"):
-        table[f"margin{end}"] = table[f"revenue{end}"] * margin
-    return table
+    return with_gross_margin(level.with_intervals(sums, "month"), margin)
+
+
+def with_gross_margin(table: pd.DataFrame, rate: float) -> pd.DataFrame:
+    """Add the margin of revenue, and of the ends of its interval where there is one."""
+    ends = [end for end in ("", "_low", "_high") if f"revenue{end}" in table]
+    return table.assign(**{f"margin{end}": table[f"revenue{end}"] * rate for end in ends})
+
+
+def discounts(period: pd.Series, grid: MonthGrid, economics: UnitEconomics) -> Array:
+    """Present value, at the start of a grid, of one unit in each of its months."""
+    days = period.map(dict(zip(grid.index(), grid.midpoints, strict=True)))
+    return discount_factors(days, economics.annual_discount_rate)
+
+
+def clv_ends(clv: Array, revenue: Array, ends: Array) -> Array:
+    """Ends of the intervals of CLV: those of revenue, in the ratio of CLV to revenue.
+
+    Parameters
+    ----------
+    clv, revenue : ndarray, shape (n,)
+        In currency; CLV may be negative.
+    ends : ndarray, shape (n, 2)
+        Of revenue's intervals.
+    """
+    ratio = np.divide(clv, revenue, out=np.zeros_like(clv), where=revenue > 0)
+    return np.sort(ends * ratio[:, None], axis=1)
 
 
 def totals(
@@ -97,10 +120,9 @@ def totals(
     """
     sums = cohorts[["purchases", "revenue"]].sum().to_frame().T
     out = level.with_intervals(sums, "total").iloc[0]
-    days = cohorts["period"].map(dict(zip(grid.index(), grid.midpoints, strict=True)))
     revenue, purchases = (cohorts[name].to_numpy(float) for name in ("revenue", "purchases"))
     net = net_margin(revenue, purchases, economics)
-    clv = float(net @ discount_factors(days, economics.annual_discount_rate))
+    clv = float(net @ discounts(cohorts["period"], grid, economics))
     rows = []
     for quantity, source, share in (
         ("purchases", "purchases", 1.0),
@@ -109,7 +131,7 @@ def totals(
     ):
         ends = [float(out[source + end]) * share for end in ("", "_low", "_high")]
         rows.append((quantity, *ends))
-    ratio = clv / out["revenue"] if out["revenue"] > 0 else 0.0
-    ends = sorted(float(out[f"revenue{end}"]) * ratio for end in ("_low", "_high"))
-    rows.append(("clv", clv, *ends))
+    known = out[["revenue", "revenue_low", "revenue_high"]].to_numpy(float)
+    ((low, high),) = clv_ends(np.array([clv]), known[:1], known[None, 1:])
+    rows.append(("clv", clv, float(low), float(high)))
     return pd.DataFrame(rows, columns=TOTALS.names)

@@ -17,7 +17,7 @@ from clvmodels.core.errors import CheckFailedError, DataError
 from clvmodels.finance.clv import UnitEconomics
 from pipelines.backtesting import run as backtest
 from pipelines.backtesting.customer_scores import ChurnContest
-from pipelines.backtesting.earned import ValuationAt
+from pipelines.backtesting.margin_and_clv import ValuationAt
 from pipelines.backtesting.origins import too_short
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Config
@@ -55,9 +55,9 @@ def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterat
         yield data
 
 
-def margin_of(data: Dataset, config: Config) -> Margin:
-    """The gross margin that the run goes by."""
-    return margins.margin(data.purchases, config.economics.margin, config.columns.margin)
+def margin_of(log: Dataset | Snapshot, config: Config) -> Margin:
+    """The gross margin to go by, from a log or from what was known of it at a day."""
+    return margins.margin(log.purchases, config.economics.margin, config.columns.margin)
 
 
 def require_not_shrunk(data: Dataset, config: Config, manifest: Mapping[str, Any] | None) -> None:
@@ -98,8 +98,8 @@ def valuation_at(config: Config) -> ValuationAt:
 
     def at(then: Snapshot) -> UnitEconomics:
         try:
-            known = margins.margin(then.purchases, config.economics.margin, config.columns.margin)
-        except DataError:  # none is recorded yet
+            known = margin_of(then, config)
+        except DataError:  # none was recorded yet, or none that is a share of the revenue
             known = Margin(math.nan)
         return margins.valuation(config.economics, known)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clvmodels.core.schema.columns import ColumnSchema, TableSchema, actuals, with_ends
-from clvmodels.core.schema.forecasts import COUNTED, EARNED
+from clvmodels.core.schema.forecasts import COUNTED, MARGIN_AND_CLV
 
 _ORIGIN = ColumnSchema("origin", "date", "last day that the forecast knew", key=True)
 _HORIZON = ColumnSchema("horizon_days", "integer", "days forecast", "days")
@@ -41,8 +41,8 @@ CELLS = TableSchema(
         *_POINTS,
         *actuals(COUNTED, required=True),
         *_ENDS,
-        *with_ends(EARNED, required=False),
-        *actuals(EARNED, required=False),
+        *with_ends(MARGIN_AND_CLV, required=False),
+        *actuals(MARGIN_AND_CLV, required=False),
         ColumnSchema("customers", "integer", "customers of the cohort", required=False),
     ),
 )

@@ -10,14 +10,14 @@ COUNTED = (("purchases", "purchases"), ("revenue", "currency"))
 QUANTITIES = tuple(name for name, _ in COUNTED)
 """Their names."""
 
-VALUED = (*COUNTED, ("margin", "currency"))
-"""And the gross margin, which follows from revenue."""
-
-EARNED = (("margin", "currency"), ("clv", "currency"))
+MARGIN_AND_CLV = (("margin", "currency"), ("clv", "currency"))
 """What revenue leaves: the gross margin, and CLV, discounted margin net of cost to serve."""
 
-EARNED_NAMES = tuple(name for name, _ in EARNED)
-"""Their names."""
+VALUED = (*COUNTED, MARGIN_AND_CLV[0])
+"""Counted, and the gross margin, which follows from revenue."""
+
+JUDGED = tuple(name for name, _ in (*COUNTED, *MARGIN_AND_CLV))
+"""Names of all quantities that past forecasts are judged by."""
 
 _COHORT = ColumnSchema("cohort", "date", "first day of the month of first purchase", key=True)
 _PERIOD = ColumnSchema("period", "date", "first day of the calendar month", key=True)

@@ -6,6 +6,7 @@ import re
 import openpyxl
 import pytest
 
+from clvmodels.core.schema import JUDGED
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.backtesting.candidates import Compared
 from pipelines.jobs.housekeeping import list_models
@@ -24,6 +25,12 @@ def page(report):
 
 def percents(text: str) -> list[float]:
     return [float(found) / 100 for found in re.findall(r"([+-]?\d+\.\d)%", text)]
+
+
+def told_of(quantity: str, line: str) -> list[float]:
+    """Error and bias of a quantity, of a line that tells those of all."""
+    place = 2 * JUDGED.index(quantity)
+    return percents(line)[place : place + 2]
 
 
 @pytest.mark.parametrize("quantity", ["purchases", "revenue"])
@@ -64,9 +71,7 @@ def test_page_console_workbook_card_and_registry_say_the_same(trained, report, p
     listing = list_models(trained.config)
     assert listing.facts["errors"][version.name] == manifest["errors"]
     listed = next(line for line in listing.lines if quantity in line)
-    place = 2 * ["purchases", "revenue", "margin", "clv"].index(quantity)
-    told = percents(listed)[place : place + 2]
-    assert told == pytest.approx([first["wape"], first["bias"]], abs=6e-4)
+    assert told_of(quantity, listed) == pytest.approx([first["wape"], first["bias"]], abs=6e-4)
 
 
 @pytest.mark.parametrize(("quantity", "row"), [("margin", 0), ("clv", 1)])
@@ -80,10 +85,7 @@ def test_margin_and_clv_are_told_alike_too(trained, page, quantity, row):
     (listed,) = [
         line for line in list_models(trained.config).lines if "clv" in line and "%" in line
     ]
-    place = 2 * ["purchases", "revenue", "margin", "clv"].index(quantity)
-    assert percents(listed)[place : place + 2] == pytest.approx(
-        [first["wape"], first["bias"]], abs=6e-4
-    )
+    assert told_of(quantity, listed) == pytest.approx([first["wape"], first["bias"]], abs=6e-4)
 
 
 def test_what_is_asked_twice_is_computed_once(monkeypatch, inputs):

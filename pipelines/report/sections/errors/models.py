@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from clvmodels.core.schema import EARNED_NAMES
+from clvmodels.core.schema import MARGIN_AND_CLV
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.report.headline import NO_TEST, PRODUCT
 from pipelines.report.inputs import ReportInputs
@@ -77,9 +77,9 @@ def errors_by_model(inputs: ReportInputs) -> Section:
     )
     section.charts["errors_by_model"] = chart
     section.tables["errors_by_origin"] = _errors_by_origin(inputs)
-    earned = [q for q in EARNED_NAMES if q in inputs.accuracy.quantities]
+    earned = [q for q, _ in MARGIN_AND_CLV if q in inputs.accuracy.quantities]
     if earned:
-        section.tables["errors_earned"] = _earned(inputs, earned)
+        section.tables["errors_earned"] = _of_margin_and_clv(inputs, earned)
     customer = inputs.told_metrics
     if not customer.empty:
         customer = customer[customer["level"] == "customer"]
@@ -126,7 +126,7 @@ def _errors_by_origin(inputs: ReportInputs) -> Table:
     )
 
 
-def _earned(inputs: ReportInputs, quantities: list[str]) -> Table:
+def _of_margin_and_clv(inputs: ReportInputs, quantities: list[str]) -> Table:
     rows = [
         {"label": words.QUANTITY_LABELS[quantity], **inputs.accuracy.pooled(PRODUCT, quantity)}
         for quantity in quantities
