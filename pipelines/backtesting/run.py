@@ -188,11 +188,12 @@ def observe(
     drawn in the engine by a digest of the id: the same ones on every engine and in every run.
     """
     with log.earlier(origin) as then:
-        everybody = features.histories(then.summary)
+        learned_from = training_data.extract(then, training, drivers_at(then))
+        told = learned_from.segments
+        everybody = features.histories(then.summary, None if told is None else told.values)
         share = min(1.0, CUSTOMERS / everybody["weight"].sum())
         some = features.sample_customers(then.summary, share)
         customers = some.order_by("customer_id").to_pandas()
-        learned_from = training_data.extract(then, training, drivers_at(then))
         economics = valuation_at(then)
     sample = features.sample_customers(log.purchases, share)
     more = features.churn_features(sample, origin).to_pandas()

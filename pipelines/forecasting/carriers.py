@@ -19,10 +19,11 @@ from pipelines.training.fit import Fitted
 
 @dataclass(frozen=True)
 class Carriers:
-    """The customers of each cohort, those of one frequency and T taken together.
+    """The customers of each cohort, those of one frequency, T and segment taken together.
 
-    Expected purchases are the probability alive times a function of frequency and T, and so is
-    the most that a customer can carry: who shares both is held to the same share of the forecast.
+    Expected purchases are the probability alive times a function of frequency, T and segment, and
+    so is the most that a customer can carry: who shares them is held to the same share
+    of the forecast.
 
     Attributes
     ----------
@@ -68,7 +69,7 @@ class Carriers:
             Histories forecast at once.
         """
         cohort, cohorts = pd.factorize(everybody["cohort"], sort=True)
-        alike, first = _alike(cohort, everybody)
+        alike, first = _alike(cohort, everybody, fitted.dimensions)
         sums = np.zeros((first.size, len(grid.periods) + 2))
         by_cohort = np.zeros((len(cohorts), 5))
         for start in range(0, len(everybody), rows):
@@ -79,7 +80,7 @@ class Carriers:
             most = forecast.bounds(fitted, some, grid).purchases
             bought = months.purchases.sum(axis=1)
             spent = months.revenue.sum(axis=1)
-            seen = fitted.transactions.probability_alive(some) * some["frequency"].to_numpy(float)
+            seen = fitted.purchase_model.probability_alive(some) * some["frequency"].to_numpy(float)
             _add(sums, alike[part], weight, [*months.purchases.T, most, spent])
             _add(by_cohort, cohort[part], weight, [seen, bought, bought**2, spent, spent**2])
         purchases, most, spent = sums[:, :-2], sums[:, -2], sums[:, -1]
@@ -117,10 +118,14 @@ class Carriers:
         return pd.DataFrame(columns, index=cells).reset_index()
 
 
-def _alike(cohort: Integers, everybody: pd.DataFrame) -> tuple[Integers, Integers]:
-    """Number histories by cohort, frequency and T, in that order, and name a row of each number."""
+def _alike(
+    cohort: Integers, everybody: pd.DataFrame, dimensions: tuple[str, ...]
+) -> tuple[Integers, Integers]:
+    """Number histories by cohort, frequency, T and segment, and name a row of each number."""
     keys = pd.DataFrame({"cohort": cohort, "x": everybody["frequency"], "T": everybody["T"]})
-    number = np.asarray(keys.groupby(["cohort", "x", "T"], sort=True).ngroup(), dtype=np.int64)
+    by = ["cohort", "x", "T", *(f"of_{name}" for name in dimensions)]
+    keys = keys.assign(**{f"of_{name}": everybody[name] for name in dimensions})
+    number = np.asarray(keys.groupby(by, sort=True).ngroup(), dtype=np.int64)
     _, first = np.unique(number, return_index=True)
     return number, np.asarray(first, dtype=np.int64)
 

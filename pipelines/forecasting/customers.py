@@ -87,22 +87,26 @@ def customer_months(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> C
     ``summary`` holds a customer or a history of :mod:`pipelines.data.features.histories` in every
     row.
     """
-    cumulative = fitted.transactions.expected_purchases(summary, horizon=grid.edges)
+    cumulative = fitted.purchase_model.expected_purchases(summary, horizon=grid.edges)
     # The difference of sums that have come to their end may be rounding below nothing.
     purchases = np.maximum(np.diff(cumulative, axis=1, prepend=0.0), 0.0)
-    spend = np.asarray(fitted.spend.expected_spend(spend_table(summary, fitted.spend_from)))
+    spend = np.asarray(
+        fitted.spend_model.expected_spend(
+            spend_table(summary, fitted.spend_from, fitted.dimensions)
+        )
+    )
     return CustomerMonths(purchases, purchases * spend[:, None], spend)
 
 
 def bounds(fitted: Fitted, summary: pd.DataFrame, grid: MonthGrid) -> Bounds:
     """Say what the customers, or histories, of :func:`customer_months` can bear."""
-    alive = fitted.transactions.probability_alive(summary)
-    rate = fitted.transactions.purchase_rate_quantile(summary, RATE_END)
+    alive = fitted.purchase_model.probability_alive(summary)
+    rate = fitted.purchase_model.purchase_rate_quantile(summary, RATE_END)
     # a hair less, so that the rounding of sums stays within
     most = alive * float(grid.edges[-1]) * rate * (1 - 1e-12)
-    table = spend_table(summary, fitted.spend_from)
-    orders, mean = (table[name].to_numpy(dtype=float) for name in table)
-    within, _ = fitted.spend.variation(table)
+    table = spend_table(summary, fitted.spend_from, fitted.dimensions)
+    orders, mean = (table[n].to_numpy(dtype=float) for n in ("frequency", "monetary_value"))
+    within, _ = fitted.spend_model.variation(table)
     many = summary["frequency"].to_numpy() >= LEAST_PURCHASES - 1
     reach = STANDARD_ERRORS * within / np.sqrt(np.maximum(orders, 1.0)) * (1 - 1e-12)
     return Bounds(
@@ -204,7 +208,7 @@ def score(
         {
             "customer_id": summary["customer_id"],
             "cohort": summary["cohort"],
-            "probability_alive": fitted.transactions.probability_alive(summary),
+            "probability_alive": fitted.purchase_model.probability_alive(summary),
             "churn_probability": churn_probability(fitted, summary, churn_horizon_days),
             "expected_purchases": purchases,
             "expected_spend": spend,
@@ -224,7 +228,8 @@ def churn_probability(fitted: Fitted, summary: pd.DataFrame, horizon_days: int) 
     """
     if fitted.churn is None:
         return np.asarray(
-            fitted.transactions.probability_no_purchase(summary, horizon=horizon_days), dtype=float
+            fitted.purchase_model.probability_no_purchase(summary, horizon=horizon_days),
+            dtype=float,
         )
     return fitted.churn.churn_probability(
         with_model_features(summary, fitted.transactions, horizon_days)
@@ -243,16 +248,18 @@ def clv_interval(
     it is drawn out to the mean.
     """
     horizon = float(grid.edges[-1])
-    alive = np.maximum(fitted.transactions.probability_alive(summary), 1e-12)
-    expected = np.asarray(fitted.transactions.expected_purchases(summary, horizon=horizon))
-    shape = fitted.transactions.purchase_rate_shape(summary)
+    alive = np.maximum(fitted.purchase_model.probability_alive(summary), 1e-12)
+    expected = np.asarray(fitted.purchase_model.expected_purchases(summary, horizon=horizon))
+    shape = fitted.purchase_model.purchase_rate_shape(summary)
     given_alive = expected / alive
     second = alive * (given_alive + given_alive**2 * (1 + 1 / shape))
-    within, between = fitted.spend.variation(spend_table(summary, fitted.spend_from))
+    within, between = fitted.spend_model.variation(
+        spend_table(summary, fitted.spend_from, fitted.dimensions)
+    )
     low, high = value_interval(
         expected,
         second,
-        np.asarray(fitted.transactions.probability_no_purchase(summary, horizon=horizon)),
+        np.asarray(fitted.purchase_model.probability_no_purchase(summary, horizon=horizon)),
         months.spend,
         within,
         between,

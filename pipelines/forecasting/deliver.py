@@ -119,7 +119,8 @@ def write(
     embedded : callable, optional
         Opens the DuckDB that ranks what was scored from another database.
     """
-    level = cohort_level(fitted, histories(snapshot.summary), history, grid)
+    known = None if fitted.segments is None else fitted.segments.values
+    level = cohort_level(fitted, histories(snapshot.summary, known), history, grid)
     cohorts = cohort_table(level, valuation.margin)
     _remove(folder / COHORTS)  # whatever else lies there
     write_cohorts(cohorts, label, folder / COHORTS)

@@ -24,6 +24,7 @@ from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.errors import ClvError, ModelFileError
 from clvmodels.core.schema import SCHEMA_VERSION
 from clvmodels.registry import model_from_dict
+from clvmodels.segments.segments import Segments
 from pipelines import files
 from pipelines.registry import version_records
 from pipelines.registry.saved import (
@@ -259,6 +260,9 @@ def _fitted(content: dict[str, Any], saved: SavedModel) -> Fitted:
         tuple(content["notes"]),
         # Files of earlier releases name none.
         level=LevelSource(content.get("level", LevelSource.COHORTS)),
+        segments=None
+        if content.get("segments") is None
+        else Segments.from_dict(content["segments"], model_from_dict),
     )
 
 
@@ -272,6 +276,7 @@ def _parameters(fitted: Fitted) -> dict[str, Any]:
         "spend_from": fitted.spend_from,
         "notes": list(fitted.notes),
         "level": fitted.level.value,
+        "segments": None if fitted.segments is None else fitted.segments.to_dict(),
     }
 
 

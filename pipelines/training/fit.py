@@ -19,6 +19,9 @@ from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.errors import ConfigError, ConvergenceWarning, DataError
 from clvmodels.evaluation.lifetimes import compare
 from clvmodels.registry import SPEND_MODELS, TRANSACTION_MODELS
+from clvmodels.segments.purchases import PurchasesBySegment
+from clvmodels.segments.segments import Segments
+from clvmodels.segments.spend import SpendBySegment
 from clvmodels.spend.base import SpendModel
 from clvmodels.spend.gamma_gamma import GammaGamma
 from clvmodels.transactions.base import TransactionModel
@@ -26,6 +29,7 @@ from clvmodels.transactions.beta_geometric import BGNBD
 from pipelines.config.load import Train
 from pipelines.data.features.drivers import Drivers, require_same
 from pipelines.data.features.rfm import SpendFrom
+from pipelines.training.by_segment import fit_segments
 from pipelines.training.level_source import LevelSource, choose_level
 from pipelines.training.model_choice import ModelChoice, choose_model, evenness
 from pipelines.training.training_data import CHURN_LEAST_DAYS, ChurnData, TrainingData
@@ -61,6 +65,8 @@ class Fitted:
         Whose purchases a cohort's forecast takes; see :mod:`pipelines.training.level_source`.
     choice : ModelChoice, optional
         Why these transactions are of that model; None for a saved model, whose notes say so.
+    segments : Segments, optional
+        Models of single customers that know their segment; None where segments do not tell.
     """
 
     as_of: dt.date
@@ -73,6 +79,24 @@ class Fitted:
     drivers: Drivers = field(default_factory=Drivers)
     level: LevelSource = LevelSource.COHORTS
     choice: ModelChoice | None = None
+    segments: Segments | None = None
+
+    @property
+    def purchase_model(self) -> TransactionModel | PurchasesBySegment:
+        """By which single customers are forecast to buy."""
+        by_segment = None if self.segments is None else self.segments.purchases
+        return self.transactions if by_segment is None else by_segment
+
+    @property
+    def spend_model(self) -> SpendModel | SpendBySegment:
+        """By which single customers are forecast to spend at a time."""
+        by_segment = None if self.segments is None else self.segments.spend
+        return self.spend if by_segment is None else by_segment
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Columns of a customer, beside the history, that these two read."""
+        return () if self.segments is None else self.segments.values.dimensions
 
 
 def estimate(data: TrainingData, settings: Train) -> Fitted:
@@ -83,7 +107,9 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
         warnings.simplefilter("always", ConvergenceWarning)
         transactions = fit_transactions(data.summary, choice.name, settings.engine)
         spend = fit_spend(data.spend, settings.engine)
+        segments, told = fit_segments(data, transactions, spend, choice.name, settings.seed)
     notes += [w.message.finding for w in caught if isinstance(w.message, ConvergenceWarning)]
+    notes += told
     how_even = evenness(transactions)
     notes += [how_even] if how_even else []
     earlier = fit_earlier(data.churn, choice.name, settings.engine)
@@ -114,6 +140,7 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
         data.drivers,
         level,
         choice,
+        segments,
     )
 
 

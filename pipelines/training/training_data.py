@@ -13,6 +13,7 @@ from ibis.expr.types import Table
 
 from clvmodels.core.errors import DataError
 from clvmodels.core.months import last_month_end
+from clvmodels.segments.values import SegmentValues
 from pipelines.config.load import Train
 from pipelines.data import features
 from pipelines.data.features.cohorts import CohortHistory
@@ -78,6 +79,25 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class SegmentData:
+    """What customer models may learn of segments.
+
+    Attributes
+    ----------
+    values : SegmentValues
+    summary, spend : DataFrame
+        As of :class:`TrainingData`, rows told apart by the dimensions too.
+    trial : Trial
+        Its tables told apart by the dimensions too.
+    """
+
+    values: SegmentValues
+    summary: pd.DataFrame
+    spend: pd.DataFrame
+    trial: Trial
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """Small tables of one snapshot, from which every model is estimated without an engine.
 
@@ -98,6 +118,8 @@ class TrainingData:
         Oldest origin first; the last one calibrates. Every label ends on or before ``as_of``.
     drivers : Drivers
         Covariates; rows of months after ``as_of`` are plans.
+    segments : SegmentData, optional
+        None where no dimension tells customers apart, or [train] by_segment is off.
     """
 
     history: CohortHistory
@@ -107,6 +129,7 @@ class TrainingData:
     trial: Trial | None = None
     churn: tuple[ChurnData, ...] = ()
     drivers: Drivers = field(default_factory=Drivers)
+    segments: SegmentData | None = None
 
     @property
     def as_of(self) -> dt.date:
@@ -160,6 +183,7 @@ def extract(snapshot: Snapshot, settings: Train, drivers: Drivers | None = None)
     with held(features.counts_at(purchases, (*origins, earlier, as_of))) as counts:
         tried = trial(counts, earlier, as_of) if _is_open(settings) else None
         churn = churn_tables(purchases, counts, origins, settings.churn_horizon_days)
+        segments = segment_data(snapshot, counts, earlier, settings)
     return TrainingData(
         history=CohortHistory.of(snapshot),
         summary=features.compress(snapshot.summary),
@@ -170,6 +194,7 @@ def extract(snapshot: Snapshot, settings: Train, drivers: Drivers | None = None)
         trial=tried,
         churn=churn,
         drivers=drivers or Drivers(),
+        segments=segments,
     )
 
 
@@ -212,6 +237,30 @@ def trial(counts: Table, earlier: dt.date, as_of: dt.date) -> Trial:
     later = features.compress(features.history(counts, earlier, as_of), by=["purchases"])
     summary = later.groupby(["frequency", "recency", "T"])["weight"].sum().reset_index()
     return Trial(summary, later, (as_of - earlier).days)
+
+
+def segment_data(
+    snapshot: Snapshot, counts: Table, earlier: dt.date, settings: Train
+) -> SegmentData | None:
+    """Read again what customer models learn from, told apart by segment; None where none is."""
+    if not settings.by_segment or settings.engine != "own":
+        return None
+    values = features.segment_values(snapshot.summary)
+    if not values:
+        return None
+    by = values.dimensions
+    told = features.told_apart(snapshot.summary, values)
+    past = features.history(counts, earlier, snapshot.as_of)
+    past = past.join(told.select("customer_id", *by), "customer_id")
+    later = features.compress(past, by=["purchases", *by])
+    keys = ["frequency", "recency", "T", *by]
+    summary = later.groupby(keys)["weight"].sum().reset_index()
+    return SegmentData(
+        values,
+        features.compress(told, by=by),
+        features.compress_spend(told, settings.spend_from, by=by),
+        Trial(summary, later, (snapshot.as_of - earlier).days),
+    )
 
 
 def _is_open(settings: Train) -> bool:

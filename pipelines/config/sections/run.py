@@ -20,6 +20,11 @@ class Train(Section):
     spend_from: Literal["all", "repeat"] = Field(
         "all", description="whether the first purchase says something about the value of later ones"
     )
+    by_segment: bool = Field(
+        True,
+        description="let the customers' channel, category and other dimensions act in the customer "
+        "models where an earlier day of the log shows that they tell customers apart",
+    )
     cohort_level: bool = Field(
         True, description="level and season from the cohort forecast; false: customer models alone"
     )

@@ -13,6 +13,8 @@ from pipelines.data.features.compression import (
     compress_spend,
     digest,
     sample_customers,
+    segment_values,
+    told_apart,
 )
 from pipelines.data.features.histories import histories
 from pipelines.data.features.outcomes import customer_months, customer_outcomes, customer_totals
@@ -38,6 +40,8 @@ __all__ = [
     "history",
     "sample_customers",
     "scoring_table",
+    "segment_values",
     "summary",
+    "told_apart",
     "with_gaps",
 ]

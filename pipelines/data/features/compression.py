@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import ibis
 import pandas as pd
 from ibis import _
 from ibis.expr.types import StringValue, Table
@@ -11,7 +12,8 @@ from ibis.expr.types import StringValue, Table
 from clvmodels.core.arguments import column_names
 from clvmodels.core.errors import InvalidValueError
 from clvmodels.core.rfm import DIGITS
-from pipelines.data.features.rfm import SpendFrom, spend_evidence
+from clvmodels.segments.values import NONE, OTHERS, SegmentValues
+from pipelines.data.features.rfm import SpendFrom, dimensions, spend_evidence
 from pipelines.sources.dialect import md5
 
 SPEND_CUSTOMERS = 1_000_000
@@ -40,7 +42,28 @@ def compress(table: Table, by: Sequence[str] = ()) -> pd.DataFrame:
     return _sorted_frame(table, ["frequency", "recency", "T", *column_names(by, "by")])
 
 
-def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFrame:
+def segment_values(summary: Table) -> SegmentValues:
+    """Count customers by dimension and value, in the engine, and take the values told apart."""
+    counts = {}
+    for name in dimensions(summary):
+        by_value = summary.group_by(value=summary[name].fill_null(NONE)).agg(customers=_.count())
+        frame = by_value.execute()
+        counts[name] = dict(zip(frame["value"], frame["customers"].astype(float), strict=True))
+    return SegmentValues.of(counts)
+
+
+def told_apart(table: Table, values: SegmentValues) -> Table:
+    """Name what is not told apart :data:`clvmodels.segments.values.OTHERS`, in each dimension."""
+    named = {}
+    for name, shares in values.shares.items():
+        value = table[name].fill_null(NONE)
+        named[name] = ibis.ifelse(value.isin(list(shares)), value, OTHERS)
+    return table.mutate(**named) if named else table
+
+
+def compress_spend(
+    table: Table, spend_from: SpendFrom = "repeat", by: Sequence[str] = ()
+) -> pd.DataFrame:
     """Group a summary to its distinct numbers of purchases and mean values.
 
     Customers without such a purchase, or whose purchases net to nothing, say nothing about the
@@ -52,24 +75,27 @@ def compress_spend(table: Table, spend_from: SpendFrom = "repeat") -> pd.DataFra
         Of :func:`pipelines.data.features.rfm.summary`.
     spend_from : {'repeat', 'all'}
         Whether the first purchase counts.
+    by : sequence of str
+        Further columns to tell customers apart by.
 
     Returns
     -------
     DataFrame
-        frequency, monetary_value, weight, sorted. Of more than :data:`SPEND_CUSTOMERS` customers,
-        those with as many purchases and nearly the same mean value share a row and their mean.
+        frequency, monetary_value, ``by``, weight, sorted. Of more than :data:`SPEND_CUSTOMERS`
+        customers, those with as many purchases and nearly the same mean value share a row and
+        their mean.
     """
     count, mean = spend_evidence(table, spend_from)
-    evidence = table.select(frequency=count, monetary_value=mean)
+    evidence = table.select(frequency=count, monetary_value=mean, **{n: table[n] for n in by})
     evidence = evidence.filter((evidence.frequency > 0) & (evidence.monetary_value > 0))
     if int(evidence.count().execute()) <= SPEND_CUSTOMERS:
-        return _sorted_frame(evidence, ["frequency", "monetary_value"])
+        return _sorted_frame(evidence, ["frequency", "monetary_value", *by])
     parts = evidence.mutate(part=(evidence.monetary_value.ln() * PARTS_OF_VALUE).floor())
-    grouped = parts.group_by("frequency", "part").agg(
+    grouped = parts.group_by("frequency", "part", *by).agg(
         monetary_value=_.monetary_value.mean().round(DIGITS),
         weight=_.count().cast("float64"),
     )
-    keys = ["frequency", "monetary_value"]
+    keys = ["frequency", "monetary_value", *by]
     return grouped.drop("part").execute().sort_values(keys, ignore_index=True)
 
 

@@ -9,6 +9,7 @@ they share the mean too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import ibis
@@ -17,6 +18,8 @@ from ibis import _
 from ibis.expr.types import Table
 
 from clvmodels.core.rfm import DIGITS
+from clvmodels.segments.values import SegmentValues
+from pipelines.data.features.compression import told_apart
 from pipelines.data.features.rfm import SpendFrom, spend_evidence
 
 LEAST_PURCHASES = 30
@@ -26,36 +29,42 @@ MEAN_VALUE: dict[SpendFrom, str] = {"all": "value_all", "repeat": "value_repeat"
 """Column that holds what a spend model reads, by the purchases that it reads."""
 
 
-def histories(summary: Table) -> pd.DataFrame:
+def histories(summary: Table, values: SegmentValues | None = None) -> pd.DataFrame:
     """Group a summary by history, in the engine.
 
     Parameters
     ----------
     summary : ibis Table
         Of :func:`pipelines.data.features.rfm.summary`.
+    values : SegmentValues, optional
+        Those that the customer models know; customers of different ones share no row.
 
     Returns
     -------
     DataFrame
         cohort (month of first purchase), quarter (of first purchase), frequency, recency, T,
+        the dimensions of ``values``,
         weight (customers that share the row), then the mean value of their purchases, with the
         first one (value_all) and without it (value_repeat), in currency; sorted. A customer
         whose refunds exceed their purchases counts as one who spent nothing.
     """
-    values = {
+    keys = ["cohort", "frequency", "recency", "T"]
+    if values:
+        summary = told_apart(summary, values)
+        keys += values.dimensions
+    means = {
         column: _not_negative(spend_evidence(summary, spend_from)[1])
         for spend_from, column in MEAN_VALUE.items()
     }
-    keys = ["cohort", "frequency", "recency", "T"]
     many = summary.frequency >= LEAST_PURCHASES - 1
-    own = {f"own_{column}": ibis.ifelse(many, value, 0.0) for column, value in values.items()}
+    own = {f"own_{column}": ibis.ifelse(many, value, 0.0) for column, value in means.items()}
     grouped = (
-        summary.select(*keys, **values, **own)
+        summary.select(*keys, **means, **own)
         .group_by([*keys, *own])
         .agg(
             weight=_.count().cast("float64"),
             # rounded: the order of summation leaves no trace
-            **{column: _[column].mean().round(DIGITS) for column in values},
+            **{column: _[column].mean().round(DIGITS) for column in means},
         )
         .execute()
     )
@@ -65,8 +74,10 @@ def histories(summary: Table) -> pd.DataFrame:
     return grouped.sort_values([*keys, *own], ignore_index=True).drop(columns=list(own))
 
 
-def spend_table(table: pd.DataFrame, spend_from: SpendFrom) -> pd.DataFrame:
-    """What a spend model reads of each row: frequency, monetary_value.
+def spend_table(
+    table: pd.DataFrame, spend_from: SpendFrom, dimensions: Sequence[str] = ()
+) -> pd.DataFrame:
+    """What a spend model reads of each row: frequency, monetary_value, dimensions.
 
     Parameters
     ----------
@@ -74,13 +85,18 @@ def spend_table(table: pd.DataFrame, spend_from: SpendFrom) -> pd.DataFrame:
         Of :func:`histories`, or one row a customer (frequency, monetary_value, first_value).
     spend_from : {'all', 'repeat'}
         With the first purchase or without it.
+    dimensions : sequence of str
+        Those that the model knows.
     """
     column = MEAN_VALUE[spend_from]
     if column in table:
         count = table["frequency"] + (1 if spend_from == "all" else 0)
-        return pd.DataFrame({"frequency": count, "monetary_value": table[column]})
-    count, mean = spend_evidence(table, spend_from)
-    return pd.DataFrame({"frequency": count, "monetary_value": mean.clip(0)})
+        mean = table[column]
+    else:
+        count, mean = spend_evidence(table, spend_from)
+        mean = mean.clip(0)
+    own = {name: table[name] for name in dimensions}
+    return pd.DataFrame({"frequency": count, "monetary_value": mean, **own})
 
 
 def _not_negative(value: Any) -> Any:

@@ -122,7 +122,7 @@ def test_nothing_after_the_origin_is_fitted(data, log, told, known, fitted, spen
 
 
 def test_the_notes_say_whether_they_are_used(fitted):
-    notes = [note for note in fitted.notes if "covariates" in note]
+    notes = [note for note in fitted.notes if "with them" in note]
     assert len(notes) == 1
     assert "earlier origins the error per cohort-month" in notes[0]
 
