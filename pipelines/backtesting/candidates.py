@@ -21,6 +21,7 @@ from clvmodels.finance.clv import UnitEconomics
 from pipelines.config.load import Train
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import cohort_level
+from pipelines.forecasting.totals import segment_months
 from pipelines.training import fit as train
 from pipelines.training.fit import Fitted
 from pipelines.training.training_data import TrainingData
@@ -72,6 +73,12 @@ class Known:
     economics: UnitEconomics
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Those by which the histories are told apart."""
+        told = self.training.segments
+        return () if told is None else told.values.dimensions
+
+    @property
     def population(self) -> int:
         """How many customers are known, in the sample or not."""
         return int(self.histories["weight"].sum())
@@ -91,11 +98,15 @@ class Candidate:
         of cohorts alone, and where nobody may be profiled.
     months : DataFrame, optional
         period, and the _low and _high of all cohorts together; None for a model without intervals.
+    segments : DataFrame, optional
+        dimension, value, period, purchases, revenue; None where no dimension tells customers
+        apart, and for a model of cohorts alone.
     """
 
     cells: pd.DataFrame
     customers: pd.DataFrame | None = None
     months: pd.DataFrame | None = None
+    segments: pd.DataFrame | None = None
 
 
 Make = Callable[[Known, Fitted, Train], Candidate | None]
@@ -115,6 +126,7 @@ def clv(known: Known, fitted: Fitted, settings: Train) -> Candidate:
         level.with_intervals(
             cells.groupby("period", as_index=False)[["purchases", "revenue"]].sum(), "month"
         ),
+        _segments(known, fitted, level.customer_months),
     )
 
 
@@ -209,8 +221,19 @@ def _customers(known: Known, fitted: Fitted) -> Candidate:
     if not known.customers.empty:
         alone = _in_all(forecast.customer_months(fitted, known.customers, known.grid))
     return Candidate(
-        forecast.history_sums(fitted, known.histories, known.grid, by="quarter"), alone
+        forecast.history_sums(fitted, known.histories, known.grid, by="quarter"),
+        alone,
+        segments=_segments(known, fitted),
     )
+
+
+def _segments(
+    known: Known, fitted: Fitted, each: forecast.Each | None = None
+) -> pd.DataFrame | None:
+    """Sum customers by segment and month."""
+    if not known.dimensions:
+        return None
+    return segment_months(fitted, known.histories, known.dimensions, known.grid, each)
 
 
 def _by_quarter(cells: pd.DataFrame) -> pd.DataFrame:

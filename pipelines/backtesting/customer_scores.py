@@ -26,6 +26,8 @@ class ScoreLevel(StrEnum):
     COHORT_MONTH = "cohort_month"
     """First-purchase quarter and calendar month."""
     TOTAL_MONTH = "total_month"
+    SEGMENT_MONTH = "segment_month"
+    """Value of a dimension, and calendar month."""
 
 
 Row = tuple[str, str, str, str, float]

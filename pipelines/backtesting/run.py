@@ -24,6 +24,7 @@ from pipelines.backtesting.candidates import FORECASTS, Compared, Known
 from pipelines.backtesting.cell_scores import cell_scores, with_actuals
 from pipelines.backtesting.margin_and_clv import ValuationAt, valued, with_margin_and_clv
 from pipelines.backtesting.origins import choose_origins
+from pipelines.backtesting.segment_scores import segment_cells, segment_scores
 from pipelines.config.load import Backtest, Train
 from pipelines.console import Progress
 from pipelines.data import features
@@ -53,11 +54,15 @@ class Truth:
         the log records margins.
     churn : ChurnData, optional
         Features at the origin and churn after it; None where the horizon outlasts the log.
+    segments : DataFrame, optional
+        Of :func:`pipelines.data.features.outcomes.segment_actuals`; None where no dimension tells
+        customers apart.
     """
 
     customers: pd.DataFrame
     cells: pd.DataFrame
     churn: training_data.ChurnData | None
+    segments: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ class BacktestResult:
     company : DataFrame
         origin, period, new_customers, and purchases and revenue of known customers and of those
         still to come: the forecast of the whole company.
+    segments : DataFrame
+        schema.SEGMENT_CELLS.
     """
 
     metrics: pd.DataFrame
@@ -97,6 +104,7 @@ class BacktestResult:
     conditional: pd.DataFrame
     samples: pd.DataFrame
     company: pd.DataFrame
+    segments: pd.DataFrame
 
     @cached_property
     def accuracy(self) -> Accuracy:
@@ -195,6 +203,11 @@ def observe(
         some = features.sample_customers(then.summary, share)
         customers = some.order_by("customer_id").to_pandas()
         economics = valuation_at(then)
+        by_segment = None
+        if told is not None:
+            known = features.told_apart(then.summary, told.values)
+            by = told.values.dimensions
+            by_segment = features.segment_actuals(log.purchases, known, by, origin, last)
     sample = features.sample_customers(log.purchases, share)
     more = features.churn_features(sample, origin).to_pandas()
     new = ["customer_id", *more.columns.difference(customers.columns)]
@@ -217,6 +230,7 @@ def observe(
             actual[[*QUANTITIES]].fillna(0.0),
             features.cohort_actuals(log.purchases, origin, last, cohort="quarter"),
             training_data.churn_data(log.purchases, origin, horizon) if has_labels else None,
+            by_segment,
         ),
     )
 
@@ -254,6 +268,8 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
             deciles.append(
                 customer_scores.deciles(truth.customers, candidate.customers).assign(model=name)
             )
+    segments = segment_cells(candidates, truth.segments)
+    scores += segment_scores(segments)
     churn_rows, reliable, importance = customer_scores.churn(
         truth.churn,
         fitted,
@@ -277,4 +293,5 @@ def judge(known: Known, truth: Truth, training: Train, explain: bool = True) -> 
         conditional=conditional.assign(**stamp, horizon_days=horizon),
         samples=pd.DataFrame({**stamp, **counts}),
         company=budget.company_forecast(own.cells, fitted, known.grid).assign(**stamp),
+        segments=segments.assign(**stamp),
     )

@@ -94,6 +94,7 @@ def gather(
         cohort_forecast=delivered.cohorts,
         tiers=delivered.tiers,
         segments=delivered.segments,
+        segment_cells=result.segments,
         sales=with_margin(data.sales_months, margin),
         alive_matrix=alive_matrix(fitted, training.summary),
         frequency_histogram=fit_quality.frequency_histogram(fitted, training),

@@ -33,6 +33,7 @@ SCHEMAS: Mapping[str, TableSchema] = {
     "cohort_forecast": schema.COHORT_FORECAST,
     "tiers": schema.TIERS,
     "segments": schema.SEGMENTS,
+    "segment_cells": schema.SEGMENT_CELLS,
     "sales": schema.SALES,
     "alive_matrix": schema.ALIVE_MATRIX,
     "frequency_histogram": schema.FREQUENCY_HISTOGRAM,
@@ -206,6 +207,7 @@ class ReportInputs:
     company: pd.DataFrame = field(default_factory=_none)
     effects: pd.DataFrame = field(default_factory=_none)
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
+    segment_cells: pd.DataFrame = field(default_factory=_none)
     learned: Learned = field(default_factory=Learned)
     margin: Margin | None = None
     past: Accuracy | None = None

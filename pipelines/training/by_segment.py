@@ -17,11 +17,16 @@ from clvmodels.segments.segments import Segments
 from clvmodels.segments.spend import SpendBySegment
 from clvmodels.spend.base import SpendModel
 from clvmodels.transactions.base import TransactionModel
+from pipelines.config.load import Train
 from pipelines.training.training_data import SegmentData, TrainingData
 
 
 def fit_segments(
-    data: TrainingData, transactions: TransactionModel, spend: SpendModel, model: str, seed: int
+    data: TrainingData,
+    transactions: TransactionModel,
+    spend: SpendModel,
+    model: str,
+    settings: Train,
 ) -> tuple[Segments | None, list[str]]:
     """Fit the customer models by segment that earn their place, and say why or why not.
 
@@ -32,8 +37,8 @@ def fit_segments(
         Of everybody.
     model : str
         Name of the former.
-    seed : int
-        By which customers are parted, to judge spend on those who were not seen.
+    settings : Train
+        Whether segments may act; the seed parts customers, to judge spend on those not seen.
 
     Returns
     -------
@@ -43,10 +48,10 @@ def fit_segments(
         For the report and the model card.
     """
     found = data.segments
-    if found is None:
+    if found is None or not settings.by_segment or settings.engine != "own":
         return None, []
     purchases, note = _purchases(found, transactions, model)
-    by_value, why = _spend(found, spend, seed)
+    by_value, why = _spend(found, spend, settings.seed)
     notes = [note, why]
     if purchases is None and by_value is None:
         return None, notes

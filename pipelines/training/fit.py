@@ -107,7 +107,7 @@ def estimate(data: TrainingData, settings: Train) -> Fitted:
         warnings.simplefilter("always", ConvergenceWarning)
         transactions = fit_transactions(data.summary, choice.name, settings.engine)
         spend = fit_spend(data.spend, settings.engine)
-        segments, told = fit_segments(data, transactions, spend, choice.name, settings.seed)
+        segments, told = fit_segments(data, transactions, spend, choice.name, settings)
     notes += [w.message.finding for w in caught if isinstance(w.message, ConvergenceWarning)]
     notes += told
     how_even = evenness(transactions)

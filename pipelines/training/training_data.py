@@ -119,7 +119,7 @@ class TrainingData:
     drivers : Drivers
         Covariates; rows of months after ``as_of`` are plans.
     segments : SegmentData, optional
-        None where no dimension tells customers apart, or [train] by_segment is off.
+        None where no dimension tells customers apart.
     """
 
     history: CohortHistory
@@ -183,7 +183,7 @@ def extract(snapshot: Snapshot, settings: Train, drivers: Drivers | None = None)
     with held(features.counts_at(purchases, (*origins, earlier, as_of))) as counts:
         tried = trial(counts, earlier, as_of) if _is_open(settings) else None
         churn = churn_tables(purchases, counts, origins, settings.churn_horizon_days)
-        segments = segment_data(snapshot, counts, earlier, settings)
+        segments = segment_data(snapshot, counts, earlier, settings.spend_from)
     return TrainingData(
         history=CohortHistory.of(snapshot),
         summary=features.compress(snapshot.summary),
@@ -240,11 +240,9 @@ def trial(counts: Table, earlier: dt.date, as_of: dt.date) -> Trial:
 
 
 def segment_data(
-    snapshot: Snapshot, counts: Table, earlier: dt.date, settings: Train
+    snapshot: Snapshot, counts: Table, earlier: dt.date, spend_from: features.SpendFrom
 ) -> SegmentData | None:
     """Read again what customer models learn from, told apart by segment; None where none is."""
-    if not settings.by_segment or settings.engine != "own":
-        return None
     values = features.segment_values(snapshot.summary)
     if not values:
         return None
@@ -258,7 +256,7 @@ def segment_data(
     return SegmentData(
         values,
         features.compress(told, by=by),
-        features.compress_spend(told, settings.spend_from, by=by),
+        features.compress_spend(told, spend_from, by=by),
         Trial(summary, later, (snapshot.as_of - earlier).days),
     )
 

@@ -12,6 +12,7 @@ from clvmodels.core.schema.backtest import (
     DECILES,
     METRICS,
     SAMPLES,
+    SEGMENT_CELLS,
     SELECTION,
     TRACKING,
 )
@@ -74,6 +75,7 @@ TABLES = (
     CELLS,
     DECILES,
     SAMPLES,
+    SEGMENT_CELLS,
     CHURN_RELIABILITY,
     CHURN_IMPORTANCE,
     CONDITIONAL,
@@ -115,6 +117,7 @@ __all__ = [
     "SAMPLES",
     "SCHEMA_VERSION",
     "SEGMENTS",
+    "SEGMENT_CELLS",
     "SELECTION",
     "SUMMARY",
     "TABLES",

@@ -47,6 +47,20 @@ CELLS = TableSchema(
     ),
 )
 
+SEGMENT_CELLS = TableSchema(
+    "segment cells",
+    (
+        _ORIGIN,
+        _MODEL,
+        ColumnSchema("dimension", "string", "channel, product_category, ...", key=True),
+        ColumnSchema("value", "string", "of the dimension", key=True),
+        _PERIOD,
+        ColumnSchema("customers", "integer", "of the segment, known at the origin"),
+        *_POINTS,
+        *actuals(COUNTED, required=True),
+    ),
+)
+
 DECILES = TableSchema(
     "deciles",
     (

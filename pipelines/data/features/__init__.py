@@ -17,13 +17,19 @@ from pipelines.data.features.compression import (
     told_apart,
 )
 from pipelines.data.features.histories import histories
-from pipelines.data.features.outcomes import customer_months, customer_outcomes, customer_totals
-from pipelines.data.features.rfm import counts_at, history, summary
+from pipelines.data.features.outcomes import (
+    customer_months,
+    customer_outcomes,
+    customer_totals,
+    segment_actuals,
+)
+from pipelines.data.features.rfm import SpendFrom, counts_at, history, summary
 from pipelines.data.features.snapshot import Snapshot
 
 __all__ = [
     "CohortHistory",
     "Snapshot",
+    "SpendFrom",
     "churn_features",
     "cohort_actuals",
     "cohort_buyers",
@@ -40,6 +46,7 @@ __all__ = [
     "history",
     "sample_customers",
     "scoring_table",
+    "segment_actuals",
     "segment_values",
     "summary",
     "told_apart",

@@ -121,3 +121,10 @@ def test_the_option_leaves_segments_out(written: Written, tmp_path: Path) -> Non
     said = run_clv("train", *options)
     assert said.code == 0, said.err
     assert store.load(tmp_path / "models" / "segments")[0].segments is None
+
+
+def test_the_page_tells_how_wrong_segments_were(written: Written) -> None:
+    folder = written.folder / "reports" / "segments" / str(AS_OF.date())
+    page = (folder / "backtest.html").read_text(encoding="utf-8")
+    assert "Past forecasts of segments" in page
+    assert "lifetimes knows no segment" in page.replace("\n", " ")

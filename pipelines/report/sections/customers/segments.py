@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from clvmodels.segments.values import OTHERS
+from pipelines.backtesting.candidates import Compared
 from pipelines.report.groups.small import LEAST_CUSTOMERS, fold_values
+from pipelines.report.headline import PRODUCT
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section, money
 from pipelines.report.tables import Column, table
+from pipelines.report.wording import words
+
+BASELINE = Compared.LIFETIMES.value
+
+LEAST_PURCHASES = 100
+"""Afterwards, of a segment: of fewer the error is chance."""
+
+AMOUNTS = ("revenue", "actual_revenue", "actual_purchases")
 
 
 def profiled_only(inputs: ReportInputs) -> str:
@@ -61,7 +74,94 @@ def segments(inputs: ReportInputs) -> Section:
         title="Segments",
         sheet="Segments",
     )
+    _past(inputs, section)
     return section
+
+
+def _past(inputs: ReportInputs, section: Section) -> None:
+    """Say how wrong past forecasts of each segment were, where months may be told at all."""
+    cells = told_cells(inputs)
+    if cells.empty:
+        return
+    keys = ["dimension", "value"]
+    rows = {
+        model: cells[cells["model"] == model].groupby(keys)[list(AMOUNTS)].sum()
+        for model in (PRODUCT, BASELINE)
+    }
+    own = rows[PRODUCT]
+    customers = cells.groupby([*keys, "origin"])["customers"].first().groupby(keys).last()
+    enough = own["actual_purchases"] >= LEAST_PURCHASES
+    found = own.assign(customers=customers.reindex(own.index))
+    for model, name in ((PRODUCT, "error"), (BASELINE, "baseline")):
+        table_ = rows[model].reindex(own.index)
+        off = table_["revenue"] / own["actual_revenue"] - 1
+        found[name] = off.where(enough & (own["actual_revenue"] > 0))
+    frame = found.reset_index()
+    frame["dimension"] = [str(name).replace("_", " ") for name in frame["dimension"]]
+    origins = cells["origin"].nunique()
+    few = int((~enough).sum())
+    section.text.append(
+        f"Past forecasts of segments, over {origins} past date{'s' * (origins > 1)} together: "
+        f"{_worst(frame)}"
+        + (
+            f" {few} segment{'s' * (few > 1)} of fewer than {LEAST_PURCHASES} purchases "
+            "afterwards cannot be judged."
+            if few
+            else ""
+        )
+    )
+    section.tables["segment_errors"] = table(
+        frame,
+        [
+            Column("dimension", "Dimension"),
+            Column("value", "Value"),
+            Column("customers", "Customers", "integer"),
+            Column("revenue", money("Revenue forecast", inputs.currency), "currency"),
+            Column("actual_revenue", money("Revenue actual", inputs.currency), "currency"),
+            Column("error", "Error", "percent"),
+            Column("baseline", "Error of lifetimes", "percent"),
+        ],
+        title="Past forecasts of segments",
+        sheet="Segment errors",
+        note="Revenue of customers known at each past date, all past dates together. lifetimes "
+        "knows no segment.",
+    )
+
+
+def told_cells(inputs: ReportInputs) -> pd.DataFrame:
+    """Months of segments that tell on nobody: every past date, or none, may be told.
+
+    Where those who are put together as others are too few, the smallest segment goes with them.
+    """
+    cells = inputs.dated("segment_cells", "origin", "period")
+    if cells.empty or not set(cells["origin"]) <= inputs.told:
+        return cells.iloc[:0]
+    sizes = cells.drop_duplicates(["origin", "dimension", "value"])
+    hidden = set()
+    for (_, dimension), part in sizes.groupby(["origin", "dimension"]):
+        rest = part.loc[part["value"] == OTHERS, "customers"].sum()
+        if 0 < rest < LEAST_CUSTOMERS:
+            known = part[part["value"] != OTHERS].sort_values("customers")
+            hidden.add((dimension, known["value"].iloc[0]))
+    kept = [
+        value != OTHERS and (dimension, value) not in hidden
+        for dimension, value in zip(cells["dimension"], cells["value"], strict=True)
+    ]
+    return cells[kept]
+
+
+def _worst(frame: pd.DataFrame) -> str:
+    judged = frame.dropna(subset=["error", "baseline"])
+    if judged.empty:
+        return "none saw enough purchases afterwards to be judged."
+    own, other = (float(judged[name].abs().median()) for name in ("error", "baseline"))
+    off = judged["error"].abs().to_numpy(dtype=float)
+    at = int(off.argmax())
+    return (
+        f"half of them were off by {words.percent(own)} or less in revenue (lifetimes: "
+        f"{words.percent(other)}), the worst, {judged['value'].iloc[at]}, by "
+        f"{words.percent(float(off[at]))}."
+    )
 
 
 def too_few_to_tell() -> str:
