@@ -69,9 +69,9 @@ def segment_actuals(
         dimension, value, period, customers (of the segment, known at the origin), purchases,
         revenue (as in :func:`customer_months`); sorted, zeros where nothing happened.
     """
-    later = between(purchases, origin, until).join(
-        known.select("customer_id", *dimensions), "customer_id"
-    )
+    # The days' own values of a dimension are those of later purchases: the customer's count.
+    days = between(purchases, origin, until).drop(*dimensions)
+    later = days.join(known.select("customer_id", *dimensions), "customer_id")
     start = (origin + dt.timedelta(days=1)).replace(day=1)
     months = pd.DataFrame({"period": pd.date_range(start, until, freq="MS", unit="s")})
     keys, parts = ["value", "period"], []

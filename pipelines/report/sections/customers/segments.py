@@ -96,7 +96,9 @@ def _past(inputs: ReportInputs, section: Section) -> None:
         table_ = rows[model].reindex(own.index)
         off = table_["revenue"] / own["actual_revenue"] - 1
         found[name] = off.where(enough & (own["actual_revenue"] > 0))
-    frame = found.reset_index()
+    frame = found.reset_index().sort_values(
+        ["dimension", "customers"], ascending=[True, False], kind="stable", ignore_index=True
+    )
     frame["dimension"] = [str(name).replace("_", " ") for name in frame["dimension"]]
     origins = cells["origin"].nunique()
     few = int((~enough).sum())
@@ -115,7 +117,7 @@ def _past(inputs: ReportInputs, section: Section) -> None:
         [
             Column("dimension", "Dimension"),
             Column("value", "Value"),
-            Column("customers", "Customers", "integer"),
+            Column("customers", "Customers (last date)", "integer"),
             Column("revenue", money("Revenue forecast", inputs.currency), "currency"),
             Column("actual_revenue", money("Revenue actual", inputs.currency), "currency"),
             Column("error", "Error", "percent"),
