@@ -26,6 +26,20 @@ CHANNELS = {
 CATEGORIES = {"basics": (1.2, 0.7, 0.4), "gear": (0.9, 1.5, 0.35), "gifts": (0.7, 1.0, 0.25)}
 """Factors of the rate of purchase and of spend, and the share of customers."""
 
+TOML = """
+[columns]
+customer_id = "customer_id"
+timestamp = "timestamp"
+amount = "amount"
+channel = "channel"
+product_category = "product_category"
+
+[economics]
+currency = "EUR"
+margin = 0.4
+"""
+"""Its columns and economics, in a configuration."""
+
 
 def shop(seed: int, customers: int = 8000, alike: bool = False) -> pd.DataFrame:
     """Transactions of three years; ``alike`` leaves all factors at 1."""

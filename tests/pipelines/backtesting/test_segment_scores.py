@@ -16,27 +16,18 @@ from pipelines.backtesting.segment_scores import segment_cells
 from pipelines.config import load as configuration
 from pipelines.report.sections.customers.segments import told_cells
 from tests.support.at_a_day import observe
-from tests.support.segment_shop import AS_OF, DIMENSIONS, TRIAL, known_at, shop
+from tests.support.segment_shop import AS_OF, DIMENSIONS, TOML, TRIAL, known_at, shop
 from tests.support.shop import dataset_of
 
-TOML = """
+SOURCE = """
 name = "segments"
 
 [source]
 kind = "csv"
 path = "log.csv"
+"""
 
-[columns]
-customer_id = "customer_id"
-timestamp = "timestamp"
-amount = "amount"
-channel = "channel"
-product_category = "product_category"
-
-[economics]
-currency = "EUR"
-margin = 0.4
-
+SETTINGS = """
 [train]
 transaction_model = "bgnbd"
 churn_from = "purchase_model"
@@ -53,7 +44,7 @@ def log() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def result(log: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> BacktestResult:
     folder: Path = tmp_path_factory.mktemp("segment_scores")
-    (folder / "segments.toml").write_text(TOML, encoding="utf-8")
+    (folder / "segments.toml").write_text(SOURCE + TOML + SETTINGS, encoding="utf-8")
     columns = ["customer_id", "timestamp", "amount", *DIMENSIONS]
     config = configuration.load(_with_log(folder, log[columns]))
     with dataset_of(log[columns], config, folder) as data:

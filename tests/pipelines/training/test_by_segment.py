@@ -10,27 +10,18 @@ import pandas as pd
 import pytest
 
 from pipelines.registry import store
-from tests.support.segment_shop import AS_OF, DIMENSIONS, known_at, shop
+from tests.support.segment_shop import AS_OF, DIMENSIONS, TOML, known_at, shop
 from tests.support.shop import run_clv
 
-TOML = """
+SOURCE = """
 name = "segments"
 
 [source]
 kind = "parquet"
 path = "{folder}/log.parquet"
+"""
 
-[columns]
-customer_id = "customer_id"
-timestamp = "timestamp"
-amount = "amount"
-channel = "channel"
-product_category = "product_category"
-
-[economics]
-currency = "EUR"
-margin = 0.4
-
+SETTINGS = """
 [train]
 transaction_model = "pareto_nbd"
 churn_from = "purchase_model"
@@ -43,6 +34,11 @@ jobs = 1
 models = "{folder}/models"
 reports = "{folder}/reports"
 """
+
+
+def configured(folder: Path) -> str:
+    """The configuration of the shop in a folder."""
+    return (SOURCE + TOML + SETTINGS).format(folder=folder)
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     log = shop(2, 6000)
     known = log[log["date"] <= AS_OF]
     known[["customer_id", "timestamp", "amount", *DIMENSIONS]].to_parquet(folder / "log.parquet")
-    (folder / "segments.toml").write_text(TOML.format(folder=folder), encoding="utf-8")
+    (folder / "segments.toml").write_text(configured(folder), encoding="utf-8")
     made = Written(folder, log)
     said = run_clv("train", "--config", made.file, "--as-of", str(AS_OF.date()))
     assert said.code == 0, said.err
@@ -113,7 +109,7 @@ def test_the_saved_model_forecasts_the_same(written: Written) -> None:
 
 
 def test_the_option_leaves_segments_out(written: Written, tmp_path: Path) -> None:
-    text = TOML.format(folder=written.folder).replace("[train]", "[train]\nby_segment = false")
+    text = configured(written.folder).replace("[train]", "[train]\nby_segment = false")
     text = text.replace(f"{written.folder}/models", f"{tmp_path}/models")
     text = text.replace(f"{written.folder}/reports", f"{tmp_path}/reports")
     (tmp_path / "plain.toml").write_text(text, encoding="utf-8")
