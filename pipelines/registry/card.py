@@ -218,7 +218,7 @@ def _pooled(errors: pd.DataFrame) -> str:
 
 def _scores(metrics: pd.DataFrame) -> str:
     rows = metrics[
-        metrics["level"].isin(["cohort_month", "total_month", "customer"])
+        metrics["level"].isin(["cohort_month", "total_month", "segment_month", "customer"])
         & metrics["metric"].isin(METRICS)
     ]
     if rows.empty:

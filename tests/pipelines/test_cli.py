@@ -96,7 +96,7 @@ def test_backtest_json_keeps_its_contract(trained):
         assert list(row) == METRIC_FIELDS
         assert row["origin"] == "2022-03-31"
         assert row["horizon_days"] == (TRAINED_AS_OF - dt.date(2022, 3, 31)).days
-        assert row["level"] in ("total_month", "cohort_month", "customer")
+        assert row["level"] in ("total_month", "cohort_month", "segment_month", "customer")
         assert row["quantity"] in ("purchases", "revenue", "margin", "clv")
         assert row["value"] is None or isinstance(row["value"], float)
     keys = [tuple(row[name] for name in METRIC_FIELDS[:-1]) for row in content["metrics"]]

@@ -100,7 +100,7 @@ def test_cell_metrics_are_recomputed_from_the_raw_log(result, purchases, setting
     for (origin, level, quantity, model, metric), value in (
         result.metrics.set_index(["origin", "level", "quantity", "model", "metric"])["value"]
     ).items():
-        if level == "customer" or metric == "coverage_90":
+        if level in ("customer", "segment_month") or metric == "coverage_90":
             continue
         actual = happened[origin.date()]
         rows = result.cells[
@@ -133,7 +133,7 @@ def test_cells_cover_every_cohort_and_month_for_every_model(result):
 
 def test_metrics_keep_the_contract_of_backtest_json(result):
     table = result.metrics
-    assert set(table["level"]) == {"total_month", "cohort_month", "customer"}
+    assert set(table["level"]) == {"total_month", "cohort_month", "segment_month", "customer"}
     assert set(table["quantity"]) == set(QUANTITIES)
     assert {"clv", "lifetimes", "last_months_average"} <= set(table["model"])
     keys = ["origin", "horizon_days", "level", "quantity", "model", "metric"]

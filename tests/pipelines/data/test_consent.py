@@ -211,7 +211,7 @@ def test_a_backtest_foresees_alone_only_the_willing(willing, log, config, quiet,
     assert made.samples["customers"].item() == known["who"].nunique()
     assert made.samples["sampled"].item() == known.loc[agreed == "yes", "who"].nunique()
     assert set(made.metrics["level"]) == (
-        {"total_month", "cohort_month"} | ({"customer"} if willing else set())
+        {"total_month", "cohort_month", "segment_month"} | ({"customer"} if willing else set())
     )
     assert made.deciles.empty == made.conditional.empty == (not willing)
     later = log[pd.to_datetime(log["when"]) >= "2022-07-01"]

@@ -52,7 +52,7 @@ def test_the_card_s_scores_are_those_of_backtest_json(trained, text):
     path = trained.reports / str(TRAINED_AS_OF) / "backtest.json"
     metrics = pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["metrics"])
     rows = metrics[(metrics["model"] == "clv") & (metrics["metric"] == "wape")]
-    assert len(rows) == 2 * 4  # levels, quantities
+    assert len(rows) == 2 * 4 + 2  # levels, quantities; segments have no margin
     for value in rows["value"]:
         assert f"{value:.4g}" in text
 

@@ -218,9 +218,8 @@ def test_the_backtest_s_candidates_take_them(data, using, known, told):
     summary = features.summary(data.purchases, AS_OF)
     customers = summary.to_pandas()
     customers["quarter"] = pd.to_datetime(customers["cohort"]).dt.to_period("Q").dt.start_time
-    seen = Known(
-        known, grid_at(AS_OF, told), histories(summary), customers, UnitEconomics(0.4, 0.0, 0.0)
-    )
+    everybody = histories(summary, known.segments.values)
+    seen = Known(known, grid_at(AS_OF, told), everybody, customers, UnitEconomics(0.4, 0.0, 0.0))
     for name in ("clv", "cohort"):
         cells = FORECASTS[name](seen, using, told.train).cells
         assert np.isfinite(cells["purchases"]).all()
