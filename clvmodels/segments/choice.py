@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy.special import xlogy
 
 from clvmodels.core.arguments import read_horizon
 from clvmodels.core.arrays import Array
@@ -145,8 +146,7 @@ def _deviance(actual: Array, expected: Array, weight: Array) -> Array:
     """Poisson deviance of each row, forecasts scaled to what was bought in all."""
     total = float(weight @ expected)
     scaled = np.maximum(expected * (float(weight @ actual) / total if total > 0 else 1.0), 1e-9)
-    surprise = np.where(actual > 0, actual * np.log(np.maximum(actual, 1e-9) / scaled), 0.0)
-    return np.asarray(2 * (surprise - (actual - scaled)))
+    return np.asarray(2 * (xlogy(actual, actual / scaled) - (actual - scaled)))
 
 
 def _variance(gain: Array, weight: Array) -> float:

@@ -6,7 +6,7 @@ Each is a function of what was known at an origin. None of them can see what hap
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -21,7 +21,6 @@ from clvmodels.finance.clv import UnitEconomics
 from pipelines.config.load import Train
 from pipelines.forecasting import customers as forecast
 from pipelines.forecasting.levelling import cohort_level
-from pipelines.forecasting.totals import segment_months
 from pipelines.training import fit as train
 from pipelines.training.fit import Fitted
 from pipelines.training.training_data import TrainingData
@@ -120,13 +119,20 @@ def clv(known: Known, fitted: Fitted, settings: Train) -> Candidate:
     alone = None
     if not known.customers.empty:
         alone = _in_all(level.customer_months(fitted, known.customers))
+    segments = (
+        forecast.sums_by_each(
+            fitted, known.histories, known.grid, known.dimensions, each=level.customer_months
+        )
+        if known.dimensions
+        else []
+    )
     return Candidate(
         level.with_intervals(cells, "quarter_month"),
         alone,
         level.with_intervals(
             cells.groupby("period", as_index=False)[["purchases", "revenue"]].sum(), "month"
         ),
-        _segments(known, fitted, level.customer_months),
+        _segments(known.dimensions, segments),
     )
 
 
@@ -220,20 +226,24 @@ def _customers(known: Known, fitted: Fitted) -> Candidate:
     alone = None
     if not known.customers.empty:
         alone = _in_all(forecast.customer_months(fitted, known.customers, known.grid))
+    cells, *segments = forecast.sums_by_each(
+        fitted, known.histories, known.grid, ["quarter", *known.dimensions]
+    )
     return Candidate(
-        forecast.history_sums(fitted, known.histories, known.grid, by="quarter"),
+        cells.rename(columns={"quarter": "cohort"}),
         alone,
-        segments=_segments(known, fitted),
+        segments=_segments(known.dimensions, segments),
     )
 
 
-def _segments(
-    known: Known, fitted: Fitted, each: forecast.Each | None = None
-) -> pd.DataFrame | None:
-    """Sum customers by segment and month."""
-    if not known.dimensions:
+def _segments(dimensions: Sequence[str], sums: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
+    """Put the sums by each dimension in one table; None where there is none."""
+    if not dimensions:
         return None
-    return segment_months(fitted, known.histories, known.dimensions, known.grid, each)
+    return pd.concat(
+        part.rename(columns={name: "value"}).assign(dimension=name)
+        for name, part in zip(dimensions, sums, strict=True)
+    )
 
 
 def _by_quarter(cells: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ Cohort totals are the sums of their customers in every month, taken over distinc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -143,28 +143,53 @@ def history_sums(
     DataFrame
         cohort, period, purchases, revenue; sorted.
     """
+    (sums,) = sums_by_each(fitted, everybody, grid, [by], rows, each)
+    return sums.rename(columns={by: "cohort"})
+
+
+def sums_by_each(
+    fitted: Fitted,
+    everybody: pd.DataFrame,
+    grid: MonthGrid,
+    keys: Sequence[str],
+    rows: int = BATCH_ROWS,
+    each: Each | None = None,
+) -> list[pd.DataFrame]:
+    """As :func:`history_sums`, by each of several columns of the histories, in one pass.
+
+    Returns
+    -------
+    list of DataFrame
+        Of each key: the key, period, purchases, revenue; sorted.
+    """
     if each is None:
         each = partial(customer_months, grid=grid)
-    parts = []
+    parts: list[list[pd.DataFrame]] = [[] for _ in keys]
     for start in range(0, len(everybody), rows):
         part = everybody.iloc[start : start + rows]
         one = each(fitted, part)
         weight = part["weight"].to_numpy()[:, None]
         months = CustomerMonths(one.purchases * weight, one.revenue * weight, one.spend)
-        parts.append(cohort_sums(part[by], months, grid))
-    return pd.concat(parts).groupby(["cohort", "period"], as_index=False).sum()
+        for key, some in zip(keys, parts, strict=True):
+            some.append(_sums(part[key], months, grid, key))
+    return [
+        pd.concat(some).groupby([key, "period"], as_index=False).sum()
+        for key, some in zip(keys, parts, strict=True)
+    ]
 
 
 def cohort_sums(cohort: pd.Series, months: CustomerMonths, grid: MonthGrid) -> pd.DataFrame:
     """Sum customers to cohorts: cohort, period, purchases, revenue."""
-    codes, cohorts = pd.factorize(cohort, sort=True)
-    index = pd.MultiIndex.from_product(
-        [pd.DatetimeIndex(cohorts), grid.index()], names=["cohort", "period"]
-    )
+    return _sums(cohort, months, grid, "cohort")
+
+
+def _sums(key: pd.Series, months: CustomerMonths, grid: MonthGrid, name: str) -> pd.DataFrame:
+    codes, values = pd.factorize(key, sort=True)
+    index = pd.MultiIndex.from_product([pd.Index(values), grid.index()], names=[name, "period"])
     columns = {}
-    for name in ("purchases", "revenue"):
-        sums = [np.bincount(codes, month, len(cohorts)) for month in getattr(months, name).T]
-        columns[name] = np.stack(sums, axis=1).ravel()
+    for quantity in ("purchases", "revenue"):
+        sums = [np.bincount(codes, month, len(values)) for month in getattr(months, quantity).T]
+        columns[quantity] = np.stack(sums, axis=1).ravel()
     return pd.DataFrame(columns, index=index).reset_index()
 
 

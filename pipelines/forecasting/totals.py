@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from ibis import _
@@ -14,11 +12,9 @@ from clvmodels.core.months import MonthGrid
 from clvmodels.core.rfm import DIGITS
 from clvmodels.core.schema import COHORT_FORECAST, SEGMENTS, TOTALS
 from clvmodels.finance.clv import TIER_NAMES, UnitEconomics, discount_factors, net_margin
-from pipelines.data.features.rfm import dimensions as dimensions_of
-from pipelines.forecasting.customers import Each, customer_months
+from clvmodels.segments.values import NONE
+from pipelines.data.features.rfm import dimensions
 from pipelines.forecasting.levelling import CohortLevel
-from pipelines.sources.engines.base import BATCH_ROWS
-from pipelines.training.fit import Fitted
 
 
 def tier_table(ranked: Table) -> pd.DataFrame:
@@ -56,8 +52,8 @@ def segment_table(scored: Table, margin: float) -> pd.DataFrame:
     """
     recorded = "margin_total" in scored.columns
     parts = []
-    for name in dimensions_of(scored):
-        by_value = scored.group_by(value=scored[name].fill_null("(none)")).agg(
+    for name in dimensions(scored):
+        by_value = scored.group_by(value=scored[name].fill_null(NONE)).agg(
             customers=_.count(),
             ltv_revenue=_.spend_total.sum().round(DIGITS),
             ltv_margin=(_.margin_total.sum() if recorded else _.spend_total.sum() * margin).round(
@@ -75,48 +71,6 @@ def segment_table(scored: Table, margin: float) -> pd.DataFrame:
     for name in ("ltv_revenue", "ltv_margin", "expected_revenue", "clv", "churn"):
         sums[name] /= sums["customers"]
     return sums.sort_values(["dimension", "customers"], ascending=[True, False], kind="stable")
-
-
-def segment_months(
-    fitted: Fitted,
-    everybody: pd.DataFrame,
-    dimensions: Sequence[str],
-    grid: MonthGrid,
-    each: Each | None = None,
-) -> pd.DataFrame:
-    """Sum customers by segment and month, over histories told apart by the dimensions.
-
-    Parameters
-    ----------
-    everybody : DataFrame
-        Of :func:`pipelines.data.features.histories.histories`, with the dimensions.
-    each : callable, optional
-        As of :func:`pipelines.forecasting.customers.history_sums`.
-
-    Returns
-    -------
-    DataFrame
-        dimension, value, period, purchases, revenue; sorted. Every dimension adds up to the same
-        totals.
-    """
-    parts = []
-    for start in range(0, len(everybody), BATCH_ROWS):
-        part = everybody.iloc[start : start + BATCH_ROWS]
-        one = customer_months(fitted, part, grid) if each is None else each(fitted, part)
-        weight = part["weight"].to_numpy()[:, None]
-        sums = {"purchases": one.purchases * weight, "revenue": one.revenue * weight}
-        for name in dimensions:
-            codes, values = pd.factorize(part[name], sort=True)
-            cells = pd.MultiIndex.from_product([values, grid.index()], names=["value", "period"])
-            columns = {
-                quantity: np.stack(
-                    [np.bincount(codes, month, len(values)) for month in by_row.T], axis=1
-                ).ravel()
-                for quantity, by_row in sums.items()
-            }
-            parts.append(pd.DataFrame(columns, index=cells).reset_index().assign(dimension=name))
-    keys = ["dimension", "value", "period"]
-    return pd.concat(parts).groupby(keys, as_index=False).sum()[[*keys, "purchases", "revenue"]]
 
 
 def cohort_table(level: CohortLevel, margin: float) -> pd.DataFrame:

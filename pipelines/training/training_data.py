@@ -18,6 +18,7 @@ from pipelines.config.load import Train
 from pipelines.data import features
 from pipelines.data.features.cohorts import CohortHistory
 from pipelines.data.features.drivers import Drivers
+from pipelines.data.features.rfm import dimensions
 from pipelines.data.features.snapshot import Snapshot
 from pipelines.sources.engines.lookup import held
 
@@ -229,13 +230,17 @@ def trial_day(first_date: dt.date, as_of: dt.date) -> dt.date:
     return as_of - dt.timedelta(days=(as_of - first_date).days // TRIAL_SHARE)
 
 
-def trial(counts: Table, earlier: dt.date, as_of: dt.date) -> Trial:
+def trial(counts: Table, earlier: dt.date, as_of: dt.date, segments: Table | None = None) -> Trial:
     """Part the log at an earlier day: what was known then, and what followed.
 
-    ``counts`` are those of :func:`pipelines.data.features.rfm.counts_at` at both days.
+    ``counts`` are those of :func:`pipelines.data.features.rfm.counts_at` at both days;
+    histories are told apart by the dimensions of ``segments`` (customer_id and these) too.
     """
-    later = features.compress(features.history(counts, earlier, as_of), by=["purchases"])
-    summary = later.groupby(["frequency", "recency", "T"])["weight"].sum().reset_index()
+    past, by = features.history(counts, earlier, as_of), []
+    if segments is not None:
+        past, by = past.join(segments, "customer_id"), dimensions(segments)
+    later = features.compress(past, by=["purchases", *by])
+    summary = later.groupby(["frequency", "recency", "T", *by])["weight"].sum().reset_index()
     return Trial(summary, later, (as_of - earlier).days)
 
 
@@ -248,16 +253,11 @@ def segment_data(
         return None
     by = values.dimensions
     told = features.told_apart(snapshot.summary, values)
-    past = features.history(counts, earlier, snapshot.as_of)
-    past = past.join(told.select("customer_id", *by), "customer_id")
-    later = features.compress(past, by=["purchases", *by])
-    keys = ["frequency", "recency", "T", *by]
-    summary = later.groupby(keys)["weight"].sum().reset_index()
     return SegmentData(
         values,
         features.compress(told, by=by),
         features.compress_spend(told, spend_from, by=by),
-        Trial(summary, later, (snapshot.as_of - earlier).days),
+        trial(counts, earlier, snapshot.as_of, told.select("customer_id", *by)),
     )
 
 
