@@ -14,8 +14,6 @@ from clvmodels.numerics.threads import one_blas_thread
 
 KEYS = ["cohort", "period"]
 
-MOST_DEPARTURE = float(np.log(3.0))
-
 NOBODY = 1e-100
 """Purchases (revenue) below which a cohort has nobody to carry a forecast."""
 
@@ -30,8 +28,8 @@ class Reconciliation:
         cohort, period and for each quantity: ``{q}_base`` (sum of the customer model),
         ``{q}_cohort`` (cohort forecast), ``{q}_factor`` and ``{q}`` (base x factor).
     weights : DataFrame
-        cohort, ``purchases`` (evidence) and ``weight``: how far the cohort's own correction is
-        believed against the company's, from 0 to 1.
+        cohort and ``weight``: how far the cohort's own correction is believed against the
+        company's, from 0 to 1.
     """
 
     factors: pd.DataFrame
@@ -80,23 +78,21 @@ class Reconciliation:
 def reconcile(
     customer_base: pd.DataFrame,
     cohort_forecast: pd.DataFrame,
-    evidence: pd.Series | None = None,
+    weights: pd.Series | None = None,
 ) -> Reconciliation:
     r"""Find the factors by cohort and month.
 
     In each month the company's correction of purchases is F = sum of cohort forecasts / sum of the
-    customer model. A cohort's own correction departs from it by a log ratio, which is shrunk by its
-    evidence,
+    customer model. A cohort's own correction departs from it by a log ratio, and is believed as
+    far as its weight says,
 
-    .. math:: \log f_{ct} = \log F_t + w_c (\log r_{ct} - \log F_t), \qquad
-              w_c = \tau^2 / (\tau^2 + 1/n_c),
+    .. math:: \log f_{ct} = \log F_t + w_c (\log r_{ct} - \log F_t).
 
-    n being the purchases that speak for the cohort (half a purchase at least) and tau^2 the
-    variance of the cohorts' mean log departures (each :data:`MOST_DEPARTURE` at most from their
-    median) beyond what counts of that size show by chance (DerSimonian & Laird 1986). The value
-    of a purchase is the cohort forecast's own, cohort by cohort: how far a cohort's orders are
-    believed it knows already, and the company's mean may be one customer's. Last, each month is
-    scaled to the company forecast, so that customers, cohorts and company agree exactly.
+    The cohort forecast has shrunk each cohort by its evidence already; to shrink it once more
+    would only take the customer models' view of cohorts, who know none. The value of a purchase is
+    the cohort forecast's own, cohort by cohort: how far a cohort's orders are believed it knows
+    already, and the company's mean may be one customer's. Last, each month is scaled to the
+    company forecast, so that customers, cohorts and company agree exactly.
 
     Parameters
     ----------
@@ -104,9 +100,9 @@ def reconcile(
         cohort, period, purchases, revenue: the customer model summed within cohorts.
     cohort_forecast : DataFrame
         The same columns (more are ignored), with the same cohorts and periods.
-    evidence : Series, optional
-        Repeat purchases observed so far that speak for a cohort (first of month) as it is now:
-        those of customers who are still there. Without it the cohort forecasts are met exactly,
+    weights : Series, optional
+        From 0 to 1, by cohort (first of month): less than 1 where hardly more than one customer
+        is left of a cohort. Without them, or at 1 throughout, the cohort forecasts are met exactly
         wherever both sides are above zero.
 
     Returns
@@ -121,9 +117,8 @@ def reconcile(
     left, right = _aligned(customer_base, cohort_forecast)
     cohorts, cohort = np.unique(left.index.get_level_values(0), return_inverse=True)
     _, period = np.unique(left.index.get_level_values(1), return_inverse=True)
-    counts = _evidence(evidence, pd.DatetimeIndex(cohorts))
+    weight = _read_weights(weights, pd.DatetimeIndex(cohorts))
     base, target = left.to_numpy().T, right.to_numpy().T  # purchases, revenue
-    weight = _weights(base[0], target[0], cohort, period, counts)
     bought = _corrections(base[0], target[0], weight[cohort], period)
     corrections = (bought, bought + _value_corrections(base, target, period))
     out = pd.DataFrame({"cohort": left.index.get_level_values(0)})
@@ -132,8 +127,7 @@ def reconcile(
         factor = _factors(base[at], target[at], corrections[at], period)
         out[f"{quantity}_base"], out[f"{quantity}_cohort"] = base[at], target[at]
         out[f"{quantity}_factor"], out[quantity] = factor, base[at] * factor
-    weights = pd.DataFrame({"cohort": cohorts, "purchases": counts, "weight": weight})
-    return Reconciliation(out, weights)
+    return Reconciliation(out, pd.DataFrame({"cohort": cohorts, "weight": weight}))
 
 
 def _aligned(
@@ -211,34 +205,14 @@ def _log_corrections(base: Array, target: Array, period: Integers) -> tuple[Arra
     return company[period], np.where(usable, own, company[period])
 
 
-def _weights(
-    base: Array, target: Array, cohort: Integers, period: Integers, counts: Array
-) -> Array:
-    if not np.all(np.isfinite(counts)):
-        return np.ones(counts.size)
-    company, own = _log_corrections(base, target, period)
-    size = np.bincount(cohort, weights=target, minlength=counts.size)
-    departure = np.bincount(cohort, weights=target * (own - company), minlength=counts.size)
-    mean = np.divide(departure, size, out=np.zeros(counts.size), where=size > 0)
-    noise = 1.0 / np.maximum(counts, 0.5)
-    precision = 1.0 / noise
-    # A few customers' cohort may depart by any factor, and says no more of the others for it.
-    middle = np.quantile(mean, 0.5, weights=precision, method="inverted_cdf")
-    mean = np.clip(mean, middle - MOST_DEPARTURE, middle + MOST_DEPARTURE)
-    centre = float(precision @ mean / precision.sum())
-    excess = float(precision @ (mean - centre) ** 2) - (counts.size - 1)
-    scale = float(precision.sum() - precision @ precision / precision.sum())
-    variance = max(excess / scale, 0.0) if scale > 0 else 0.0
-    return np.asarray(variance / (variance + noise))
-
-
-def _evidence(evidence: pd.Series | None, cohorts: pd.DatetimeIndex) -> Array:
-    if evidence is None:
-        return np.full(cohorts.size, np.inf)
-    counts = pd.Series(evidence.to_numpy(dtype=float), index=pd.to_datetime(evidence.index))
-    if np.any(~(counts.to_numpy() >= 0)):
-        raise InvalidValueError("evidence must be counts of purchases, none negative or missing")
-    return counts.reindex(cohorts).fillna(0.0).to_numpy()
+def _read_weights(weights: pd.Series | None, cohorts: pd.DatetimeIndex) -> Array:
+    if weights is None:
+        return np.ones(cohorts.size)
+    given = pd.Series(weights.to_numpy(dtype=float), index=pd.to_datetime(weights.index))
+    found = given.reindex(cohorts)
+    if not found.between(0.0, 1.0).all():
+        raise InvalidValueError("weights must be between 0 and 1, one for every cohort")
+    return found.to_numpy()
 
 
 def _index(frame: pd.DataFrame) -> pd.MultiIndex:

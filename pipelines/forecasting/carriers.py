@@ -38,8 +38,6 @@ class Carriers:
         Sum of what they can carry, over all months.
     spend : ndarray, shape (n,)
         Mean of their expected values of a purchase, weighted by their purchases.
-    seen : ndarray, shape (c,)
-        Repeat purchases so far of those who are still customers, in expectation.
     buyers, spenders : ndarray, shape (c,)
         Effective number of customers behind the cohort's expected purchases, and revenue: 1 where
         one customer brings them all, n where n bring as much each.
@@ -51,7 +49,6 @@ class Carriers:
     purchases: Array
     most: Array
     spend: Array
-    seen: Array
     buyers: Array
     spenders: Array
 
@@ -71,7 +68,7 @@ class Carriers:
         cohort, cohorts = pd.factorize(everybody["cohort"], sort=True)
         alike, first = _alike(cohort, everybody, fitted.dimensions)
         sums = np.zeros((first.size, len(grid.periods) + 2))
-        by_cohort = np.zeros((len(cohorts), 5))
+        by_cohort = np.zeros((len(cohorts), 4))
         for start in range(0, len(everybody), rows):
             part = slice(start, start + rows)
             some = everybody.iloc[part]
@@ -80,9 +77,8 @@ class Carriers:
             most = forecast.bounds(fitted, some, grid).purchases
             bought = months.purchases.sum(axis=1)
             spent = months.revenue.sum(axis=1)
-            seen = fitted.purchase_model.probability_alive(some) * some["frequency"].to_numpy(float)
             _add(sums, alike[part], weight, [*months.purchases.T, most, spent])
-            _add(by_cohort, cohort[part], weight, [seen, bought, bought**2, spent, spent**2])
+            _add(by_cohort, cohort[part], weight, [bought, bought**2, spent, spent**2])
         purchases, most, spent = sums[:, :-2], sums[:, -2], sums[:, -1]
         bought = purchases.sum(axis=1)
         return cls(
@@ -92,9 +88,8 @@ class Carriers:
             purchases,
             most,
             np.divide(spent, bought, out=np.zeros_like(spent), where=bought > 0),
-            by_cohort[:, 0],
-            _effective(by_cohort[:, 1], by_cohort[:, 2]),
-            _effective(by_cohort[:, 3], by_cohort[:, 4]),
+            _effective(by_cohort[:, 0], by_cohort[:, 1]),
+            _effective(by_cohort[:, 2], by_cohort[:, 3]),
         )
 
     def rows(self) -> list[slice]:

@@ -154,7 +154,7 @@ def cohort_level(
     cohorts = forecaster.forecast(grid.until, period_covariates=by_month)
     if fitted.level is LevelSource.CUSTOMERS:
         cohorts = with_purchases(cohorts, base)
-    reconciled = reconcile(base, cohorts, _evidence(carriers))
+    reconciled = reconcile(base, cohorts, _weights(carriers))
     wanted = reconciled.factors.sort_values(["cohort", "period"], ignore_index=True)
     factors = wanted["purchases_factor"].to_numpy().reshape(-1, len(grid.periods))
     purchases = np.stack(
@@ -186,14 +186,13 @@ def believed(others: Array, orders: Array) -> Array:
     return np.divide(others, both, out=np.ones_like(both), where=both > 0)
 
 
-def _evidence(carriers: Carriers) -> pd.Series:
-    """Purchases that speak for a cohort's own correction: of those who can still carry it.
+def _weights(carriers: Carriers) -> pd.Series:
+    """How far a cohort's own correction is believed: less the share of a typical customer of it.
 
-    A customer's own purchases are in the customer model already: a cohort speaks by those of the
-    others, and not at all where all that it is expected to do is one customer's.
+    A customer's own purchases are in the customer model already: where all that a cohort is
+    expected to do is one customer's, the cohort has nothing to add.
     """
-    others = 1 - 1 / np.maximum(carriers.buyers, 1.0)
-    return pd.Series(carriers.seen * others, index=carriers.cohorts)
+    return pd.Series(1 - 1 / np.maximum(carriers.buyers, 1.0), index=carriers.cohorts)
 
 
 def _spend_factors(
@@ -262,7 +261,7 @@ def with_purchases(cohorts: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
 def _corrections(reconciled: Reconciliation, cells: pd.DataFrame, seen: pd.Series) -> pd.DataFrame:
     sums = reconciled.factors.groupby("cohort").sum(numeric_only=True)
     carried = cells.groupby("cohort")[list(QUANTITIES)].sum()
-    out = reconciled.weights.drop(columns="purchases").set_index("cohort")
+    out = reconciled.weights.set_index("cohort")
     out.insert(0, "purchases", seen.reindex(out.index).fillna(0.0))
     for quantity in QUANTITIES:
         base = sums[f"{quantity}_base"]

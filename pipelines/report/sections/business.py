@@ -198,8 +198,8 @@ def _corrections(corrections: pd.DataFrame, missing: str) -> Table:
 def _carried(inputs: ReportInputs) -> str:
     """How customers were carried to the cohort forecast, and what it knows."""
     believed = (
-        "A cohort's own correction of purchases is believed as far as the purchases of those who "
-        "are still its customers bear it out; the rest is the company's."
+        "A cohort's own correction of purchases is believed as far as it is not a single "
+        "customer's, whose own history says more; the rest is the company's."
     )
     if inputs.learned.level == LevelSource.CUSTOMERS:
         season = ", with its season" if inputs.learned.season else ""
