@@ -34,6 +34,8 @@ from pipelines.config.sections import (
     Currencies,
     Economics,
     Governance,
+    Ledger,
+    Monitoring,
     Name,
     Output,
     Plan,
@@ -60,7 +62,9 @@ __all__ = [
     "Currencies",
     "Economics",
     "Governance",
+    "Ledger",
     "Log",
+    "Monitoring",
     "Output",
     "Plan",
     "Source",
@@ -73,7 +77,7 @@ __all__ = [
 
 logger = logging.getLogger(__package__)
 
-NAMES_OF_SECRETS = ("source.uri_env", "governance.pseudonym_key_env")
+NAMES_OF_SECRETS = ("source.uri_env", "ledger.uri_env", "governance.pseudonym_key_env")
 """Keys that name an environment variable; what is given them by mistake may be the secret."""
 
 BESIDE = ("consent", "currencies", "attribution", "covariates", "plan", "control")
@@ -189,6 +193,8 @@ class Config(Section):
     governance: Governance = Governance()
     train: Train = Train()
     backtest: Backtest = Backtest()
+    ledger: Ledger = Ledger()
+    monitoring: Monitoring = Monitoring()
     output: Output = Output()
     _from_preset: tuple[str, ...] = PrivateAttr(())
 

@@ -19,7 +19,7 @@ import pandas as pd
 from clvmodels.cohorts.company import CompanyLevel
 from clvmodels.cohorts.forecaster import CohortForecaster
 from clvmodels.core.months import MonthGrid, month_end
-from clvmodels.core.schema import ACQUISITIONS, NEW_COHORTS, QUANTITIES
+from clvmodels.core.schema import ACQUISITIONS, NEW_COHORTS, QUANTITIES, TOTALS
 from pipelines.data.features.drivers import Drivers
 from pipelines.training.fit import Fitted
 
@@ -141,6 +141,48 @@ def scaled_to(points: pd.DataFrame, company: pd.DataFrame, names: dict[str, str]
         for end, beyond in (("low", np.minimum), ("high", np.maximum)):
             out[f"{name}_{end}"] = beyond(company[f"{quantity}_{end}"].to_numpy() * ratio, made)
     return out
+
+
+COMPANY_NAMES = {quantity: f"company_{quantity}" for quantity in QUANTITIES}
+
+
+def company_months(known: pd.DataFrame, new: NewCustomers) -> pd.DataFrame:
+    """Known customers and customers still to come, by month, and their sum.
+
+    Parameters
+    ----------
+    known : DataFrame
+        All known customers together by month: period, purchases and revenue with _low and _high.
+    new : NewCustomers
+
+    Returns
+    -------
+    DataFrame
+        period, new_customers, basis, new_purchases, new_revenue, new_first_revenue; purchases and
+        revenue of known customers as ``known_``, each with _low and _high; company_purchases and
+        company_revenue, each with _low and _high. Empty where nobody says how new customers buy.
+    """
+    of_known = known.set_index("period")
+    columns = [c for c in of_known if str(c).startswith(("purchases", "revenue"))]
+    out = new.by_month().merge(
+        of_known[columns].add_prefix("known_"), left_on="period", right_index=True, validate="1:1"
+    )
+    for quantity in QUANTITIES:
+        out[f"company_{quantity}"] = out[f"known_{quantity}"] + out[f"new_{quantity}"]
+    return scaled_to(out, new.company, COMPANY_NAMES) if len(out) else out
+
+
+def company_total(months: pd.DataFrame, new: NewCustomers) -> pd.DataFrame:
+    """The company over the whole horizon: quantity, value, low, high; empty as its months are."""
+    if months.empty:
+        return TOTALS.empty()
+    sums = months[list(COMPANY_NAMES.values())].sum().to_frame().T
+    one = scaled_to(sums, new.company_total, COMPANY_NAMES).iloc[0]
+    rows = [
+        (quantity, *(float(one[name + end]) for end in ("", "_low", "_high")))
+        for quantity, name in COMPANY_NAMES.items()
+    ]
+    return pd.DataFrame(rows, columns=TOTALS.names)
 
 
 def acquisitions(forecaster: CohortForecaster, until: dt.date, drivers: Drivers) -> pd.DataFrame:

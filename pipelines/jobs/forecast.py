@@ -43,6 +43,7 @@ def forecast_job(
             history = CohortHistory.of(data.snapshot)
             forecast = stages.delivered(fitted, data.snapshot, history, beside, config, margin)
             coming = budget.write(forecast.forecaster, forecast.grid.until, fitted.drivers, beside)
+        stages.record(config, data.as_of, saved.version, forecast, coming)
     return Outcome(
         [
             *messages.hindsight(fitted, data.as_of),

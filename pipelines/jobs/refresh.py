@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from clvmodels.core import metrics
-from clvmodels.core.errors import DataError
+from clvmodels.core.errors import CheckFailedError, DataError
 from clvmodels.core.months import add_months, month_end
 from clvmodels.core.schema import QUANTITIES
+from clvmodels.evaluation.vintages import Alarm
 from clvmodels.numerics.threads import one_blas_thread
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.cell_scores import CELL
@@ -25,9 +27,10 @@ from pipelines.forecasting.delivered import Label, read_cohorts
 from pipelines.jobs import messages, stages
 from pipelines.jobs.folders import models_folder, reports_folder
 from pipelines.jobs.report import PAGE, write_report
+from pipelines.monitoring.judged import judge
 from pipelines.registry import store as registry
 from pipelines.report.gather import Tracked
-from pipelines.report.wording import words
+from pipelines.report.wording import record, words
 from pipelines.training import fit as train
 
 
@@ -125,14 +128,26 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         with progress.step("compare the last forecast with what happened"):
             tracked = earlier(data, config)
         learned_from = stages.read_training(data.snapshot, config)
+        with progress.step("judge what the ledger holds"):
+            judged = judge(
+                stages.ledger(config),
+                learned_from.cohort_months,
+                data.as_of,
+                config.monitoring.months,
+            )
         fitted = train.with_drivers(fitted, learned_from.drivers)
         result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
         parity = stages.check_fit(learned_from, progress)
-        folder, _ = write_report(
-            data, learned_from, fitted, result, config, progress, parity, margin, tracked
+        written = write_report(
+            data, learned_from, fitted, result, config, progress, parity, margin, tracked, judged
         )
+        folder = written.folder
+        stages.record(config, data.as_of, saved.version, written.forecast, written.coming)
+    alarms = record.alarms(judged)
     return Outcome(
         [
+            *alarms.values(),
+            *record.sentences(judged, config.economics.currency),
             *messages.hindsight(fitted, data.as_of),
             *drivers.notes(fitted.drivers, data.as_of),
             *tracking_lines(tracked),
@@ -146,13 +161,28 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             "report": str(folder),
             "previous_forecast": tracked.origin if tracked else None,
             "tracking": _scores(tracked.table) if tracked else {},
+            "ledger": {
+                "place": stages.ledger(config).place,
+                "horizons": judged.horizons.to_dict("records"),
+                "signals": [asdict(signal) for signal in judged.signals],
+                "restated": judged.restated.assign(
+                    period=judged.restated["period"].dt.strftime("%Y-%m-%d")
+                ).to_dict("records"),
+            },
             "gross_margin": margin.described(),
             "warnings": [
+                *alarms.values(),
                 *messages.hindsight(fitted, data.as_of),
                 *(tracked.notes if tracked else ()),
             ],
         },
+        _failed({kind: said for kind, said in alarms.items() if kind in config.monitoring.fail_on}),
     )
+
+
+def _failed(alarms: dict[Alarm, str]) -> CheckFailedError | None:
+    """What ends the run with exit code 1, after everything is written."""
+    return CheckFailedError(" ".join(alarms.values())) if alarms else None
 
 
 def tracking_lines(tracked: Tracked | None) -> list[str]:

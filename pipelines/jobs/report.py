@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from pipelines.console import Outcome, Progress
 from pipelines.data.customer_days import Dataset
 from pipelines.data.margins import Margin
 from pipelines.forecasting import new_customers as budget
+from pipelines.forecasting.deliver import Delivered
+from pipelines.forecasting.new_customers import NewCustomers
 from pipelines.jobs import stages
 from pipelines.jobs.folders import report_folder, reports_folder
+from pipelines.monitoring.judged import Judged
 from pipelines.report import gather as inputs
 from pipelines.report import page as render
 from pipelines.report import summarize
@@ -34,6 +38,25 @@ BACKTEST = "backtest.json"
 PAGE = "backtest.html"
 WORKBOOK = "backtest.xlsx"
 FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report as it was written.
+
+    Attributes
+    ----------
+    folder : Path
+    gathered : ReportInputs
+        What it was made from.
+    forecast : Delivered
+    coming : NewCustomers
+    """
+
+    folder: Path
+    gathered: ReportInputs
+    forecast: Delivered
+    coming: NewCustomers
 
 
 @one_blas_thread
@@ -62,7 +85,8 @@ def write_report(
     parity: pd.DataFrame,
     margin: Margin,
     tracked: Tracked | None = None,
-) -> tuple[Path, ReportInputs]:
+    judged: Judged | None = None,
+) -> Written:
     """Forecast every customer and write the as-of date's report folder, whole or not at all.
 
     Parameters
@@ -73,12 +97,8 @@ def write_report(
         What the run goes by.
     tracked : Tracked, optional
         An earlier forecast and what happened since (see :mod:`pipelines.jobs.refresh`).
-
-    Returns
-    -------
-    folder : Path
-    gathered : ReportInputs
-        What it was made from.
+    judged : Judged, optional
+        Every forecast of the ledger whose months have ended.
     """
     folder = report_folder(config, data.as_of)
     with (
@@ -100,6 +120,7 @@ def write_report(
             tracked,
             margin,
             stages.controlled(data, config),
+            judged,
         )
         summary = summarize(gathered)
         content = {
@@ -111,7 +132,7 @@ def write_report(
         }
         files.write_text(beside / BACKTEST, files.to_json(content))
         _draw(summary, beside)
-    return folder, gathered
+    return Written(folder, gathered, forecast, coming)
 
 
 def metric_records(metrics: pd.DataFrame) -> list[dict[str, Any]]:

@@ -35,6 +35,10 @@ from pipelines.forecasting import deliver
 from pipelines.forecasting.customers import horizon_grid
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.delivered import Label
+from pipelines.forecasting.new_customers import NewCustomers
+from pipelines.jobs.folders import reports_folder
+from pipelines.ledger import entries
+from pipelines.ledger.store import Ledger
 from pipelines.sources.connect import embedded
 from pipelines.training import fit as train
 from pipelines.training import training_data
@@ -104,6 +108,20 @@ def valuation_at(config: Config) -> ValuationAt:
         return margins.valuation(config.economics, known)
 
     return at
+
+
+def ledger(config: Config) -> Ledger:
+    """The business's record of forecasts and of what came true."""
+    return Ledger(
+        config.name, config.economics.currency, reports_folder(config), config.ledger.uri_env
+    )
+
+
+def record(
+    config: Config, as_of: dt.date, version: str, forecast: Delivered, coming: NewCustomers
+) -> None:
+    """Enter a delivered forecast in the ledger, unless it is there already."""
+    ledger(config).add_forecast(as_of, version, entries.of_forecast(forecast, coming))
 
 
 def read_training(snapshot: Snapshot, config: Config) -> TrainingData:

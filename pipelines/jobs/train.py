@@ -42,9 +42,8 @@ def train_job(
         result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
         fitted = stages.with_earned_churn(fitted, result, config.train)
         parity = stages.check_fit(learned_from, progress)
-        folder, gathered = write_report(
-            data, learned_from, fitted, result, config, progress, parity, margin
-        )
+        written = write_report(data, learned_from, fitted, result, config, progress, parity, margin)
+        folder, gathered = written.folder, written.gathered
         described = data.described()
     metrics = gathered.told_metrics
     told = gathered.told_accuracy.to_dict("records")
@@ -60,6 +59,7 @@ def train_job(
             errors=[{str(k): v for k, v in row.items()} for row in told if row["model"] in OWN],
             promote=promote,
         )
+    stages.record(config, data.as_of, saved.version, written.forecast, written.coming)
     aside = "" if promote else " (challenger, not in use)"
     if saved.later:
         aside = (
@@ -106,9 +106,9 @@ def backtest_job(config: Config, as_of: dt.date | None, progress: Progress) -> O
         result = stages.backtested(data, config, progress)
         fitted = stages.with_earned_churn(fitted, result, config.train)
         parity = stages.check_fit(learned_from, progress)
-        folder, _ = write_report(
+        folder = write_report(
             data, learned_from, fitted, result, config, progress, parity, margin
-        )
+        ).folder
     return Outcome(
         [
             *messages.headline(result, config),

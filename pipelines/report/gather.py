@@ -11,7 +11,6 @@ import pandas as pd
 
 from clvmodels.cohorts.learning.covariates import covariates_in_use
 from clvmodels.cohorts.learning.slopes import slopes_in_use
-from clvmodels.core import schema
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Terms
@@ -23,6 +22,7 @@ from pipelines.finance.economics import unit_economics
 from pipelines.forecasting import new_customers as budget
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.new_customers import NewCustomers
+from pipelines.monitoring.judged import Judged
 from pipelines.report import ReportInputs
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.inputs import Learned
@@ -68,6 +68,7 @@ def gather(
     tracked: Tracked | None = None,
     margin: Margin | None = None,
     controlled: Controlled | None = None,
+    judged: Judged | None = None,
 ) -> ReportInputs:
     """Collect the tables of a report; none of them holds a single customer.
 
@@ -123,6 +124,7 @@ def gather(
         learned=_learned(fitted),
         margin=margin,
         past=result.accuracy,
+        judged=judged,
     )
 
 
@@ -130,11 +132,11 @@ def _of_company(
     delivered: Delivered, new: NewCustomers, result: BacktestResult, training: TrainingData
 ) -> dict[str, pd.DataFrame]:
     """Known customers and those still to come: ahead, and from past origins."""
-    ahead = company_months(delivered, new)
+    ahead = budget.company_months(delivered.months, new)
     return {
         "new_cohorts": new.cohorts,
         "budget": ahead,
-        "budget_total": company_total(ahead, new),
+        "budget_total": budget.company_total(ahead, new),
         "company": budget.with_actuals(result.company, training.cohort_months),
     }
 
@@ -147,42 +149,6 @@ def _learned(fitted: Fitted) -> Learned:
         until=fitted.as_of,
         churn_days=None if fitted.churn is None else fitted.churn.horizon_days,
     )
-
-
-COMPANY_NAMES = {quantity: f"company_{quantity}" for quantity in schema.QUANTITIES}
-
-
-def company_months(delivered: Delivered, new: NewCustomers) -> pd.DataFrame:
-    """Known customers and customers still to come, by month, and their sum.
-
-    Returns
-    -------
-    DataFrame
-        period, new_customers, basis, new_purchases, new_revenue, new_first_revenue; purchases and
-        revenue of known customers as ``known_``, each with _low and _high; company_purchases and
-        company_revenue, each with _low and _high. Empty where nobody says how new customers buy.
-    """
-    of_known = delivered.months.set_index("period")
-    columns = [c for c in of_known if str(c).startswith(("purchases", "revenue"))]
-    out = new.by_month().merge(
-        of_known[columns].add_prefix("known_"), left_on="period", right_index=True, validate="1:1"
-    )
-    for quantity in ("purchases", "revenue"):
-        out[f"company_{quantity}"] = out[f"known_{quantity}"] + out[f"new_{quantity}"]
-    return budget.scaled_to(out, new.company, COMPANY_NAMES) if len(out) else out
-
-
-def company_total(months: pd.DataFrame, new: NewCustomers) -> pd.DataFrame:
-    """The company over the whole horizon: quantity, value, low, high; empty as its months are."""
-    if months.empty:
-        return schema.TOTALS.empty()
-    sums = months[list(COMPANY_NAMES.values())].sum().to_frame().T
-    one = budget.scaled_to(sums, new.company_total, COMPANY_NAMES).iloc[0]
-    rows = [
-        (quantity, *(float(one[name + end]) for end in ("", "_low", "_high")))
-        for quantity, name in COMPANY_NAMES.items()
-    ]
-    return pd.DataFrame(rows, columns=schema.TOTALS.names)
 
 
 def with_buyers(history: pd.DataFrame, data: Dataset) -> pd.DataFrame:

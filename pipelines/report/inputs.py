@@ -16,6 +16,7 @@ from pipelines.backtesting import accuracy
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.config.load import Terms
 from pipelines.data.margins import Margin
+from pipelines.monitoring.judged import Judged
 from pipelines.report.groups import origins
 from pipelines.report.groups.cohorts import Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS
@@ -174,6 +175,8 @@ class ReportInputs:
         What the run goes by; by default the configuration's own.
     past : Accuracy, optional
         The backtest's own pooled errors; by default those of ``cells`` and ``metrics``.
+    judged : Judged, optional
+        Every recorded forecast whose months have ended; None but in a monthly run.
     """
 
     terms: Terms
@@ -211,6 +214,7 @@ class ReportInputs:
     learned: Learned = field(default_factory=Learned)
     margin: Margin | None = None
     past: Accuracy | None = None
+    judged: Judged | None = None
 
     def __post_init__(self) -> None:
         for name, table in SCHEMAS.items():

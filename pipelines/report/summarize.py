@@ -21,6 +21,7 @@ from pipelines.report.sections import data as sections_data
 from pipelines.report.sections import drivers as sections_drivers
 from pipelines.report.sections import fit as sections_fit
 from pipelines.report.sections import model as sections_model
+from pipelines.report.sections import record as sections_record
 from pipelines.report.sections.budget import ahead
 from pipelines.report.sections.customers import churn as sections_churn
 from pipelines.report.sections.customers import sales as sections_sales
@@ -41,6 +42,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     ahead.budget,
     sections_drivers.drivers,
     sections_business.tracking,
+    sections_record.record,
     sections_business.cohort_level,
     sections_cohorts.cohort_value,
     tenths.calibration,

@@ -12,7 +12,7 @@ from pipelines.config.sections.columns import (
     Part,
     is_taken,
 )
-from pipelines.config.sections.run import Backtest, Output, Train
+from pipelines.config.sections.run import Backtest, Ledger, Monitoring, Output, Train
 from pipelines.config.sections.source import PresetName, Source
 
 __all__ = [
@@ -32,6 +32,8 @@ __all__ = [
     "DimensionName",
     "Economics",
     "Governance",
+    "Ledger",
+    "Monitoring",
     "Name",
     "Output",
     "Part",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.config.sections.base import Section
+from pipelines.config.sections.base import Section, Variable
 
 
 class Train(Section):
@@ -52,6 +52,29 @@ class Backtest(Section):
     origins: tuple[dt.date, ...] = Field((), description="as-of dates; empty: chosen from the log")
     max_origins: int = Field(6, ge=1, le=60)
     jobs: int = Field(-1, description="processes; -1 for all cores")
+
+
+class Ledger(Section):
+    """Where every forecast that is delivered is recorded, and what came true."""
+
+    uri_env: Variable | None = Field(
+        None,
+        description="environment variable with the URI of a database for it; by default it is "
+        "ledger.duckdb beside the reports",
+    )
+
+
+class Monitoring(Section):
+    """How delivered forecasts are judged once their months have ended."""
+
+    months: int = Field(
+        6, ge=2, le=36, description="ended months, the latest ones, by which a bias is found"
+    )
+    fail_on: tuple[Literal["bias", "outside"], ...] = Field(
+        (),
+        description="what ends clv refresh with exit code 1: errors of one side month after month; "
+        "two months in a row outside the 90 % interval, or one far outside",
+    )
 
 
 class Output(Section):

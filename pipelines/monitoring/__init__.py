@@ -1,0 +1,1 @@
+"""Whether what was forecast comes true: the ledger judged, month by month."""

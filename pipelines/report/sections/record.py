@@ -1,0 +1,99 @@
+"""The section on the record: every forecast that was delivered, against what came true."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from clvmodels.evaluation.vintages import VintageLevel
+from pipelines.report.inputs import ReportInputs
+from pipelines.report.section import Section, money
+from pipelines.report.tables import Column, table
+from pipelines.report.wording import record as wording
+from pipelines.report.wording import words
+
+MONTHS_SHOWN = 6
+FORECASTS_SHOWN = 3
+"""On the page: of the latest months, the latest forecasts. The workbook has them all."""
+
+
+def record(inputs: ReportInputs) -> Section:
+    """What was said in one month and the next, and what came true."""
+    section = Section("record", "What was forecast, and what came true")
+    judged = inputs.judged
+    if judged is None or not judged.forecasts:
+        section.missing = (
+            "The ledger keeps every forecast that is delivered. Once a month has ended after the "
+            "first of them, the monthly run judges them here."
+        )
+        return section
+    section.text = [
+        *wording.alarms(judged).values(),
+        *(words.sentence(said) for said in wording.sentences(judged, inputs.currency)),
+        "Each ended month is judged by every forecast that spoke of it; the tracking signal takes "
+        "the latest one. It sums errors measured in the forecasts' own intervals, and is about "
+        "standard normal while these are honest.",
+    ]
+    section.tables["record_by_horizon"] = _horizons(judged.horizons)
+    months = _company(judged.months)
+    if len(months):
+        section.tables["record_by_month"] = _months(_latest(months), inputs.currency, "Vintages")
+        section.tables["record_all"] = _months(months, inputs.currency, "All vintages")
+        section.workbook_only = ("record_all",)
+    return section
+
+
+def _horizons(horizons: pd.DataFrame) -> dict[str, object]:
+    ahead = [
+        f"{a}" if a == b else f"{a} to {b}"
+        for a, b in zip(horizons["from_month"], horizons["to_month"], strict=True)
+    ]
+    return table(
+        horizons.assign(ahead=ahead, level=horizons["level"].map(dict(wording.WHOSE))),
+        [
+            Column("level", "Of"),
+            Column("quantity", "What"),
+            Column("ahead", "Months ahead"),
+            Column("forecasts", "Forecasts", "integer"),
+            Column("wape", "Error (WAPE)", "percent"),
+            Column("bias", "Too high (+) or low (-)", "percent"),
+            Column("coverage_90", "Inside the 90 % interval", "percent"),
+        ],
+        title="Delivered forecasts by how far ahead they were",
+        sheet="Record by horizon",
+        note="Whole months that have ended; cells of the level named.",
+    )
+
+
+def _company(months: pd.DataFrame) -> pd.DataFrame:
+    """Months of the company's revenue, the latest month and forecast first."""
+    rows = months[(months["level"] == VintageLevel.COMPANY) & (months["quantity"] == "revenue")]
+    rows = rows.sort_values(["period", "origin"], ascending=False)
+    inside = rows["actual"].between(rows["low"], rows["high"])
+    return rows.assign(
+        error=rows["value"] / rows["actual"].where(rows["actual"] > 0) - 1,
+        inside=inside.map({True: "yes", False: "no"}),
+    )
+
+
+def _latest(months: pd.DataFrame) -> pd.DataFrame:
+    some = months[months["period"].isin(months["period"].drop_duplicates().head(MONTHS_SHOWN))]
+    return some.groupby("period", sort=False).head(FORECASTS_SHOWN)
+
+
+def _months(months: pd.DataFrame, code: str, sheet: str) -> dict[str, object]:
+    return table(
+        months,
+        [
+            Column("period", "Month", "month"),
+            Column("origin", "Forecast of", "date"),
+            Column("value", money("Forecast", code), "currency"),
+            Column("low", "Low", "currency"),
+            Column("high", "High", "currency"),
+            Column("actual", money("Actual", code), "currency"),
+            Column("error", "Error", "percent"),
+            Column("inside", "Inside"),
+        ],
+        title="Revenue of the whole company: what was said, and what came true",
+        sheet=sheet,
+        note="New customers and first purchases included. Low and high: 90 % interval.",
+    )
