@@ -51,7 +51,7 @@ def test_train_leaves_the_files_of_the_design_and_nothing_else(trained):
     assert {p.name for p in (trained.models / version).iterdir()} == {
         "manifest.json", "parameters.json", "churn.json", "model_card.md",
     }  # fmt: skip
-    assert {p.name for p in trained.reports.iterdir()} == {day}
+    assert {p.name for p in trained.reports.iterdir()} == {day, "ledger.duckdb"}
     assert {p.name for p in (trained.reports / day).iterdir()} == {
         "backtest.html", "backtest.json", "backtest.xlsx", "customers.parquet", "cohorts.parquet",
         "new_cohorts.parquet", "figures",

@@ -65,8 +65,9 @@ def test_the_page_shows_what_was_said_and_what_came_true(refreshed):
     section = next(s for s in report["sections"] if s["id"] == "record")
     assert section["missing"] is None
     assert set(section["tables"]) == {"record_by_horizon", "record_by_month"}
-    rows = report["tables"]["record_by_month"]["rows"]
-    assert {row["period"][:7] for row in rows} == {"2022-09", "2022-10", "2022-11"}
+    shown = report["tables"]["record_by_month"]
+    assert shown["columns"][0]["key"] == "period"
+    assert {row[0][:7] for row in shown["rows"]} == {"2022-09", "2022-10", "2022-11"}
     assert "What was forecast, and what came true" in (path.parent / "backtest.html").read_text(
         encoding="utf-8"
     )
@@ -91,7 +92,8 @@ def test_a_changed_month_is_restated_and_a_bias_ends_with_code_1(refreshed, log,
     late = when.between("2022-10-01", "2022-12-01") & (log.index % 3 != 0)
     log[~late].to_csv(shop.log, index=False)
     text = shop.file.read_text(encoding="utf-8")
-    limits = '\n[monitoring]\nfail_on = ["bias", "outside"]\n[governance]\nmax_shrink_share = 0.9\n'
+    alarmed = 'fail_on = ["bias", "outside"]'
+    limits = f"\n[monitoring]\n{alarmed}\n[governance]\nmax_shrink_share = 0.9\n"
     shop.file.write_text(text + limits, encoding="utf-8")
     said = shop.clv("refresh", "--as-of", NOVEMBER, "--quiet")
     assert said.code == 1

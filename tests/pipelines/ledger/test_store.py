@@ -124,7 +124,7 @@ def test_a_damaged_file_is_named_with_the_remedy(ledger):
 
 def test_a_database_is_named_by_the_environment(tmp_path, monkeypatch):
     ledger = Ledger("shop", "EUR", tmp_path, "LEDGER_URI")
-    with pytest.raises(ConfigError, match="LEDGER_URI, named by ledger.uri_env, is not set"):
+    with pytest.raises(ConfigError, match=r"LEDGER_URI, named by ledger\.uri_env, is not set"):
         ledger.forecasts()
     monkeypatch.setenv("LEDGER_URI", f"duckdb://{tmp_path / 'shared.duckdb'}")
     ledger.add_forecast(DAY, "1", forecast())
