@@ -55,7 +55,11 @@ def power_of(
     if freedom <= 0:
         return alpha
     error = spread * math.sqrt(_load(contrast, parts) / customers)
-    shift = abs(number(effect, "effect")) / error
+    return _found(abs(number(effect, "effect")) / error, freedom, alpha)
+
+
+def _found(shift: float, freedom: float, alpha: float) -> float:
+    """Probability that |t| lies beyond its two-sided limit, t noncentral by ``shift``."""
     beyond = stats.t.isf(alpha / 2, freedom)
     if shift > 40 + beyond:  # where the noncentral t is 1 to the last digit, and slow
         return 1.0
@@ -109,20 +113,22 @@ def detectable_effect(
     power: float,
 ) -> float:
     """Return the least effect that so many customers find with some power; NaN for too few."""
-    probability(power, "power")
     parts = _shares(shares, contrast)
     if customers - parts.size <= 0:
         return float("nan")
     error = _positive(deviation, "deviation") * math.sqrt(_load(contrast, parts) / customers)
+    return least_found(error, customers - parts.size, alpha, power)
 
-    def short(shift: float) -> float:
-        found = power_of(shift * error, deviation, customers, contrast, shares, alpha)
-        return found - power
 
+def least_found(standard_error: float, freedom: float, alpha: float, power: float) -> float:
+    """Return the least true effect that an estimate of this error finds with some power."""
+    probability(alpha, "alpha")
+    probability(power, "power")
     high = 2.0
-    while short(high) < 0:
+    while _found(high, freedom, alpha) < power:
         high *= 2
-    return float(optimize.brentq(short, 1e-9, high, xtol=1e-10)) * error
+    shift = optimize.brentq(lambda x: _found(x, freedom, alpha) - power, 0.0, high, xtol=1e-10)
+    return float(shift) * standard_error
 
 
 def _load(contrast: Contrast, shares: Array) -> float:
