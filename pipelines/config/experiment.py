@@ -25,7 +25,7 @@ class Assignment(Section):
     date_format: str | None = Field(None, description="as columns.date_format")
     outcomes: tuple[str, ...] = Field(
         (),
-        description="its columns of what customers did beside buying, as numbers (visits, opens)",
+        description="its columns of numbers that are judged too: visits, opens",
     )
 
 
@@ -97,9 +97,8 @@ class Experiment(Section):
             raise ValueError(f"one factor or two can be read; found {len(self.factors)}")
         told = (*self.metrics, *self.outcomes)
         if self.core_metric not in told:
-            raise ValueError(
-                f"core_metric '{self.core_metric}' is none of the metrics{nearest(self.core_metric, told)}"
-            )
+            close = nearest(self.core_metric, told)
+            raise ValueError(f"core_metric '{self.core_metric}' is none of the metrics{close}")
         table = self.assignment
         taken = () if table is None else (table.customer_id, table.time, *self.factors)
         names = [*self.outcomes, *typing.get_args(Metric), *taken]

@@ -110,9 +110,9 @@ def read(log: Log, table: Assignment, factors: Mapping[str, Factor]) -> pd.DataF
             numbers = ", ".join(str(at + 1) for at in blank[:SHOWN])
             what = "day or time" if column == "day" else "value"
             raise DataError(
-                f"{place} has no {what} that can be read in '{name}' in {blank.size} of {len(frame)} rows (row "
-                f"{numbers}{', ...' if blank.size > SHOWN else ''}). Correct or remove them: a "
-                "customer who is left out of one arm alone spoils the comparison."
+                f"{place} has no {what} that can be read in '{name}' in {blank.size} of "
+                f"{len(frame)} rows (row {numbers}{', ...' if blank.size > SHOWN else ''}). "
+                "Correct them: customers left out of one arm alone spoil the comparison."
             )
     return frame
 

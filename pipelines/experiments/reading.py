@@ -122,10 +122,11 @@ def _require_customers(
     if not few.size:
         return
     k = int(few[0])
+    count = int(customers[k])
     aside = {**assigned.set_aside, **collected.set_aside}
     reasons = ", ".join(f"{count} {reason}" for reason, count in aside.items() if count)
     raise DataError(
-        f"arm '{' / '.join(cells[k])}' has {customers[k]} customer{'s' * (customers[k] != 1)} to "
+        f"arm '{' / '.join(cells[k])}' has {count} customer{'s' * (count != 1)} to "
         f"be read, of {assigned.by_cell[k]} assigned (set aside: {reasons or 'none'}). Expected "
         f"{LEAST_CUSTOMERS} or more: fewer tell nothing but what each of them did. Wait until more "
         "windows are over, or leave the arm out of the table."

@@ -164,7 +164,7 @@ def _effect(row: dict[str, Any]) -> str:
         f"{amount(metric, row['high_together'], True)}"
     )
     gain = row["variance_gain"]
-    by = f", variance less by {gain:.0%}" if gain else ""
+    by = f", variance less by {gain:.0%}" if gain is not None and gain >= 0.005 else ""
     return (
         f"  {row['comparison']}: {amount(metric, row['effect'], True)} ({ends}; with all others "
         f"{wide}); p = {row['p_value']:.2g}, corrected {row['p_holm']:.2g}; {row['method']}{by}: "
