@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import ibis
 import pandas as pd
+import pyarrow as pa
 from ibis import _
 from ibis.expr.types import Table, Value
 
@@ -19,6 +19,9 @@ HISTORY = ("frequency", "recency", "T", "monetary_value", "first_value")
 """Of a summary, what models forecast a customer from."""
 
 
+_PLACED = pa.schema([("customer_id", pa.string()), ("day", pa.date32()), ("until", pa.date32())])
+
+
 @contextmanager
 def placed(purchases: Table, customers: pd.DataFrame) -> Iterator[Table]:
     """Put customers, their day of assignment and the end of their window beside a log.
@@ -29,9 +32,8 @@ def placed(purchases: Table, customers: pd.DataFrame) -> Iterator[Table]:
     customers : DataFrame
         customer_id, day, until.
     """
-    given = ibis.memtable(customers[["customer_id", "day", "until"]])
-    typed = given.mutate(day=given.day.cast("date"), until=given.until.cast("date"))
-    with engine_of(purchases).held(typed) as table:
+    engine = engine_of(purchases)
+    with engine.held(engine.given(pa.Table.from_pandas(customers, _PLACED))) as table:
         yield table
 
 
