@@ -240,6 +240,28 @@ def erase(
     _tell(housekeeping.erase_job(configuration.load(config), customer), as_json)
 
 
+@app.command()
+def experiment(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML file of the experiment.")],
+    config: ConfigOption,
+    as_of: AsOfOption = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Before the start: how many customers and days it needs.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
+) -> None:
+    """Read a controlled experiment: effects with intervals, and an entry in the log of tests."""
+    from pipelines.config.experiment import load_experiment
+    from pipelines.jobs.business import experiment as experiments
+
+    job = experiments.plan_job if plan else experiments.experiment_job
+    business = configuration.load(config)
+    _tell(job(business, load_experiment(file), _date(as_of), Progress(quiet)), as_json)
+
+
 @models.command("list")
 def list_models(
     config: ConfigOption,

@@ -7,19 +7,18 @@ folder of the file that names them.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, PrivateAttr, ValidationError, computed_field, model_validator
+from pydantic import PrivateAttr, ValidationError, computed_field, model_validator
 
 from clvmodels.core.errors import ConfigError
 from pipelines.config import presets
 from pipelines.config.conflicts import conflicts, of_control
+from pipelines.config.explain import NAMES_OF_SECRETS, explain
 from pipelines.config.sections import (
     EARLIEST,
     LATEST,
@@ -43,10 +42,9 @@ from pipelines.config.sections import (
     Source,
     Train,
     is_taken,
-    nearest,
 )
 from pipelines.nesting import from_toml
-from pipelines.redaction import holds_secret, redacted, redacted_value
+from pipelines.redaction import holds_secret
 
 __all__ = [
     "EARLIEST",
@@ -77,14 +75,8 @@ __all__ = [
 
 logger = logging.getLogger(__package__)
 
-NAMES_OF_SECRETS = ("source.uri_env", "ledger.uri_env", "governance.pseudonym_key_env")
-"""Keys that name an environment variable; what is given them by mistake may be the secret."""
-
 BESIDE = ("consent", "currencies", "attribution", "covariates", "plan", "control")
 """Sections that name a file of their own."""
-
-LONGEST_SHOWN = 120
-"""Characters shown of a value that is not valid."""
 
 
 @dataclass(frozen=True)
@@ -288,19 +280,30 @@ def load(path: str | Path) -> Config:
         every offending key, and the nearest valid one where a key is unknown.
     """
     file = Path(path)
+    raw = read_toml(file, "configuration file", "name one with --config")
+    return parse(raw, where=str(file), base=file.parent)
+
+
+def read_toml(file: Path, what: str, remedy: str) -> dict[str, Any]:
+    """Read a TOML file that a person wrote.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing (``what`` it is and the ``remedy`` are said), unreadable or no TOML.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"no configuration file {file}; name one with --config") from None
+        raise ConfigError(f"no {what} {file}; {remedy}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration file {file}: {error}") from None
+        raise ConfigError(f"cannot read the {what} {file}: {error}") from None
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    logger.info("configuration %a, sha256 %s...", str(file), digest)
+    logger.info("%s %a, sha256 %s...", what.removesuffix(" file"), str(file), digest)
     try:
-        raw = from_toml(text)
+        return from_toml(text)
     except ValueError as error:  # tomllib's own are ValueErrors, and it lets others through
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
-    return parse(raw, where=str(file), base=file.parent)
 
 
 def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None = None) -> Config:
@@ -318,7 +321,7 @@ def parse(raw: dict[str, Any], where: str = "configuration", base: Path | None =
     except ValidationError as error:
         of_columns = any(problem["loc"][:1] == ("columns",) for problem in error.errors())
         hint = presets.contradicted(merged, keys) if of_columns else []
-        raise ConfigError(f"{where}: " + "; ".join([*_explain(error), *hint])) from None
+        raise ConfigError(f"{where}: " + "; ".join([*explain(error, Config), *hint])) from None
     config._from_preset = keys
     return _with_absolute_source(config, base)
 
@@ -353,44 +356,3 @@ def _with_absolute_source(config: Config, base: Path | None) -> Config:
         if paths:
             changed[name] = section.model_copy(update=paths)
     return config.model_copy(update=changed)
-
-
-def _explain(error: ValidationError) -> Iterable[str]:
-    for problem in error.errors():
-        location = [str(part) for part in problem["loc"]]
-        if problem["type"] == "extra_forbidden":
-            valid = _fields_of(location[:-1])
-            place = f"[{'.'.join(location[:-1])}]" if location[:-1] else "the top level"
-            yield f"unknown key '{location[-1]}' in {place}{nearest(location[-1], valid)}"
-        elif problem["type"] == "missing":
-            yield f"missing key '{'.'.join(location)}'"
-        elif problem["type"] == "tuple_type":
-            given = problem["input"]
-            example = f"; write [{json.dumps(given)}]" if isinstance(given, str) else ""
-            yield f"{'.'.join(location)}: expected a list (found {given!r}){example}"
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            place = ".".join(location)
-            yield f"{place or 'configuration'}: {message}{_found(place, problem['input'])}"
-
-
-def _found(place: str, given: Any) -> str:
-    """Show what was found, in short; nothing where it may be a secret."""
-    if isinstance(given, dict) or place.startswith((*NAMES_OF_SECRETS, "source.spark_options")):
-        return ""
-    # Hidden first and cut then: half a URI is none that could be told.
-    text = repr(redacted_value(given)) if isinstance(given, str) else redacted(repr(given))
-    shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-    return f" (found {shown})"
-
-
-def _fields_of(location: list[str]) -> list[str]:
-    model: type[BaseModel] = Config
-    for part in location:
-        annotation = model.model_fields[part].annotation
-        kinds = (annotation, *typing.get_args(annotation))
-        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if not nested:
-            return []
-        model = nested[0]
-    return list(model.model_fields)

@@ -95,6 +95,10 @@ class Engine:
         """
         return table
 
+    def given(self, rows: pa.Table) -> Table:
+        """Return rows of this process as a table of the engine, not evaluated yet."""
+        return ibis.memtable(rows)
+
     # Results
 
     def materialise(self, table: Table) -> Table:

@@ -71,6 +71,12 @@ class Spark(Engine):
         refuse_lost_lines(source, name, *self.rejected(source, 0, name))
         return table
 
+    def given(self, rows: pa.Table) -> Table:
+        """Return rows of this process as a table of Spark."""
+        name = ibis.util.gen_name("clv_given")
+        self.session.createDataFrame(rows).createOrReplaceTempView(name)
+        return self.connection.table(name)
+
     def _frame(self, table: Table) -> Any:
         return self.session.sql(self.connection.compile(table))
 

@@ -1,0 +1,1 @@
+"""Controlled experiments: effects with intervals, their checks, and how many customers."""
