@@ -37,6 +37,7 @@ from pipelines.config.sections import (
     Name,
     Output,
     Plan,
+    Rfm,
     Section,
     Source,
     Train,
@@ -63,6 +64,7 @@ __all__ = [
     "Log",
     "Output",
     "Plan",
+    "Rfm",
     "Source",
     "Terms",
     "Train",
@@ -189,6 +191,7 @@ class Config(Section):
     governance: Governance = Governance()
     train: Train = Train()
     backtest: Backtest = Backtest()
+    rfm: Rfm = Rfm()
     output: Output = Output()
     _from_preset: tuple[str, ...] = PrivateAttr(())
 
@@ -381,6 +384,8 @@ def _found(place: str, given: Any) -> str:
 def _fields_of(location: list[str]) -> list[str]:
     model: type[BaseModel] = Config
     for part in location:
+        if part not in model.model_fields:  # the number of one of a list
+            continue
         annotation = model.model_fields[part].annotation
         kinds = (annotation, *typing.get_args(annotation))
         nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]

@@ -180,6 +180,12 @@ def test_forecast_scores_with_the_champion(copied):
     assert facts["as_of"] == "2022-09-30"
     customers = pd.read_parquet(copied.reports / "2022-09-30" / "customers.parquet")
     assert facts["customers"] == len(customers)
+    assert sum(facts["rfm"]["segments"].values()) == len(customers)
+    before = pd.read_parquet(copied.reports / str(TRAINED_AS_OF) / "customers.parquet")
+    both = before.merge(customers, on="customer_id", suffixes=("_before", ""))
+    changed = both["rfm_segment"] != both["rfm_segment_before"]
+    assert facts["rfm"]["since"] == str(TRAINED_AS_OF)
+    assert (facts["rfm"]["moved"], facts["rfm"]["in_both"]) == (changed.sum(), len(both))
     totals = {row["quantity"]: row["value"] for row in facts["totals"]}
     assert totals["revenue"] == pytest.approx(customers["expected_revenue"].sum())
     assert totals["clv"] == pytest.approx(customers["clv"].sum())
