@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, PrivateAttr, ValidationError, computed_field, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, computed_field, model_validator
 
 from clvmodels.core.errors import ConfigError
 from pipelines.config import presets
@@ -25,6 +25,8 @@ from pipelines.config.sections import (
     LATEST,
     USUAL_DIMENSIONS,
     Attribution,
+    Audience,
+    Audiences,
     Backtest,
     Calendar,
     Columns,
@@ -51,6 +53,7 @@ __all__ = [
     "EARLIEST",
     "LATEST",
     "Attribution",
+    "Audience",
     "Backtest",
     "Calendar",
     "Columns",
@@ -192,6 +195,8 @@ class Config(Section):
     train: Train = Train()
     backtest: Backtest = Backtest()
     rfm: Rfm = Rfm()
+    audiences: Audiences = Audiences()
+    audience: dict[Name, Audience] = Field(default_factory=dict)
     output: Output = Output()
     _from_preset: tuple[str, ...] = PrivateAttr(())
 

@@ -186,7 +186,14 @@ def _write_customers(scored: Table, path: Path, rfm: RfmRun, margin: float) -> _
     limits = limits_of(scored, rfm.section)
     ranked = with_scores(scored.mutate(tier=tier_of(scored)), limits, rfm.section)
     _remove(path)
-    final = engine.ordered(ranked.select(CUSTOMER_SCHEMA.names), "customer_id")
+    told = ranked.mutate(
+        frequency=ranked.frequency.cast("int64"),
+        days_since_last=ranked.time_since_last.cast("int64"),
+        customer_age=ranked["T"].cast("int64"),
+        usual_gap=ranked.gap_mean,
+        spend_to_date=ranked.spend_total,
+    )
+    final = engine.ordered(told.select(CUSTOMER_SCHEMA.names), "customer_id")
     engine.write(final, CUSTOMER_SCHEMA, path)
     return _Groups(
         tier_table(ranked), found(ranked, rfm, limits, margin), segment_table(scored, margin)

@@ -24,11 +24,16 @@ from pipelines.training.fit import Fitted
 CUSTOMER_SCHEMA = CUSTOMER_FORECAST.arrow()
 """schema.CUSTOMER_FORECAST as Parquet types."""
 
-GROUPS = ("tier", "r_score", "f_score", "m_score", "rfm_segment")
-"""Columns that need all customers."""
-
-HISTORY = ("time_since_last", "frequency", "spend_total", "spend_mean", "margin_total")
+HISTORY = (
+    "time_since_last", "frequency", "T", "gap_mean", "spend_total", "spend_mean", "margin_total"
+)  # fmt: skip
 """What customers did to date, passed on where known: RFM scores and sums of segments are of it."""
+
+ADDED = (
+    "tier", "r_score", "f_score", "m_score", "rfm_segment",
+    "frequency", "days_since_last", "customer_age", "usual_gap", "spend_to_date",
+)  # fmt: skip
+"""Columns of the customer forecast that need all customers, or are of the history passed on."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class Scorer:
     @property
     def schema(self) -> pa.Schema:
         """The customer forecast without groups, then the history to date and the dimensions."""
-        forecast_only = [field for field in CUSTOMER_SCHEMA if field.name not in GROUPS]
+        forecast_only = [field for field in CUSTOMER_SCHEMA if field.name not in ADDED]
         extra = [(name, pa.float64()) for name in self.history]
         extra += [(name, pa.string()) for name in self.dimensions]
         return pa.schema([*forecast_only, *(pa.field(*field) for field in extra)])

@@ -125,7 +125,8 @@ def test_forecast_tables_have_their_schema_and_add_up(trained):
     log = pd.read_csv(trained.log, parse_dates=["when"])
     known = log[log["when"] < pd.Timestamp(TRAINED_AS_OF) + pd.Timedelta(days=1)]
     assert sorted(customers["customer_id"]) == sorted(known["who"].unique())
-    assert customers.drop(columns="tier").notna().all(axis=None)
+    assert customers.drop(columns="usual_gap").notna().all(axis=None)
+    assert (customers["usual_gap"].notna() == (customers["frequency"] > 0)).all()
     assert customers["probability_alive"].between(0, 1).all()
     assert customers["churn_probability"].between(0, 1).all()
     assert (customers["clv_low"] <= customers["clv_high"]).all()

@@ -59,6 +59,11 @@ CUSTOMER_FORECAST = TableSchema(
             )
         ),
         ColumnSchema("rfm_segment", "string", "segment by the three scores"),
+        ColumnSchema("frequency", "integer", "repeat purchases to date", "purchases"),
+        ColumnSchema("days_since_last", "integer", "since the last purchase", "days"),
+        ColumnSchema("customer_age", "integer", "since the first purchase", "days"),
+        ColumnSchema("usual_gap", "number", "mean time between the own purchases", "days"),
+        ColumnSchema("spend_to_date", "number", "revenue of all purchases", "currency"),
     ),
 )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from clvmodels.activation import rfm_segments
+from clvmodels.activation import conditions, rfm_segments
 from clvmodels.activation.rfm_segments import RfmSegments
 from clvmodels.activation.scores import SCORES
 from pipelines.config.sections.base import Section
@@ -79,3 +79,50 @@ class Rfm(Section):
     def monetary_column(self) -> str:
         """What m scores, as :func:`pipelines.data.features.churn.churn_features` calls it."""
         return {"total": "spend_total", "mean": "spend_mean"}[self.monetary]
+
+
+class Condition(Section):
+    """What a column of the customer forecast must hold."""
+
+    column: str = Field(description="of customers.parquet, or made of it: docs/activation.md")
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: tuple[str | float, ...] | None = Field(None, alias="in")
+    top_share: float | None = Field(None, gt=0, le=1)
+    missing: bool = False
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Condition:
+        ends = (self.at_least, self.at_most)
+        if all(one is None for one in (*ends, self.one_of, self.top_share)):
+            raise ValueError("needs at_least, at_most, in or top_share")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(
+                f"at_least ({self.at_least}) lies above at_most ({self.at_most}): nobody meets it"
+            )
+        return self
+
+    @property
+    def plain(self) -> conditions.Condition:
+        """The same, as it is evaluated."""
+        return conditions.Condition(**self.model_dump())
+
+
+class Audience(Section):
+    """Customers to talk to, for a reason."""
+
+    reason: str = Field(min_length=1, description="why they are talked to; stands in every row")
+    where: tuple[Condition, ...] = Field(
+        min_length=1,
+        description="conditions {column, at_least, at_most, in, top_share, missing}, all to be met",
+    )
+
+
+class Audiences(Section):
+    """What `clv audiences` writes."""
+
+    builtin: bool = Field(True, description="write the built-in audiences beside your own")
+    columns: tuple[str, ...] = Field(
+        ("tier", "rfm_segment", "clv", "expected_revenue", "probability_alive", "days_since_last"),
+        description="of the customer forecast, after customer_id, audience, reason and change",
+    )

@@ -1,0 +1,1 @@
+"""What a command does for those who act on the forecast."""
