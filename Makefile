@@ -11,7 +11,7 @@ CLV     := $(BIN)/clv
 OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train backtest forecast refresh report check test coverage test-slow test-deep test-engines test-browser test-pythons test-blas test-kills test-load nightly lint house format bench clean
+.PHONY: help install train backtest forecast audiences refresh report check test coverage test-slow test-deep test-engines test-browser test-pythons test-blas test-kills test-load nightly lint house format bench clean
 
 help: ## show this help
 	@echo "usage: make TARGET [CONFIG=configs/cdnow.toml] [AS_OF=YYYY-MM-DD] [ARGS=...]"
@@ -50,6 +50,9 @@ backtest: $(VENV)/.run ## forecast from past origins and compare with what happe
 
 forecast: $(VENV)/.run ## score every customer with the model in use
 	@$(CLV) forecast $(OPTIONS)
+
+audiences: $(VENV)/.run ## write whom to talk to, from the forecast that was delivered
+	@$(CLV) audiences $(OPTIONS)
 
 refresh: $(VENV)/.run ## the monthly run: check, score, compare with the last forecast, report
 	@$(CLV) refresh $(OPTIONS)

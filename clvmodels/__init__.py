@@ -7,6 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clvmodels.activation.rfm_segments import RfmBox, RfmSegments
+    from clvmodels.activation.scores import RfmLimits, rfm_scores
     from clvmodels.churn.classifier import ChurnClassifier
     from clvmodels.cohorts.forecaster import CohortForecaster
     from clvmodels.cohorts.reconcile import reconcile
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
+    "RfmBox": "activation.rfm_segments",
+    "RfmLimits": "activation.scores",
+    "RfmSegments": "activation.rfm_segments",
+    "rfm_scores": "activation.scores",
     "BGBB": "transactions.discrete.beta_binomial",
     "ShiftedBetaGeometric": "contracts.shifted_beta_geometric",
     "renewals_table": "contracts.table",
@@ -88,6 +94,9 @@ __all__ = [
     "LifetimesMBGNBD",
     "LifetimesParetoNBD",
     "ParetoNBD",
+    "RfmBox",
+    "RfmLimits",
+    "RfmSegments",
     "ShiftedBetaGeometric",
     "UnitEconomics",
     "cumulative_ltv",
@@ -98,6 +107,7 @@ __all__ = [
     "payback_period",
     "reconcile",
     "renewals_table",
+    "rfm_scores",
     "rfm_summary",
     "simulate_log",
     "value_tiers",

@@ -170,6 +170,27 @@ def forecast(
 
 
 @app.command()
+def audiences(
+    config: ConfigOption,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Of the forecast; default: the latest delivered."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
+) -> None:
+    """Write whom to talk to and why, as CSV and Parquet, from the forecast that was delivered."""
+    from pipelines.jobs.business import audiences as activating
+
+    _tell(
+        activating.audiences_job(configuration.load(config), _date(as_of), Progress(quiet)),
+        as_json,
+    )
+
+
+@app.command()
 def refresh(
     config: ConfigOption,
     as_of: AsOfOption = None,

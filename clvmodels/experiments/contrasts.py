@@ -96,9 +96,7 @@ def contrasts(factors: Sequence[Factor]) -> list[Contrast]:
         Contrast(
             Kind.INTERACTION,
             ((first.name, first.levels[a]), (second.name, second.levels[b])),
-            np.outer(
-                _unit(first, a) - _unit(first, 0), _unit(second, b) - _unit(second, 0)
-            ).ravel(),
+            np.outer(_step(first, a), _step(second, b)).ravel(),
             None,
         )
         for a, b in product(range(1, len(first.levels)), range(1, len(second.levels)))

@@ -52,6 +52,8 @@ def _found(place: str, given: Any) -> str:
 def _fields_of(location: list[str], model: type[BaseModel]) -> list[str]:
     parts = iter(location)
     for part in parts:
+        if part not in model.model_fields:  # the number of one of a list
+            continue
         annotation = model.model_fields[part].annotation
         kinds = (annotation, *typing.get_args(annotation))
         nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]

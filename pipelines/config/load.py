@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import PrivateAttr, ValidationError, computed_field, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, computed_field, model_validator
 
 from clvmodels.core.errors import ConfigError
 from pipelines.config import presets
@@ -24,6 +24,8 @@ from pipelines.config.sections import (
     LATEST,
     USUAL_DIMENSIONS,
     Attribution,
+    Audience,
+    Audiences,
     Backtest,
     Calendar,
     Columns,
@@ -38,6 +40,7 @@ from pipelines.config.sections import (
     Name,
     Output,
     Plan,
+    Rfm,
     Section,
     Source,
     Train,
@@ -50,6 +53,7 @@ __all__ = [
     "EARLIEST",
     "LATEST",
     "Attribution",
+    "Audience",
     "Backtest",
     "Calendar",
     "Columns",
@@ -65,6 +69,7 @@ __all__ = [
     "Monitoring",
     "Output",
     "Plan",
+    "Rfm",
     "Source",
     "Terms",
     "Train",
@@ -187,6 +192,9 @@ class Config(Section):
     backtest: Backtest = Backtest()
     ledger: Ledger = Ledger()
     monitoring: Monitoring = Monitoring()
+    rfm: Rfm = Rfm()
+    audiences: Audiences = Audiences()
+    audience: dict[Name, Audience] = Field(default_factory=dict)
     output: Output = Output()
     _from_preset: tuple[str, ...] = PrivateAttr(())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from clvmodels.core.errors import ConfigError, DataError
@@ -112,10 +113,10 @@ def erase(
 ) -> Erased:
     """Remove customers from every saved output of a business, under id and pseudonym.
 
-    Every Parquet file below the folders that has a column customer_id is written again without
-    them, beside the old one, and renamed into its place; folders that Spark wrote are looked
-    through file by file. One that cannot be read keeps none of the others from it. Models hold no
-    customer data, so no other file needs to change.
+    Every Parquet and CSV file below the folders that has a column customer_id is written again
+    without them, beside the old one, and renamed into its place; folders that Spark wrote are
+    looked through file by file. One that cannot be read keeps none of the others from it. Models
+    hold no customer data, so no other file needs to change.
 
     Parameters
     ----------
@@ -149,9 +150,9 @@ def erase(
     unread: dict[Path, str] = {}
     found = []
     # What a stopped run has left comes last: erasing from the file itself may take it away.
-    for file in sorted(_parquet_files(folders, unread), key=lambda f: (f.name[:1] == ".", f)):
+    for file in sorted(_files_of_customers(folders, unread), key=lambda f: (f.name[:1] == ".", f)):
         try:
-            rows = _erase_from(file, names)
+            rows = (_erase_from_text if file.suffix == ".csv" else _erase_from)(file, names)
         except (OSError, pa.ArrowException) as error:
             if file.exists():
                 unread[file] = str(error)
@@ -172,8 +173,8 @@ def _text(name: str) -> str:
     return name
 
 
-def _parquet_files(folders: Iterable[Path], unread: dict[Path, str]) -> Iterator[Path]:
-    """Every Parquet file below some folders, finished or not; what is out of reach is noted."""
+def _files_of_customers(folders: Iterable[Path], unread: dict[Path, str]) -> Iterator[Path]:
+    """Every file that may hold customers, finished or not; what is out of reach is noted."""
     tops = {folder.resolve(): folder for folder in folders if folder.is_dir()}
 
     def out_of_reach(error: OSError) -> None:
@@ -183,7 +184,8 @@ def _parquet_files(folders: Iterable[Path], unread: dict[Path, str]) -> Iterator
     for top in tops.values():
         for folder, folders_in, files_in in os.walk(top, onerror=out_of_reach):
             for path in (Path(folder, name) for name in (*folders_in, *files_in)):
-                named = ".parquet" in path.name and path.suffix != ".crc"
+                named = path.suffix == ".csv"
+                named |= ".parquet" in path.name and path.suffix != ".crc"
                 if not path.is_symlink():
                     if named and path.is_file():
                         yield path
@@ -219,6 +221,31 @@ def _erase_from(file: Path, names: set[str]) -> int:
         finally:
             beside.unlink(missing_ok=True)
     return int(held)
+
+
+def _erase_from_text(file: Path, names: set[str]) -> int:
+    """Remove rows of an audience's CSV file, which holds what its Parquet file does."""
+    with file.open(encoding="utf-8", errors="replace") as lines_of_file:
+        header = lines_of_file.readline()
+    if '"customer_id"' not in header:
+        return 0
+    columns = [name.strip('"') for name in header.strip().split(",")]
+    as_text = pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.string()),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    table = pa_csv.read_csv(file, convert_options=as_text)
+    found = _matches(table, pa.array(sorted(names), pa.string()))
+    held = int(pc.sum(found).as_py() or 0)
+    if held:
+        beside = file.with_name(f".{file.name}.erasing")
+        try:
+            pa_csv.write_csv(table.filter(pc.invert(found)), beside)
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
+    return held
 
 
 def _matches(table: pa.Table, wanted: pa.Array) -> pa.ChunkedArray:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from ibis.expr.types import Table
@@ -18,6 +19,8 @@ from pipelines.data.features import CohortHistory, Snapshot, histories, scoring_
 from pipelines.data.privacy import Pseudonyms
 from pipelines.forecasting.delivered import Label, write_cohorts
 from pipelines.forecasting.levelling import CohortLevel, cohort_level
+from pipelines.forecasting.rfm.found import RfmFound, RfmRun, found
+from pipelines.forecasting.rfm.scores import limits_of, with_scores
 from pipelines.forecasting.scorer import CUSTOMER_SCHEMA, Scorer
 from pipelines.forecasting.tiers import tier_of
 from pipelines.forecasting.totals import (
@@ -48,6 +51,8 @@ class Delivered:
         schema.COHORT_FORECAST.
     tiers : DataFrame
         tier, customers, clv, expected_revenue, share_of_clv.
+    rfm : RfmFound
+        Sizes, value and moves of RFM segments.
     segments : DataFrame
         dimension, value, customers, ltv_revenue (revenue to date per customer), ltv_margin (the
         recorded margin to date; revenue times the configured rate where none is recorded),
@@ -69,6 +74,7 @@ class Delivered:
     grid: MonthGrid
     cohorts: pd.DataFrame
     tiers: pd.DataFrame
+    rfm: RfmFound
     segments: pd.DataFrame
     months: pd.DataFrame
     totals: pd.DataFrame
@@ -88,6 +94,7 @@ def write(
     label: Label,
     valuation: UnitEconomics,
     churn_horizon_days: int,
+    rfm: RfmRun,
     names: Pseudonyms | None = None,
     embedded: Embedded | None = None,
 ) -> Delivered:
@@ -114,6 +121,8 @@ def write(
         What a purchase is valued by (:func:`pipelines.data.margins.valuation`).
     churn_horizon_days : int
         Churn is no purchase within so many days.
+    rfm : RfmRun
+        What RFM scores go by, and the forecast before.
     names : Pseudonyms, optional
         In the place of the customers' ids.
     embedded : callable, optional
@@ -121,9 +130,7 @@ def write(
     """
     known = None if fitted.segments is None else fitted.segments.values
     level = cohort_level(fitted, histories(snapshot.summary, known), history, grid)
-    cohorts = cohort_table(level, valuation.margin)
-    _remove(folder / COHORTS)  # whatever else lies there
-    write_cohorts(cohorts, label, folder / COHORTS)
+    cohorts = _write_cohorts(level, valuation.margin, label, folder / COHORTS)
     table = scoring_table(snapshot)
     score = Scorer.of(
         fitted,
@@ -135,42 +142,62 @@ def write(
         names=names,
     )
     with _scored(table, score, folder, embedded) as scored:
-        tiers = _write_customers(scored, folder / CUSTOMERS)
-        segments = segment_table(scored, valuation.margin)
-    return _summed(level, cohorts, tiers, segments, valuation)
+        groups = _write_customers(scored, folder / CUSTOMERS, rfm, valuation.margin)
+    return _summed(level, cohorts, groups, valuation)
+
+
+class _Groups(NamedTuple):
+    """What is said of scored customers together."""
+
+    tiers: pd.DataFrame
+    rfm: RfmFound
+    segments: pd.DataFrame
 
 
 def _summed(
-    level: CohortLevel,
-    cohorts: pd.DataFrame,
-    tiers: pd.DataFrame,
-    segments: pd.DataFrame,
-    valuation: UnitEconomics,
+    level: CohortLevel, cohorts: pd.DataFrame, groups: _Groups, valuation: UnitEconomics
 ) -> Delivered:
     """Say of a written forecast what holds no single customer."""
-    customers = int(tiers["customers"].sum())
+    customers = int(groups.tiers["customers"].sum())
     return Delivered(
         grid=level.grid,
         cohorts=cohorts,
-        tiers=tiers,
-        segments=segments,
+        **groups._asdict(),
         months=month_table(cohorts, level, valuation.margin),
         totals=totals(cohorts, level, level.grid, valuation),
         corrections=level.corrections,
         forecaster=level.forecaster,
         customers=customers,
-        mean_clv=float(tiers["clv"].sum() / customers) if customers else 0.0,
+        mean_clv=float(groups.tiers["clv"].sum() / customers) if customers else 0.0,
     )
 
 
-def _write_customers(scored: Table, path: Path) -> pd.DataFrame:
-    """Rank scored customers and write them; return their tiers."""
-    engine = engine_of(scored)
-    ranked = scored.mutate(tier=tier_of(scored))
+def _write_cohorts(level: CohortLevel, margin: float, label: Label, path: Path) -> pd.DataFrame:
+    """Write the cohorts' forecast, whatever else lies there, and return it."""
+    cohorts = cohort_table(level, margin)
     _remove(path)
-    final = engine.ordered(ranked.select(CUSTOMER_SCHEMA.names), "customer_id")
+    write_cohorts(cohorts, label, path)
+    return cohorts
+
+
+def _write_customers(scored: Table, path: Path, rfm: RfmRun, margin: float) -> _Groups:
+    """Rank scored customers and write them; return their groups."""
+    engine = engine_of(scored)
+    limits = limits_of(scored, rfm.section)
+    ranked = with_scores(scored.mutate(tier=tier_of(scored)), limits, rfm.section)
+    _remove(path)
+    told = ranked.mutate(
+        frequency=ranked.frequency.cast("int64"),
+        days_since_last=ranked.time_since_last.cast("int64"),
+        customer_age=ranked["T"].cast("int64"),
+        usual_gap=ranked.gap_mean,
+        spend_to_date=ranked.spend_total,
+    )
+    final = engine.ordered(told.select(CUSTOMER_SCHEMA.names), "customer_id")
     engine.write(final, CUSTOMER_SCHEMA, path)
-    return tier_table(ranked)
+    return _Groups(
+        tier_table(ranked), found(ranked, rfm, limits, margin), segment_table(scored, margin)
+    )
 
 
 @contextmanager

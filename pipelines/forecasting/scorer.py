@@ -24,6 +24,17 @@ from pipelines.training.fit import Fitted
 CUSTOMER_SCHEMA = CUSTOMER_FORECAST.arrow()
 """schema.CUSTOMER_FORECAST as Parquet types."""
 
+HISTORY = (
+    "time_since_last", "frequency", "T", "gap_mean", "spend_total", "spend_mean", "margin_total"
+)  # fmt: skip
+"""What customers did to date, passed on where known: RFM scores and sums of segments are of it."""
+
+ADDED = (
+    "tier", "r_score", "f_score", "m_score", "rfm_segment",
+    "frequency", "days_since_last", "customer_age", "usual_gap", "spend_to_date",
+)  # fmt: skip
+"""Columns of the customer forecast that need all customers, or are of the history passed on."""
+
 
 @dataclass(frozen=True)
 class Scorer:
@@ -44,8 +55,8 @@ class Scorer:
         Applied where the customers are; the key travels with them.
     dimensions : tuple of str
         Those that the table to be scored holds; passed on for the segments.
-    sums : tuple of str
-        Of spend and, where recorded, of margin to date; passed on for the segments.
+    history : tuple of str
+        Those of :data:`HISTORY` that the table holds.
     """
 
     fitted: Fitted
@@ -55,7 +66,7 @@ class Scorer:
     churn_horizon_days: int
     names: Pseudonyms | None
     dimensions: tuple[str, ...]
-    sums: tuple[str, ...] = ("spend_total",)
+    history: tuple[str, ...]
 
     @classmethod
     def of(
@@ -90,14 +101,14 @@ class Scorer:
             churn_horizon_days,
             names,
             tuple(dimensions(table)),
-            tuple(name for name in ("spend_total", "margin_total") if name in table.columns),
+            tuple(name for name in HISTORY if name in table.columns),
         )
 
     @property
     def schema(self) -> pa.Schema:
-        """The customer forecast without tiers, then sums to date and the dimensions."""
-        forecast_only = CUSTOMER_SCHEMA.remove(CUSTOMER_SCHEMA.get_field_index("tier"))
-        extra = [(name, pa.float64()) for name in self.sums]
+        """The customer forecast without groups, then the history to date and the dimensions."""
+        forecast_only = [field for field in CUSTOMER_SCHEMA if field.name not in ADDED]
+        extra = [(name, pa.float64()) for name in self.history]
         extra += [(name, pa.string()) for name in self.dimensions]
         return pa.schema([*forecast_only, *(pa.field(*field) for field in extra)])
 
@@ -120,6 +131,8 @@ class Scorer:
         scored[worth] = scored[worth].round(DIGITS)
         if self.names is not None:
             scored["customer_id"] = self.names.of_all(scored["customer_id"])
-        for name in (*self.sums, *self.dimensions):
+        for name in self.history:
+            scored[name] = summary[name].astype("float64")
+        for name in self.dimensions:
             scored[name] = summary[name]
         return pa.Table.from_pandas(scored, self.schema, preserve_index=False)

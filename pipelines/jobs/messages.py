@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,8 @@ from pipelines.data.quality.plausibility import Plausibility
 from pipelines.data.quality.unread import Unread
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.new_customers import Basis, NewCustomers
+from pipelines.forecasting.rfm.found import RfmFound
+from pipelines.report.sections.customers.rfm import folded
 from pipelines.report.wording import carried
 from pipelines.training.fit import Fitted
 
@@ -262,6 +265,37 @@ def forecast_lines(forecast: Delivered, customers: int, config: Config) -> list[
             for line in carried.departures(forecast.corrections, forecast.totals, money)
         ),
     ]
+
+
+def rfm_lines(found: RfmFound) -> list[str]:
+    """How many customers each RFM segment holds, small ones put together, and how many moved."""
+    sizes = folded(found.sizes)
+    if sizes.empty:
+        return []
+    named = zip(sizes["rfm_segment"], sizes["customers"], strict=True)
+    lines = [f"RFM segments: {', '.join(f'{name} {count:,}' for name, count in named)}"]
+    if found.note is not None:
+        lines.append(f"note: who moved since the forecast of {found.since}: {found.note}")
+    elif found.since is not None:
+        moved, known = found.moved
+        lines.append(
+            f"{moved:,} of {known:,} customers changed segment since the forecast of {found.since}"
+        )
+    return lines
+
+
+def rfm_facts(found: RfmFound) -> dict[str, Any]:
+    """The same for programs, and the limits that scores go by."""
+    sizes = folded(found.sizes)
+    moved, known = found.moved
+    return {
+        "segments": dict(zip(sizes["rfm_segment"], sizes["customers"].tolist(), strict=True)),
+        "limits": None if found.limits is None else asdict(found.limits),
+        "since": found.since,
+        "moved": moved,
+        "in_both": known,
+        "note": found.note,
+    }
 
 
 def budget_line(coming: NewCustomers, config: Config) -> str:

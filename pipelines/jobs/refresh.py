@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import asdict
-from pathlib import Path
 
 import pandas as pd
 
@@ -22,30 +21,15 @@ from pipelines.console import Outcome, Progress
 from pipelines.data import features
 from pipelines.data.customer_days import Dataset
 from pipelines.data.features import drivers
-from pipelines.forecasting import deliver
 from pipelines.forecasting.delivered import Label, read_cohorts
 from pipelines.jobs import messages, stages
-from pipelines.jobs.folders import models_folder, reports_folder
+from pipelines.jobs.folders import models_folder, previous_forecast
 from pipelines.jobs.report import PAGE, write_report
 from pipelines.monitoring.judged import judge
 from pipelines.registry import store as registry
 from pipelines.report.gather import Tracked
 from pipelines.report.wording import record, words
 from pipelines.training import fit as train
-
-
-def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | None:
-    """The latest delivered forecast from before ``as_of``, if there is one."""
-    parent = reports_folder(config)
-    days = {}
-    for path in parent.glob(f"*/{deliver.COHORTS}"):
-        try:
-            day = dt.date.fromisoformat(path.parent.name)
-        except ValueError:
-            continue
-        if day < as_of:
-            days[day] = path
-    return max(days.items()) if days else None
 
 
 def earlier(data: Dataset, config: Config) -> Tracked | None:

@@ -34,9 +34,11 @@ from pipelines.data.quality.control import Controlled
 from pipelines.forecasting import deliver
 from pipelines.forecasting.customers import horizon_grid
 from pipelines.forecasting.deliver import Delivered
-from pipelines.forecasting.delivered import Label
+from pipelines.forecasting.delivered import Label, read_cohorts
 from pipelines.forecasting.new_customers import NewCustomers
-from pipelines.jobs.folders import reports_folder
+from pipelines.forecasting.rfm.found import RfmRun
+from pipelines.forecasting.rfm.moves import Earlier
+from pipelines.jobs.folders import previous_forecast, reports_folder
 from pipelines.ledger import entries
 from pipelines.ledger.store import Ledger
 from pipelines.sources.connect import embedded
@@ -200,4 +202,22 @@ def delivered(
         churn_horizon_days=config.train.churn_horizon_days,
         names=privacy.pseudonyms(config.governance.pseudonym_key_env),
         embedded=partial(embedded, config.log),
+        rfm=RfmRun(config.rfm, earlier_customers(config, snapshot.as_of)),
     )
+
+
+def earlier_customers(config: Config, as_of: dt.date) -> Earlier | None:
+    """The customers of the latest forecast from before a day; None where there is none.
+
+    Whose they are, the cohorts beside them say.
+    """
+    last = previous_forecast(config, as_of)
+    if last is None:
+        return None
+    day, cohorts = last
+    customers = cohorts.with_name(deliver.CUSTOMERS)
+    try:
+        read_cohorts(cohorts, Label.of(config.name, config.economics.currency, day))
+    except DataError as error:
+        return Earlier(day, customers, str(error))
+    return Earlier(day, customers)

@@ -94,6 +94,7 @@ def gather(
         cohort_months=history,
         cohort_forecast=delivered.cohorts,
         tiers=delivered.tiers,
+        rfm=delivered.rfm,
         segments=delivered.segments,
         segment_cells=result.segments,
         sales=with_margin(data.sales_months, margin),

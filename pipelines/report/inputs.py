@@ -16,6 +16,7 @@ from pipelines.backtesting import accuracy
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.config.load import Terms
 from pipelines.data.margins import Margin
+from pipelines.forecasting.rfm.found import RfmFound
 from pipelines.monitoring.judged import Judged
 from pipelines.report.groups import origins
 from pipelines.report.groups.cohorts import Groups, groups
@@ -113,6 +114,8 @@ class ReportInputs:
         History and forecast, as in :mod:`clvmodels.core.schema`.
     tiers : DataFrame
         tier, customers, clv, expected_revenue, share_of_clv.
+    rfm : RfmFound
+        RFM segments and who moved; of a run that scored nobody, empty.
     segments : DataFrame
         dimension, value, customers, then per customer any of ltv_revenue, ltv_margin (to
         date), expected_revenue, clv (over the horizon) and churn (mean probability).
@@ -191,6 +194,7 @@ class ReportInputs:
     cohort_months: pd.DataFrame = field(default_factory=_none)
     cohort_forecast: pd.DataFrame = field(default_factory=_none)
     tiers: pd.DataFrame = field(default_factory=_none)
+    rfm: RfmFound = field(default_factory=RfmFound)
     segments: pd.DataFrame = field(default_factory=_none)
     sales: pd.DataFrame = field(default_factory=_none)
     alive_matrix: pd.DataFrame = field(default_factory=_none)

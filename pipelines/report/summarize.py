@@ -24,6 +24,7 @@ from pipelines.report.sections import model as sections_model
 from pipelines.report.sections import record as sections_record
 from pipelines.report.sections.budget import ahead
 from pipelines.report.sections.customers import churn as sections_churn
+from pipelines.report.sections.customers import rfm as sections_rfm
 from pipelines.report.sections.customers import sales as sections_sales
 from pipelines.report.sections.customers import segments as sections_segments
 from pipelines.report.sections.customers import tiers as sections_tiers
@@ -50,6 +51,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections_churn.churn,
     sections_business.unit_economics,
     sections_tiers.tiers,
+    sections_rfm.rfm,
     sections_segments.segments,
     sections_sales.sales,
     sections_fit.fit,

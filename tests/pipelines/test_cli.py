@@ -125,7 +125,8 @@ def test_forecast_tables_have_their_schema_and_add_up(trained):
     log = pd.read_csv(trained.log, parse_dates=["when"])
     known = log[log["when"] < pd.Timestamp(TRAINED_AS_OF) + pd.Timedelta(days=1)]
     assert sorted(customers["customer_id"]) == sorted(known["who"].unique())
-    assert customers.drop(columns="tier").notna().all(axis=None)
+    assert customers.drop(columns="usual_gap").notna().all(axis=None)
+    assert (customers["usual_gap"].notna() == (customers["frequency"] > 0)).all()
     assert customers["probability_alive"].between(0, 1).all()
     assert customers["churn_probability"].between(0, 1).all()
     assert (customers["clv_low"] <= customers["clv_high"]).all()
@@ -180,6 +181,12 @@ def test_forecast_scores_with_the_champion(copied):
     assert facts["as_of"] == "2022-09-30"
     customers = pd.read_parquet(copied.reports / "2022-09-30" / "customers.parquet")
     assert facts["customers"] == len(customers)
+    assert sum(facts["rfm"]["segments"].values()) == len(customers)
+    before = pd.read_parquet(copied.reports / str(TRAINED_AS_OF) / "customers.parquet")
+    both = before.merge(customers, on="customer_id", suffixes=("_before", ""))
+    changed = both["rfm_segment"] != both["rfm_segment_before"]
+    assert facts["rfm"]["since"] == str(TRAINED_AS_OF)
+    assert (facts["rfm"]["moved"], facts["rfm"]["in_both"]) == (changed.sum(), len(both))
     totals = {row["quantity"]: row["value"] for row in facts["totals"]}
     assert totals["revenue"] == pytest.approx(customers["expected_revenue"].sum())
     assert totals["clv"] == pytest.approx(customers["clv"].sum())

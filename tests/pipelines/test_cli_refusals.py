@@ -50,7 +50,9 @@ def test_wrong_usage_is_exit_code_2(arguments):
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize("command", ["train", "backtest", "forecast", "refresh", "report", "check"])
+@pytest.mark.parametrize(
+    "command", ["train", "backtest", "forecast", "audiences", "refresh", "report", "check"]
+)
 def test_every_command_refuses_a_missing_configuration(command):
     assert_refused(run_clv(command, "--config", "no/such.toml"), 2, "no configuration file")
 

@@ -27,6 +27,36 @@ CONFIGURATIONS = [
         2,
         source='kind = "csv"\npath = "log.csv"\nnull_values = 7',
     ),
+    Case(
+        "RFM segments that overlap",
+        "segments 'a' and 'b' overlap at r 3, f 1 to 5, m 1 to 5",
+        2,
+        more='[rfm]\nsegments = [{name = "a", r = [1, 3]}, {name = "b", r = [3, 5]}]',
+    ),
+    Case(
+        "RFM segments with a gap",
+        "no segment holds r 4 f 1 m 1, r 4 f 1 m 2, r 4 f 1 m 3 and 22 more",
+        2,
+        more='[rfm]\nsegments = [{name = "a", r = [1, 3]}, {name = "b", r = [5, 5]}]',
+    ),
+    Case(
+        "an RFM segment with a wrong key",
+        "unknown key 'x' in [rfm.segments.0]",
+        2,
+        more='[rfm]\nsegments = [{name = "a", x = [1, 5]}]',
+    ),
+    Case(
+        "limits of scores that fall",
+        "rfm.recency_limits: expected 4 numbers, each greater than the one before",
+        2,
+        more="[rfm]\nrecency_limits = [90, 60, 30, 7]",
+    ),
+    Case(
+        "too few limits of scores",
+        "rfm.frequency_limits: expected 4 numbers",
+        2,
+        more="[rfm]\nfrequency_limits = [1, 2]",
+    ),
     Case("unknown section", "unknown key 'sorce' in the top level", 2, more="[sorce]\nx = 1"),
     Case(
         "unknown time zone",

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clvmodels.activation.scores import RfmLimits
 from pipelines.config.load import parse
+from pipelines.forecasting.rfm.found import RfmFound
 from pipelines.report import ReportInputs
 from pipelines.report.tables import records
 
@@ -288,6 +290,30 @@ def found_effects() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, "doubling", "doubling_low", "doubling_high", "used"])
 
 
+def rfm() -> RfmFound:
+    """Four segments, and who moved between them since a year before."""
+    sizes = pd.DataFrame(
+        {
+            "rfm_segment": ["champions", "loyal", "new", "lost"],
+            "customers": [600, 1_400, 900, 2_047],
+            "revenue_to_date": [300_000.0, 210_000.0, 40_000.0, 113_524.0],
+            "margin_to_date": [120_000.0, 84_000.0, 16_000.0, 45_409.6],
+            "expected_revenue": [150_000.0, 110_000.0, 25_000.0, 13_000.0],
+            "clv": [52_000.0, 36_000.0, 9_000.0, 4_500.0],
+        }
+    )
+    flows = [
+        ("champions", "champions", 400), ("champions", "loyal", 120), ("loyal", "champions", 190),
+        ("loyal", "loyal", 1_100), ("loyal", "lost", 250), ("lost", "loyal", 6),
+        ("lost", "lost", 1_700),
+        ("new", "loyal", 174), ("new", "lost", 97), ("new", "champions", 10),
+        ("(not yet a customer)", "new", 900),
+    ]  # fmt: skip
+    limits = RfmLimits((20, 61, 150, 340), (0, 0, 1, 4), (21.5, 40.25, 80.75, 163.2))
+    moves = pd.DataFrame(flows, columns=["from_segment", "to_segment", "customers"])
+    return RfmFound(sizes=sizes, limits=limits, moves=moves, since=dt.date(2023, 12, 31))
+
+
 def example_inputs(**changes: object) -> ReportInputs:
     """A full set of inputs; ``changes`` replaces single fields."""
     rng = np.random.default_rng(5)
@@ -351,6 +377,7 @@ def example_inputs(**changes: object) -> ReportInputs:
                 "expected_revenue": [60_000.0, 70_000.0, 48_000.0, 120_000.0],
             }
         ),
+        rfm=rfm(),
         segments=pd.DataFrame(
             {
                 "dimension": ["channel", "channel"],

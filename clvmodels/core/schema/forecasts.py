@@ -50,6 +50,41 @@ CUSTOMER_FORECAST = TableSchema(
         ColumnSchema("clv_low", "number", "lower end of the 90 % interval of clv", "currency"),
         ColumnSchema("clv_high", "number", "upper end of the 90 % interval of clv", "currency"),
         ColumnSchema("tier", "string", "value tier by clv"),
+        *(
+            ColumnSchema(name, "integer", f"{meaning}; 5 is best", "1 to 5", least=1, most=5)
+            for name, meaning in (
+                ("r_score", "how lately the customer bought"),
+                ("f_score", "how often"),
+                ("m_score", "for how much"),
+            )
+        ),
+        ColumnSchema("rfm_segment", "string", "segment by the three scores"),
+        ColumnSchema("frequency", "integer", "repeat purchases to date", "purchases"),
+        ColumnSchema("days_since_last", "integer", "since the last purchase", "days"),
+        ColumnSchema("customer_age", "integer", "since the first purchase", "days"),
+        ColumnSchema("usual_gap", "number", "mean time between the own purchases", "days"),
+        ColumnSchema("spend_to_date", "number", "revenue of all purchases", "currency"),
+    ),
+)
+
+RFM_SEGMENTS = TableSchema(
+    "RFM segments",
+    (
+        ColumnSchema("rfm_segment", "string", "segment by the three scores", key=True),
+        ColumnSchema("customers", "integer", "customers of the segment"),
+        ColumnSchema("revenue_to_date", "number", "their revenue to date together", "currency"),
+        ColumnSchema("margin_to_date", "number", "their gross margin to date", "currency"),
+        ColumnSchema("expected_revenue", "number", "their LTV together", "currency"),
+        ColumnSchema("clv", "number", "their CLV together", "currency"),
+    ),
+)
+
+RFM_MOVES = TableSchema(
+    "moves between RFM segments",
+    (
+        ColumnSchema("from_segment", "string", "in the forecast before", key=True),
+        ColumnSchema("to_segment", "string", "in this one", key=True),
+        ColumnSchema("customers", "integer", "who moved, or stayed"),
     ),
 )
 

@@ -1,5 +1,6 @@
 """The sections of a configuration: their keys, defaults and what must hold between them."""
 
+from pipelines.config.sections.activation import Audience, Audiences, Rfm, RfmBox
 from pipelines.config.sections.base import EARLIEST, LATEST, Name, Section, Variable, nearest
 from pipelines.config.sections.beside import Attribution, Consent, Control, Covariates, Plan
 from pipelines.config.sections.business import Calendar, Currencies, Economics, Governance
@@ -22,6 +23,8 @@ __all__ = [
     "PARTS",
     "USUAL_DIMENSIONS",
     "Attribution",
+    "Audience",
+    "Audiences",
     "Backtest",
     "Calendar",
     "Columns",
@@ -39,6 +42,8 @@ __all__ = [
     "Part",
     "Plan",
     "PresetName",
+    "Rfm",
+    "RfmBox",
     "Section",
     "Source",
     "Train",

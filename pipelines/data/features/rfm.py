@@ -27,7 +27,7 @@ def of_people(purchases: Table, people: People) -> Table:
     return purchases.filter(purchases.individual == (people == "individual"))
 
 
-OWN_TEXT = ("customer_id", "tier", "digest")
+OWN_TEXT = ("customer_id", "tier", "rfm_segment", "digest")
 """Text that is no dimension, in tables of customers and of their days."""
 
 

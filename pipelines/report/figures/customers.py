@@ -161,6 +161,35 @@ def tiers(chart: Chart) -> Figure:
     return figure
 
 
+def rfm_segments(chart: Chart) -> Figure:
+    """Shares of customers, of revenue to date and of expected revenue by segment, best on top."""
+    names = chart["segment"]
+    figure, axes = canvas(1.3 + 0.42 * len(names))
+    ax = axes[0, 0]
+    place = np.arange(len(names))[::-1]
+    bars = (
+        ("share_of_customers", "Share of customers", "#9aa5b1", "//"),
+        ("share_of_revenue", "Share of revenue to date", ACTUAL, ""),
+        ("share_of_expected_revenue", "Share of expected revenue", FORECAST, ""),
+    )
+    for shift, (key, said, colour, hatch) in zip((0.27, 0.0, -0.27), bars, strict=True):
+        ax.barh(
+            place + shift,
+            numbers(chart[key]),
+            0.25,
+            color=colour,
+            label=said,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0,
+        )
+    ax.set_yticks(place, [str(name) for name in names])
+    percents(ax.xaxis)
+    title(figure, chart["title"])
+    legend(figure, ax)
+    return figure
+
+
 def observed_and_expected(chart: Chart) -> Figure:
     """Paired bars by group."""
     figure, axes = canvas(3.2)

@@ -299,6 +299,7 @@ DRAW: dict[str, Callable[[Chart], Figure]] = {
     "churn_reliability": figures_customers.churn_reliability,
     "churn_importance": figures_customers.churn_importance,
     "tiers": figures_customers.tiers,
+    "rfm_segments": figures_customers.rfm_segments,
     "frequency_histogram": figures_customers.observed_and_expected,
     "budget": company_revenue,
     "tracking": figures_customers.tracking,

@@ -158,6 +158,13 @@ class _Tiers(Chart):
     share_of_clv: Numbers
 
 
+class _RfmSegments(Chart):
+    segment: list[str]
+    share_of_customers: Numbers
+    share_of_revenue: Numbers
+    share_of_expected_revenue: Numbers
+
+
 class _ObservedAndExpected(Chart):
     names: list[str]
     observed: Numbers
@@ -196,6 +203,7 @@ CHARTS: Mapping[str, type[Chart]] = {
     "churn_reliability": _Reliability,
     "churn_importance": _Importance,
     "tiers": _Tiers,
+    "rfm_segments": _RfmSegments,
     "frequency_histogram": _ObservedAndExpected,
     "budget": _Company,
     "tracking": _Tracking,

@@ -165,6 +165,12 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Purchase", "All of one customer's transactions on one calendar day."),
     ("Recency", "Days from a customer's first purchase to the latest one."),
     (
+        "RFM score",
+        "1 to 5, 5 for the best, of one customer: how lately (R, days since the last purchase), "
+        "how often (F, repeat purchases) and for how much (M) the customer bought. RFM segments "
+        "are names for combinations of the three.",
+    ),
+    (
         "WAPE",
         "Sum of |forecast - actual| over the cells / sum of actual: the typical error of a cell, "
         "as a share of sales.",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from clvmodels.core.errors import ConfigError
 from pipelines.config import load as config
-from pipelines.config.load import Config, load, parse
+from pipelines.config.load import Audience, Config, load, parse
 
 ROOT = Path(__file__).parents[3]
 CDNOW = {"name": "x", "source": {"kind": "lifetimes", "dataset": "CDNOW_sample"}}
@@ -22,6 +22,8 @@ def sections() -> dict[str, type[BaseModel]]:
     """Return the sections of the configuration by name."""
     found = {}
     for name, field in Config.model_fields.items():
+        if typing.get_origin(field.annotation) is dict:  # sections that the business names
+            continue
         for kind in (field.annotation, *typing.get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 found[name] = kind
@@ -31,7 +33,7 @@ def sections() -> dict[str, type[BaseModel]]:
 def documented() -> str:
     """Render the list of keys as docs/data.md holds it."""
     parts = []
-    for name, section in sections().items():
+    for name, section in {**sections(), "audience.<name>": Audience}.items():
         rows = ["| key | default | meaning |", "|---|---|---|"]
         for key, field in section.model_fields.items():
             default = "" if field.is_required() or field.default is None else f"{field.default}"

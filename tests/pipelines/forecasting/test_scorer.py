@@ -17,7 +17,7 @@ from pipelines.data import margins
 from pipelines.data.features import scoring_table
 from pipelines.data.margins import Margin
 from pipelines.data.privacy import Pseudonyms
-from pipelines.forecasting.scorer import CUSTOMER_SCHEMA, Scorer
+from pipelines.forecasting.scorer import ADDED, CUSTOMER_SCHEMA, Scorer
 from pipelines.sources.engines.base import stream
 from pipelines.training import fit as train
 
@@ -48,7 +48,10 @@ def test_the_schema_is_that_of_the_customer_forecast(scorer, batch):
     assert CUSTOMER_SCHEMA.names == schema.CUSTOMER_FORECAST.names
     made = scorer(batch)
     assert made.schema.equals(scorer.schema)
-    assert made.column_names == [*CUSTOMER_SCHEMA.names[:-1], "spend_total", "country"]
+    assert made.column_names == [
+        *(name for name in CUSTOMER_SCHEMA.names if name not in ADDED),
+        *("time_since_last", "frequency", "T", "gap_mean", "spend_total", "spend_mean", "country"),
+    ]
     assert made["spend_total"].equals(batch["spend_total"])
     assert made["country"].equals(batch["country"])
 

@@ -37,7 +37,7 @@ def test_tiers_sum_to_one(summary):
 
 def test_money_is_labelled_ltv_or_clv(summary):
     """No column of customer value goes without saying which of the two it is."""
-    for name in ("tiers", "segments", "cohort_value"):
+    for name in ("tiers", "rfm_segments", "segments", "cohort_value"):
         money = [c for c in summary["tables"][name]["columns"] if c["kind"] == "currency"]
         assert money
         assert all("LTV" in c["label"] or "CLV" in c["label"] for c in money)

@@ -1,0 +1,1 @@
+"""What customers' histories say to do: scores and segments."""

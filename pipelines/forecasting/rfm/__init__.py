@@ -1,0 +1,1 @@
+"""RFM scores and segments of scored customers: found, summed, and held against those before."""
