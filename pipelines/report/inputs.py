@@ -41,6 +41,7 @@ SCHEMAS: Mapping[str, TableSchema] = {
     "totals": schema.TOTALS,
     "tracking": schema.TRACKING,
     "unit_economics": schema.UNIT_ECONOMICS,
+    "monitoring": schema.MONITORING,
     "corrections": schema.CORRECTIONS,
     "selection": schema.SELECTION,
     "new_cohorts": schema.NEW_COHORTS,
@@ -141,6 +142,8 @@ class ReportInputs:
         What of it could not be compared, and why: sentences.
     unit_economics : DataFrame
         measure, value, unit, meaning: LTV by the historical formula, LTV against CAC, payback.
+    monitoring : DataFrame
+        period (quarter), customers, buyers, arpu, margin, cohort_churn, customer_churn.
     corrections : DataFrame
         cohort, purchases (seen), weight, purchases_factor, revenue_factor: what carried customers
         to the cohort forecast; optionally purchases_unplaced and revenue_unplaced, what they could
@@ -199,6 +202,7 @@ class ReportInputs:
     tracked_from: dt.date | None = None
     tracking_notes: tuple[str, ...] = ()
     unit_economics: pd.DataFrame = field(default_factory=_none)
+    monitoring: pd.DataFrame = field(default_factory=_none)
     corrections: pd.DataFrame = field(default_factory=_none)
     selection: pd.DataFrame = field(default_factory=_none)
     new_cohorts: pd.DataFrame = field(default_factory=_none)

@@ -19,6 +19,7 @@ from pipelines.report.sections import business as sections_business
 from pipelines.report.sections import cohorts as sections_cohorts
 from pipelines.report.sections import data as sections_data
 from pipelines.report.sections import drivers as sections_drivers
+from pipelines.report.sections import economics as sections_economics
 from pipelines.report.sections import fit as sections_fit
 from pipelines.report.sections import model as sections_model
 from pipelines.report.sections.budget import ahead
@@ -46,7 +47,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     tenths.calibration,
     sections_tiers.alive,
     sections_churn.churn,
-    sections_business.unit_economics,
+    sections_economics.unit_economics,
     sections_tiers.tiers,
     sections_segments.segments,
     sections_sales.sales,

@@ -356,7 +356,7 @@ def test_every_configurable_model_trains(tmp_path, log, settings):
 def test_the_installed_command_answers_for_help_and_errors():
     helped = clv_process("--help")
     assert helped.code == 0
-    for command in ("train", "backtest", "forecast", "refresh", "report", "check", "models"):
+    for command in ("train", "backtest", "forecast", "refresh", "report", "check", "ltv", "models"):
         assert command in helped.out
     wrong = clv_process("check", "--config", "no/such.toml")
     assert wrong.code == 2

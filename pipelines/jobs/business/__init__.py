@@ -1,0 +1,1 @@
+"""Jobs that tell what customers are worth, without fitting a model."""
