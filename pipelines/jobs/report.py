@@ -69,8 +69,6 @@ def write_report(
     ----------
     parity : DataFrame
         Of :func:`pipelines.training.fit.parity`.
-    margin : Margin
-        What the run goes by.
     tracked : Tracked, optional
         An earlier forecast and what happened since (see :mod:`pipelines.jobs.refresh`).
 
@@ -100,6 +98,7 @@ def write_report(
             tracked,
             margin,
             stages.controlled(data, config),
+            stages.acquired(data, config, margin),
         )
         summary = summarize(gathered)
         content = {

@@ -20,6 +20,7 @@ from pipelines.data import features
 from pipelines.data.customer_days import Dataset
 from pipelines.data.margins import Margin, with_margin
 from pipelines.data.quality.control import Controlled
+from pipelines.finance.channels import Acquired
 from pipelines.finance.economics import unit_economics
 from pipelines.finance.quarters import by_quarter
 from pipelines.forecasting import new_customers as budget
@@ -70,6 +71,7 @@ def gather(
     tracked: Tracked | None = None,
     margin: Margin | None = None,
     controlled: Controlled | None = None,
+    acquired: Acquired | None = None,
 ) -> ReportInputs:
     """Collect the tables of a report; none of them holds a single customer.
 
@@ -116,6 +118,7 @@ def gather(
         selection=selection(fitted),
         **of_customers(data, training.cohort_months, terms, margin, delivered.mean_clv),
         learned=_learned(fitted),
+        acquired=acquired,
         margin=margin,
         past=result.accuracy,
     )

@@ -16,6 +16,7 @@ from pipelines.backtesting import accuracy
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.config.load import Terms
 from pipelines.data.margins import Margin
+from pipelines.finance.channels import Acquired
 from pipelines.report.groups import origins
 from pipelines.report.groups.cohorts import Groups, groups
 from pipelines.report.groups.small import LEAST_CUSTOMERS
@@ -173,6 +174,8 @@ class ReportInputs:
         and ``model_comparison``.
     learned : Learned
         What the forecast rests on, for the words.
+    acquired : Acquired, optional
+        What winning customers cost and returned, by channel; where [acquisition] is set.
     margin : Margin, optional
         What the run goes by; by default the configuration's own.
     past : Accuracy, optional
@@ -213,6 +216,7 @@ class ReportInputs:
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
     segment_cells: pd.DataFrame = field(default_factory=_none)
     learned: Learned = field(default_factory=Learned)
+    acquired: Acquired | None = None
     margin: Margin | None = None
     past: Accuracy | None = None
 

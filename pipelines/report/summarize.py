@@ -15,6 +15,7 @@ from pipelines.report import section as sections
 from pipelines.report.headline import headline
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section
+from pipelines.report.sections import acquisition as sections_acquisition
 from pipelines.report.sections import business as sections_business
 from pipelines.report.sections import cohorts as sections_cohorts
 from pipelines.report.sections import data as sections_data
@@ -48,6 +49,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     sections_tiers.alive,
     sections_churn.churn,
     sections_economics.unit_economics,
+    sections_acquisition.channels,
     sections_tiers.tiers,
     sections_segments.segments,
     sections_sales.sales,

@@ -1,7 +1,14 @@
 """The sections of a configuration: their keys, defaults and what must hold between them."""
 
 from pipelines.config.sections.base import EARLIEST, LATEST, Name, Section, Variable, nearest
-from pipelines.config.sections.beside import Attribution, Consent, Control, Covariates, Plan
+from pipelines.config.sections.beside import (
+    Acquisition,
+    Attribution,
+    Consent,
+    Control,
+    Covariates,
+    Plan,
+)
 from pipelines.config.sections.business import Calendar, Currencies, Economics, Governance
 from pipelines.config.sections.columns import (
     DATE_FORMS,
@@ -21,6 +28,7 @@ __all__ = [
     "LATEST",
     "PARTS",
     "USUAL_DIMENSIONS",
+    "Acquisition",
     "Attribution",
     "Backtest",
     "Calendar",

@@ -16,6 +16,7 @@ from pipelines.jobs import messages, stages
 from pipelines.report.gather import of_customers, with_buyers
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.page import shown_rows
+from pipelines.report.sections.acquisition import channels
 from pipelines.report.sections.economics import unit_economics
 from pipelines.report.tables import Table, records
 
@@ -47,15 +48,20 @@ def ltv_job(
                 data.as_of,
                 cohort_months=with_buyers(history, data),
                 margin=margin,
+                acquired=stages.acquired(data, config, margin),
                 unit_economics=found["unit_economics"],
                 monitoring=found["monitoring"],
             )
-    section = unit_economics(inputs)
-    shown = [name for name in section.tables if name not in section.workbook_only]
+    told = [unit_economics(inputs), *([channels(inputs)] if inputs.acquired else [])]
+    tables = {name: content for part in told for name, content in part.tables.items()}
+    hidden = [name for part in told for name in part.workbook_only]
     lines = [f"{config.name}, as of {data.as_of}, in {config.economics.currency}"]
     lines += messages.margin_line(margin)
-    for name in shown:
-        lines += ["", *_lines(section.tables[name])]
+    for name in tables:
+        if name not in hidden:
+            lines += ["", *_lines(tables[name])]
+    notes = told[-1].text if inputs.acquired else []
+    lines += ["", *notes] if notes else []
     return Outcome(
         lines,
         {
@@ -64,7 +70,8 @@ def ltv_job(
             "currency": config.economics.currency,
             "cycle": cycle or config.economics.cycle,
             "gross_margin": margin.described(),
-            **{name: records(content) for name, content in section.tables.items()},
+            **{name: records(content) for name, content in tables.items()},
+            "notes": notes,
         },
     )
 
