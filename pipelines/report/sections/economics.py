@@ -75,9 +75,10 @@ def _text(inputs: ReportInputs) -> list[str]:
             "it has no end: it takes the ARPU of all customers known, most of them past their "
             "first months."
         )
-    if inputs.terms.economics.acquisition_cost is None:
+    if inputs.terms.economics.acquisition_cost is None and inputs.acquired is None:
         text.append(
-            "Set acquisition_cost under [economics] to see LTV against CAC and the payback."
+            "Name the spend under [acquisition], or set acquisition_cost under [economics], to see "
+            "LTV against CAC and the payback."
         )
     return text
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import itertools
 import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import lone_log
 import pandas as pd
 import pytest
 import segment_shop
@@ -236,6 +238,44 @@ def test_a_wrong_spend_file_ends_a_training_before_it_begins(shop: Shop) -> None
     assert ran.code == 1
     assert "-900.0" in ran.err
     assert shop.files() == {}
+
+
+def amounts(rows: Rows) -> list[float]:
+    """Every number of a table, and of means per customer the sums behind them."""
+    found = []
+    for row in rows:
+        numbers = [value for value in row.values() if isinstance(value, int | float)]
+        found += numbers + [value * row.get("customers", 1) for value in numbers]
+    return found
+
+
+def test_no_table_tells_on_a_customer_who_is_alone(tmp_path: Path) -> None:
+    """In a channel and a quarter of their own; nor does the difference of two lines."""
+    toml = lone_log.TOML.replace(
+        "acquisition_cost = 5.0", '[acquisition]\npath = "spend.csv"\nltv_months = 36'
+    )
+    lonely = make_shop(tmp_path, lone_log.lone_log(), toml)
+    months = pd.period_range("1997-01", "1998-06", freq="M").astype(str)
+    rows = [(month, name, 100.0, "acquisition") for month in months for name in ("web", "app")]
+    columns = ["period", "channel", "amount", "purpose"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "spend.csv", index=False)
+    ran = lonely.clv("ltv", "--json", "--quiet")
+    assert ran.code == 0, ran.err
+    assert lone_log.SEGMENT not in ran.out
+    facts = ran.json()
+    tables = ("channels", "channel_cohorts", "ltv_steps", "ltv_by_age", "monitoring")
+    assert all(facts[name] for name in tables)
+    lines = list(lone_log.LONE_LINES.values())
+    secrets = [
+        sum(line[k] for line in some)
+        for k in (0, 1)
+        for count in range(1, len(lines) + 1)
+        for some in itertools.combinations(lines, count)
+    ]
+    for name in tables:
+        found = amounts(facts[name])
+        for one, other in itertools.product(found, [0.0, *found]):
+            assert all(abs(one - other - secret) > 0.5 for secret in secrets), name
 
 
 @pytest.mark.parametrize(
