@@ -85,6 +85,7 @@ def acquired(
         As :func:`pipelines.finance.spend.read` and :func:`pipelines.finance.spend.require_known`.
     """
     spend = spending.read(settings, currency)
+    spend = spend[spend["period"] <= _month(snapshot.as_of)].reset_index(drop=True)
     name = settings.dimension
     known = snapshot.summary
     first = known.select(
@@ -123,7 +124,7 @@ def acquired(
         settings,
         cells.drop(columns="first_net").sort_values([*KEYS, "period"], ignore_index=True),
         customers,
-        spend[spend["period"] <= _month(snapshot.as_of)].reset_index(drop=True),
+        spend,
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+
 import pandas as pd
 
 from clvmodels.core.errors import DataError, MissingColumnError
-from pipelines.config.sections import Acquisition, nearest
+from pipelines.config.sections import Acquisition
 from pipelines.sources.month_files import months_in, numbers_in, read_rows
 
 PURPOSES = ("acquisition", "engagement", "retention", "brand")
 """What money is spent for; only the first is part of CAC."""
+
+ALIKE = 0.9
+"""Share of letters in common beyond which a name is taken for a slip of another."""
 
 SHOWN = 5
 """Rows named in a message."""
@@ -77,14 +82,19 @@ def require_known(spend: pd.DataFrame, known: list[str], dimension: str, where: 
     """
     folded = {name.casefold(): name for name in known}
     for name in sorted(set(spend["channel"]) - set(known)):
-        meant = nearest(name.casefold(), folded) if folded else ""
-        if "did you mean" in meant:
-            close = folded[meant.split("'")[1]]
+        close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=ALIKE)
+        if close and _digits(name) == _digits(close[0]):
             rows = int((spend["channel"] == name).sum())
             raise DataError(
                 f"{where} knows the channel '{name}' ({rows} rows), and no customer's {dimension} "
-                f"in the log is called that; did you mean '{close}'? Call it by one name in both."
+                f"in the log is called that; did you mean '{folded[close[0]]}'? Call it by one "
+                "name in both."
             )
+
+
+def _digits(name: str) -> str:
+    """What numbered names, such as those of campaigns, differ by on purpose."""
+    return "".join(letter for letter in name if letter.isdigit())
 
 
 def _texts(values: pd.Series, where: str) -> pd.Series:

@@ -96,4 +96,9 @@ def test_a_name_that_is_nearly_a_channel_is_asked_about(tmp_path: Path, name: st
     table = read(tmp_path, RIGHT.replace("social", name))
     with pytest.raises(DataError, match="did you mean 'social'"):
         spend.require_known(table, ["social", "web"], "channel", "spend.csv")
-    spend.require_known(table.assign(channel="billboards"), ["social", "web"], "channel", "x")
+
+
+@pytest.mark.parametrize("name", ["billboards", "paid search", "campaign_11"])
+def test_a_channel_that_won_nobody_may_be_called_as_it_is(tmp_path: Path, name: str) -> None:
+    table = read(tmp_path, RIGHT).assign(channel=name)
+    spend.require_known(table, ["paid social", "campaign_10"], "channel", "spend.csv")
