@@ -11,7 +11,7 @@ CLV     := $(BIN)/clv
 OPTIONS := --config $(CONFIG) $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train backtest forecast audiences refresh report check test coverage test-slow test-deep test-engines test-browser test-pythons test-blas test-kills test-load nightly lint house format bench clean
+.PHONY: help install train backtest forecast audiences refresh report check ltv test coverage test-slow test-deep test-engines test-browser test-pythons test-blas test-kills test-load nightly lint house format bench clean
 
 help: ## show this help
 	@echo "usage: make TARGET [CONFIG=configs/cdnow.toml] [AS_OF=YYYY-MM-DD] [ARGS=...]"
@@ -62,6 +62,9 @@ report: $(VENV)/.run ## write the report again from the saved results
 
 check: $(VENV)/.run ## read the source and account for every row
 	@$(CLV) check $(OPTIONS)
+
+ltv: $(VENV)/.run ## what a customer is worth by the formulas of planners, step by step
+	@$(CLV) ltv $(OPTIONS)
 
 test: $(VENV)/.dev ## tests that need nothing but this environment
 	@$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)

@@ -1,4 +1,4 @@
-"""The command line: `clv init | check | train | backtest | forecast | refresh | report | ...`.
+"""The command line: `clv init | check | train | forecast | refresh | report | ltv | ...`.
 
 Progress goes to stderr and results to stdout. Exit code 0: done; 1: the data or a forecast
 failed a check; 2: wrong usage or configuration.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,6 +75,18 @@ LogFileOption = Annotated[
         help="Append every record of the run to a file.",
     ),
 ]
+
+
+def _number(meaning: str) -> Any:
+    return typer.Option(metavar="NUMBER", help=meaning)
+
+
+class CycleName(StrEnum):
+    """What ARPU, churn and lifespan are of."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
 
 
 @app.command()
@@ -243,6 +256,44 @@ def check(
     _tell(outcome, as_json)
     if outcome.facts["broken_limits"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def ltv(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="TOML file; or plain numbers, below."),
+    ] = None,
+    as_of: AsOfOption = None,
+    cycle: Annotated[
+        CycleName | None,
+        typer.Option(help="Of ARPU, churn and lifespan; default: the configuration's, or month."),
+    ] = None,
+    arpu: Annotated[float | None, _number("Revenue per customer and cycle.")] = None,
+    value: Annotated[float | None, _number("Or value of a purchase, with --frequency.")] = None,
+    margin: Annotated[float | None, _number("Gross margin, share of revenue: 0.6.")] = None,
+    churn: Annotated[float | None, _number("Share of customers lost a cycle: 0.05.")] = None,
+    lifespan: Annotated[float | None, _number("Or cycles that a customer stays.")] = None,
+    frequency: Annotated[float | None, _number("Purchases per customer and cycle.")] = None,
+    cost_to_serve: Annotated[float | None, _number("Cost of serving a purchase.")] = None,
+    first_value: Annotated[float | None, _number("Value of the first purchase.")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    log_file: LogFileOption = None,
+) -> None:
+    """LTV and CLV by hand: of a log, step by step, or of plain numbers."""
+    from pipelines.finance.by_hand import Given
+    from pipelines.jobs.business.ltv import ltv_job
+
+    given = Given(arpu, value, margin, churn, lifespan, frequency, cost_to_serve, first_value)
+    business = None if config is None else configuration.load(config)
+    _tell(
+        ltv_job(
+            business, _date(as_of), Progress(quiet), given, None if cycle is None else cycle.value
+        ),
+        as_json,
+    )
 
 
 @app.command()

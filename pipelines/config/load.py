@@ -23,6 +23,7 @@ from pipelines.config.sections import (
     EARLIEST,
     LATEST,
     USUAL_DIMENSIONS,
+    Acquisition,
     Attribution,
     Audience,
     Audiences,
@@ -45,6 +46,7 @@ from pipelines.config.sections import (
     Source,
     Train,
     is_taken,
+    nearest,
 )
 from pipelines.nesting import from_toml
 from pipelines.redaction import holds_secret
@@ -52,6 +54,7 @@ from pipelines.redaction import holds_secret
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "Acquisition",
     "Attribution",
     "Audience",
     "Backtest",
@@ -80,7 +83,7 @@ __all__ = [
 
 logger = logging.getLogger(__package__)
 
-BESIDE = ("consent", "currencies", "attribution", "covariates", "plan", "control")
+BESIDE = ("consent", "currencies", "attribution", "covariates", "plan", "control", "acquisition")
 """Sections that name a file of their own."""
 
 
@@ -185,6 +188,7 @@ class Config(Section):
     covariates: Covariates = Covariates()
     plan: Plan | None = None
     control: Control | None = None
+    acquisition: Acquisition | None = None
     calendar: Calendar = Calendar()
     economics: Economics = Economics()
     governance: Governance = Governance()
@@ -260,6 +264,23 @@ class Config(Section):
             raise ValueError(f"attribution.dimension: '{one.dimension}' is taken; choose another")
         if one.transaction_id is not None and self.columns.transaction_id is None:
             raise ValueError("attribution.transaction_id needs columns.transaction_id")
+        return self
+
+    @model_validator(mode="after")
+    def _acquires_by_a_dimension(self) -> Config:
+        if self.acquisition is None:
+            return self
+        name = self.acquisition.dimension
+        if name not in self.log.dimensions:
+            raise ValueError(
+                f"acquisition.dimension is {name}, which neither [columns] nor [attribution] maps"
+                f"{nearest(name, self.log.dimensions) if self.log.dimensions else ''}"
+            )
+        if self.economics.acquisition_cost is not None:
+            raise ValueError(
+                "economics.acquisition_cost is one CAC for everybody, and [acquisition] tells what "
+                "each channel cost; take one of them out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ RARE = (
 
 def check_job(config: Config, as_of: dt.date | None, progress: Progress, show: int = 0) -> Outcome:
     """Read the source, account for every row, and show how the first rows are read."""
+    stages.check_spend(config)
     with progress.step("read and check the transactions"):
         try:
             with transactions.load(config.log, as_of, enforce=False) as data:

@@ -93,8 +93,6 @@ def write_report(
     ----------
     parity : DataFrame
         Of :func:`pipelines.training.fit.parity`.
-    margin : Margin
-        What the run goes by.
     tracked : Tracked, optional
         An earlier forecast and what happened since (see :mod:`pipelines.jobs.refresh`).
     judged : Judged, optional
@@ -120,6 +118,7 @@ def write_report(
             tracked,
             margin,
             stages.controlled(data, config),
+            stages.acquired(data, config, margin),
             judged,
         )
         summary = summarize(gathered)

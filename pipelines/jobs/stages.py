@@ -31,6 +31,8 @@ from pipelines.data.features.drivers import DriversAt
 from pipelines.data.margins import Margin
 from pipelines.data.quality import control, shrinkage
 from pipelines.data.quality.control import Controlled
+from pipelines.finance import channels, spend
+from pipelines.finance.channels import Acquired
 from pipelines.forecasting import deliver
 from pipelines.forecasting.customers import horizon_grid
 from pipelines.forecasting.deliver import Delivered
@@ -50,7 +52,8 @@ from pipelines.training.training_data import TrainingData
 
 @contextmanager
 def dataset(config: Config, as_of: dt.date | None, progress: Progress) -> Iterator[Dataset]:
-    """Read and check the source."""
+    """Read and check the source, and what is told of spend beside it."""
+    check_spend(config)
     with ExitStack() as stack:
         with progress.step("read and check the transactions"):
             data = stack.enter_context(transactions.load(config.log, as_of))
@@ -92,6 +95,22 @@ def controlled(data: Dataset, config: Config) -> Controlled | None:
     totals = control.read(data.engine, config.source, config.control)
     limit = config.control.max_difference_share
     return control.compare(data.purchases, totals, data.first_date, data.as_of, limit)
+
+
+def check_spend(config: Config) -> None:
+    """Refuse a wrong spend file before anything takes long."""
+    if config.acquisition is not None:
+        spend.read(config.acquisition, config.economics.currency)
+
+
+def acquired(data: Dataset, config: Config, margin: Margin) -> Acquired | None:
+    """What winning customers cost and returned, where [acquisition] names the spend."""
+    if config.acquisition is None:
+        return None
+    valuation = margins.valuation(config.economics, margin)
+    return channels.acquired(
+        data.snapshot, config.acquisition, valuation, config.economics.currency
+    )
 
 
 def drivers_at(config: Config) -> DriversAt:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from clvmodels.cohorts.learning.covariates import covariates_in_use
 from clvmodels.cohorts.learning.slopes import slopes_in_use
+from clvmodels.finance.historical import MONTHS_OF, Cycle
 from pipelines.backtesting import accuracy
 from pipelines.backtesting.run import BacktestResult
 from pipelines.config.load import Terms
@@ -18,7 +19,9 @@ from pipelines.data import features
 from pipelines.data.customer_days import Dataset
 from pipelines.data.margins import Margin, with_margin
 from pipelines.data.quality.control import Controlled
+from pipelines.finance.channels import Acquired
 from pipelines.finance.economics import unit_economics
+from pipelines.finance.quarters import by_quarter
 from pipelines.forecasting import new_customers as budget
 from pipelines.forecasting.deliver import Delivered
 from pipelines.forecasting.new_customers import NewCustomers
@@ -68,6 +71,7 @@ def gather(
     tracked: Tracked | None = None,
     margin: Margin | None = None,
     controlled: Controlled | None = None,
+    acquired: Acquired | None = None,
     judged: Judged | None = None,
 ) -> ReportInputs:
     """Collect the tables of a report; none of them holds a single customer.
@@ -114,19 +118,41 @@ def gather(
         **_of_company(delivered, new, result, training),
         effects=effects.table(fitted, delivered.grid, delivered.forecaster),
         selection=selection(fitted),
-        unit_economics=unit_economics(
-            training.cohort_months,
-            training.as_of,
-            delivered.mean_clv,
-            economics=terms.economics,
-            margin=margin,
-            profiled_only=terms.governance.totals_only_for_some,
-        ),
+        **of_customers(data, training.cohort_months, terms, margin, delivered.mean_clv),
         learned=_learned(fitted),
+        acquired=acquired,
         margin=margin,
         past=result.accuracy,
         judged=judged,
     )
+
+
+def of_customers(
+    data: Dataset,
+    history: pd.DataFrame,
+    terms: Terms,
+    margin: Margin,
+    clv_per_customer: float | None = None,
+    cycle: Cycle | None = None,
+) -> dict[str, pd.DataFrame]:
+    """What a customer is worth: the facts by the configured or another cycle, and by quarter."""
+    cycle = cycle or terms.economics.cycle
+    quarters = features.cycle_buyers(data.snapshot, MONTHS_OF["quarter"])
+    months = MONTHS_OF[cycle]
+    buyers = quarters if cycle == "quarter" else features.cycle_buyers(data.snapshot, months)
+    return {
+        "unit_economics": unit_economics(
+            history,
+            data.as_of,
+            clv_per_customer,
+            economics=terms.economics,
+            margin=margin,
+            buyers=buyers,
+            cycle=cycle,
+            profiled_only=terms.governance.totals_only_for_some,
+        ),
+        "monitoring": by_quarter(history, quarters, data.as_of, margin),
+    }
 
 
 def _of_company(

@@ -16,6 +16,7 @@ from pipelines.backtesting import accuracy
 from pipelines.backtesting.accuracy import Accuracy
 from pipelines.config.load import Terms
 from pipelines.data.margins import Margin
+from pipelines.finance.channels import Acquired
 from pipelines.forecasting.rfm.found import RfmFound
 from pipelines.monitoring.judged import Judged
 from pipelines.report.groups import origins
@@ -43,6 +44,7 @@ SCHEMAS: Mapping[str, TableSchema] = {
     "totals": schema.TOTALS,
     "tracking": schema.TRACKING,
     "unit_economics": schema.UNIT_ECONOMICS,
+    "monitoring": schema.MONITORING,
     "corrections": schema.CORRECTIONS,
     "selection": schema.SELECTION,
     "new_cohorts": schema.NEW_COHORTS,
@@ -145,6 +147,8 @@ class ReportInputs:
         What of it could not be compared, and why: sentences.
     unit_economics : DataFrame
         measure, value, unit, meaning: LTV by the historical formula, LTV against CAC, payback.
+    monitoring : DataFrame
+        period (quarter), customers, buyers, arpu, margin, cohort_churn, customer_churn.
     corrections : DataFrame
         cohort, purchases (seen), weight, purchases_factor, revenue_factor: what carried customers
         to the cohort forecast; optionally purchases_unplaced and revenue_unplaced, what they could
@@ -174,6 +178,8 @@ class ReportInputs:
         and ``model_comparison``.
     learned : Learned
         What the forecast rests on, for the words.
+    acquired : Acquired, optional
+        What winning customers cost and returned, by channel; where [acquisition] is set.
     margin : Margin, optional
         What the run goes by; by default the configuration's own.
     past : Accuracy, optional
@@ -206,6 +212,7 @@ class ReportInputs:
     tracked_from: dt.date | None = None
     tracking_notes: tuple[str, ...] = ()
     unit_economics: pd.DataFrame = field(default_factory=_none)
+    monitoring: pd.DataFrame = field(default_factory=_none)
     corrections: pd.DataFrame = field(default_factory=_none)
     selection: pd.DataFrame = field(default_factory=_none)
     new_cohorts: pd.DataFrame = field(default_factory=_none)
@@ -216,6 +223,7 @@ class ReportInputs:
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
     segment_cells: pd.DataFrame = field(default_factory=_none)
     learned: Learned = field(default_factory=Learned)
+    acquired: Acquired | None = None
     margin: Margin | None = None
     past: Accuracy | None = None
     judged: Judged | None = None

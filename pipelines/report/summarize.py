@@ -15,10 +15,12 @@ from pipelines.report import section as sections
 from pipelines.report.headline import headline
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section
+from pipelines.report.sections import acquisition as sections_acquisition
 from pipelines.report.sections import business as sections_business
 from pipelines.report.sections import cohorts as sections_cohorts
 from pipelines.report.sections import data as sections_data
 from pipelines.report.sections import drivers as sections_drivers
+from pipelines.report.sections import economics as sections_economics
 from pipelines.report.sections import fit as sections_fit
 from pipelines.report.sections import model as sections_model
 from pipelines.report.sections import record as sections_record
@@ -49,7 +51,8 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     tenths.calibration,
     sections_tiers.alive,
     sections_churn.churn,
-    sections_business.unit_economics,
+    sections_economics.unit_economics,
+    sections_acquisition.channels,
     sections_tiers.tiers,
     sections_rfm.rfm,
     sections_segments.segments,

@@ -49,7 +49,20 @@ def read_months(path: str, period: str, columns: Sequence[str], section: str) ->
         appears twice, or a value is missing or no number.
     """
     where = f"{path}, named in [{section}],"
-    return checked(_read(Path(path), where, section), period, columns, where)
+    return checked(read_rows(path, section), period, columns, where)
+
+
+def read_rows(path: str, section: str) -> pd.DataFrame:
+    """Read a file as it is; text of a CSV stays text.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file.
+    DataError
+        If it cannot be read.
+    """
+    return _read(Path(path), f"{path}, named in [{section}],", section)
 
 
 def checked(raw: pd.DataFrame, period: str, columns: Sequence[str], where: str) -> pd.DataFrame:
@@ -69,10 +82,15 @@ def checked(raw: pd.DataFrame, period: str, columns: Sequence[str], where: str) 
         raise MissingColumnError(where, missing, [str(name) for name in raw.columns])
     if raw.empty:
         raise DataError(f"{where} holds no row; expected one a month. Add them.")
-    months = _months(raw[period], where)
+    months = months_in(raw[period], where)
+    twice = months[months.duplicated()]
+    if len(twice):
+        raise DataError(
+            f"{where} holds {twice.iloc[0]:%Y-%m} twice; expected one row a month. Add the rows up."
+        )
     table = pd.DataFrame({"period": months})
     for name in columns:
-        table[name] = _numbers(raw[name], months, where)
+        table[name] = numbers_in(raw[name], months, where)
     return table.sort_values("period", ignore_index=True)
 
 
@@ -130,7 +148,7 @@ def _delimiter(file: Path) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def _months(values: pd.Series, where: str) -> pd.Series:
+def months_in(values: pd.Series, where: str) -> pd.Series:
     """First days of months; the first offending row is named."""
     text = values.astype("string").str.strip()
     dates = pd.to_datetime(text.where(text.str.fullmatch(MONTH)), errors="coerce", format="ISO8601")
@@ -142,15 +160,11 @@ def _months(values: pd.Series, where: str) -> pd.Series:
             f"{where} needs months in '{values.name}', as 2021-03 or 2021-03-01; found {found!r} "
             f"in row {row + 1}. Bring its rows to one a calendar month, dated the first."
         )
-    twice = dates[dates.duplicated()]
-    if len(twice):
-        raise DataError(
-            f"{where} holds {twice.iloc[0]:%Y-%m} twice; expected one row a month. Add the rows up."
-        )
     return dates.astype("datetime64[s]")
 
 
-def _numbers(values: pd.Series, months: pd.Series, where: str) -> pd.Series:
+def numbers_in(values: pd.Series, months: pd.Series, where: str) -> pd.Series:
+    """Numbers; the first offending row is named by its month."""
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     odd = ~np.isfinite(numbers.to_numpy())
     if odd.any():

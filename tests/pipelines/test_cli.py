@@ -370,6 +370,7 @@ def test_the_installed_command_answers_for_help_and_errors():
         "refresh",
         "report",
         "check",
+        "ltv",
         "models",
         "experiment",
     ):

@@ -21,6 +21,7 @@ from clvmodels.core.schema.diagnostics import (
     ALIVE_MATRIX,
     EFFECTS,
     FREQUENCY_HISTOGRAM,
+    MONITORING,
     UNIT_ECONOMICS,
 )
 from clvmodels.core.schema.forecasts import (
@@ -89,6 +90,7 @@ TABLES = (
     ALIVE_MATRIX,
     FREQUENCY_HISTOGRAM,
     UNIT_ECONOMICS,
+    MONITORING,
     EFFECTS,
 )
 
@@ -113,6 +115,7 @@ __all__ = [
     "LEAST_CUSTOMERS",
     "MARGIN_AND_CLV",
     "METRICS",
+    "MONITORING",
     "MONTH_FORECAST",
     "NEW_COHORTS",
     "PURCHASES",

@@ -32,6 +32,19 @@ UNIT_ECONOMICS = TableSchema(
     ),
 )
 
+MONITORING = TableSchema(
+    "unit economics by quarter",
+    (
+        ColumnSchema("period", "date", "first day of the quarter", key=True),
+        ColumnSchema("customers", "integer", "known by its end", "customers"),
+        ColumnSchema("buyers", "number", "who bought in it; empty where few", "customers"),
+        ColumnSchema("arpu", "number", "repeat revenue per known customer", "currency a quarter"),
+        ColumnSchema("margin", "number", "gross margin of repeat revenue", "share"),
+        ColumnSchema("cohort_churn", "number", "fall of purchases per customer", "share"),
+        ColumnSchema("customer_churn", "number", "buyers of the quarter before, lost", "share"),
+    ),
+)
+
 EFFECTS = TableSchema(
     "effects of covariates",
     (

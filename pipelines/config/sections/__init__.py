@@ -2,7 +2,14 @@
 
 from pipelines.config.sections.activation import Audience, Audiences, Rfm, RfmBox
 from pipelines.config.sections.base import EARLIEST, LATEST, Name, Section, Variable, nearest
-from pipelines.config.sections.beside import Attribution, Consent, Control, Covariates, Plan
+from pipelines.config.sections.beside import (
+    Acquisition,
+    Attribution,
+    Consent,
+    Control,
+    Covariates,
+    Plan,
+)
 from pipelines.config.sections.business import Calendar, Currencies, Economics, Governance
 from pipelines.config.sections.columns import (
     DATE_FORMS,
@@ -22,6 +29,7 @@ __all__ = [
     "LATEST",
     "PARTS",
     "USUAL_DIMENSIONS",
+    "Acquisition",
     "Attribution",
     "Audience",
     "Audiences",

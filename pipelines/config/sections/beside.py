@@ -86,6 +86,30 @@ class Plan(Section):
     new_customers: str = Field("new_customers", description="column of their number")
 
 
+class Acquisition(Section):
+    """What was spent on customers, by month and channel: CAC, LTV against it, and the payback."""
+
+    path: str = Field(description="CSV, workbook or Parquet, one row a month, channel and purpose")
+    period: str = Field("period", description="column of the month, as 2021-03 or 2021-03-01")
+    channel: str = Field("channel", description="column of the dimension's values")
+    amount: str = Field("amount", description="column of the money spent, in economics.currency")
+    purpose: str = Field(
+        "purpose", description="column: acquisition (CAC), engagement, retention or brand"
+    )
+    customers: str | None = Field(
+        None, description="column of customers won, as another system counts them"
+    )
+    currency: str = Field("currency", description="column of the currency, where there is one")
+    dimension: DimensionName = Field(
+        "channel", description="dimension of first purchases that the spend is by"
+    )
+    ltv_months: int = Field(12, ge=0, le=120, description="age at which LTV is set against CAC")
+    wished_ratio: float = Field(3.0, gt=0, description="LTV : CAC; the highest CAC for it is told")
+    wished_payback: int = Field(
+        12, ge=0, le=120, description="age in months by which CAC shall be repaid; likewise"
+    )
+
+
 class Control(Section):
     """Monthly totals of another system (CRM, billing, the books) that the log is held against."""
 

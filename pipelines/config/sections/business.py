@@ -64,6 +64,9 @@ class Economics(Section):
     annual_discount_rate: float = Field(0.1, ge=0, lt=10, description="of future margins")
     horizon_months: int = Field(12, ge=1, le=120, description="how far forecasts reach")
     acquisition_cost: float | None = Field(None, ge=0, description="CAC, in currency a customer")
+    cycle: Literal["month", "quarter", "year"] = Field(
+        "month", description="of ARPU, churn and lifespan"
+    )
 
 
 class Currencies(Section):

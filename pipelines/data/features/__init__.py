@@ -6,6 +6,7 @@ from pipelines.data.features.cohorts import (
     cohort_actuals,
     cohort_buyers,
     cohort_months,
+    cycle_buyers,
     daily_purchases,
 )
 from pipelines.data.features.compression import (
@@ -40,6 +41,7 @@ __all__ = [
     "customer_months",
     "customer_outcomes",
     "customer_totals",
+    "cycle_buyers",
     "daily_purchases",
     "digest",
     "histories",

@@ -6,12 +6,14 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal, Self
 
+import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
 from ibis.expr.types import DateColumn, Table
 
 from clvmodels.core.errors import InvalidValueError
+from clvmodels.core.months import month_dates
 from clvmodels.core.rfm import DIGITS
 from pipelines.data.features.outcomes import (
     between,
@@ -173,6 +175,37 @@ def cohort_buyers(snapshot: Snapshot) -> pd.DataFrame:
     for key in ("cohort", "period"):
         table[key] = pd.to_datetime(table[key]).astype("datetime64[s]")
     return table
+
+
+def cycle_buyers(snapshot: Snapshot, months: int) -> pd.DataFrame:
+    """Count who bought in a calendar cycle of so many months, and who of them did in the next.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    months : int
+        1, 3 or 12; cycles begin in January.
+
+    Returns
+    -------
+    DataFrame
+        period (first day of the cycle), buyers, kept (buyers who bought in the next cycle too);
+        sorted; cycles without a buyer are left out. The last may have only begun.
+    """
+    bought = snapshot.purchases.filter(_.purchase == 1)
+    number = (bought.date.year() * 12 + bought.date.month() - 1).cast("int64") // months
+    cycles = bought.select("customer_id", cycle=number.cast("int64")).distinct()
+    after = cycles.cycle.lead().over(group_by=cycles.customer_id, order_by=cycles.cycle)
+    table = (
+        cycles.mutate(kept=ibis.ifelse(after == cycles.cycle + 1, 1, 0))
+        .group_by("cycle")
+        .agg(buyers=_.count(), kept=_.kept.sum())
+        .order_by("cycle")
+        .execute()
+    )
+    periods = month_dates(table["cycle"].to_numpy("int64") * months).astype("datetime64[s]")
+    counts = table[["buyers", "kept"]].astype("int64")
+    return pd.concat([pd.Series(periods, name="period"), counts], axis=1)
 
 
 def _exposure(starts: pd.DataFrame, until: dt.date, cohort: Cohort) -> pd.DataFrame:

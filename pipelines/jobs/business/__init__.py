@@ -1,1 +1,1 @@
-"""Jobs for who runs the business: whom to talk to, what is tried, and what came of it."""
+"""Jobs for who runs the business: what customers are worth, whom to talk to, what is tried."""

@@ -122,23 +122,47 @@ def fold_months(frame: pd.DataFrame, everything: str) -> pd.DataFrame:
     parts = [whole]
     rest = frame[frame["period"].isin(whole["period"]) & (frame["dimension"] != everything)]
     for _, part in rest.groupby("dimension", sort=False):
-        wide = part.pivot_table(
-            index="value", columns="period", values="customers", aggfunc="sum", fill_value=0
-        )
-        few = ((wide > 0) & (wide < LEAST_CUSTOMERS)).any(axis=1)
-        others = set(few.index[few])
-        for value in wide.sum(axis=1).sort_values(kind="stable").index:
-            together = wide.loc[list(others)].sum()
-            if not ((together > 0) & (together < LEAST_CUSTOMERS)).any():
-                break
-            others.add(value)
-        if len(others) == len(wide):
+        names = told_values(part, "period")
+        if not names:
             continue
-        name = f"other ({len(others)} values)"
-        folded = part.assign(value=part["value"].where(~part["value"].isin(others), name))
+        folded = part.assign(value=part["value"].map(names))
         parts.append(folded.groupby(keys, as_index=False, sort=False)[adding].sum(min_count=1))
     out = pd.concat(parts, ignore_index=True)
     return out.sort_values(keys, kind="stable", ignore_index=True).drop(columns=counts)
+
+
+def told_values(counts: pd.DataFrame, unit: str) -> dict[str, str]:
+    """Name that each value is told by in every unit: its own, or that of several together.
+
+    A value that is small in one unit is put together with others in all: its total, which other
+    tables show, less its other units would give the few away.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        value, ``unit`` and customers.
+    unit : str
+        Column of what rows are told by: a month, a quarter.
+
+    Returns
+    -------
+    dict
+        Value to name; empty where no value may be told by itself.
+    """
+    wide = counts.pivot_table(
+        index="value", columns=unit, values="customers", aggfunc="sum", fill_value=0
+    )
+    few = ((wide > 0) & (wide < LEAST_CUSTOMERS)).any(axis=1)
+    others = set(few.index[few])
+    for value in wide.sum(axis=1).sort_values(kind="stable").index:
+        together = wide.loc[list(others)].sum()
+        if not ((together > 0) & (together < LEAST_CUSTOMERS)).any():
+            break
+        others.add(value)
+    if len(others) == len(wide):
+        return {}
+    name = f"other ({len(others)} values)"
+    return {value: name if value in others else value for value in wide.index}
 
 
 def large_tenths(deciles: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:

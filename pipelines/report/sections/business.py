@@ -1,4 +1,4 @@
-"""Sections for planning: how the last forecast did since, and what a customer may cost."""
+"""Sections for planning: how the last forecast did since, and what this one rests on."""
 
 from __future__ import annotations
 
@@ -107,45 +107,6 @@ def _held(tracked: pd.DataFrame, quantity: str) -> str:
     if not math.isfinite(share):
         return ""
     return f"; {words.percent(share)} of cohort-months fell inside their 90 % interval"
-
-
-def unit_economics(inputs: ReportInputs) -> Section:
-    """LTV by the historical formula, LTV against the cost of acquisition, payback."""
-    section = Section("unit_economics", "What a customer is worth, and may cost")
-    facts: pd.DataFrame = inputs.unit_economics
-    if facts.empty:
-        section.missing = "There is too little history for unit economics."
-        return section
-    section.text = [
-        "LTV is revenue or gross margin before the cost to serve; CLV is discounted margin net of "
-        "it. The historical formula assumes that ARPU and churn stay as they were, for ever.",
-        "Churn in this table is the monthly fall of purchases per customer. The churn probability "
-        "of the customer tables is another thing: the chance of no purchase in the next "
-        f"{words.counted(inputs.churn_days, 'day')}, which is high wherever people buy "
-        "seldom.",
-    ]
-    if inputs.terms.economics.acquisition_cost is None:
-        section.text.append(
-            "Set acquisition_cost under [economics] to see LTV against CAC and the payback."
-        )
-    else:
-        section.text.append(
-            "Historical LTV may be below LTV to date, though it has no end: it leaves out the "
-            "first purchase, often the largest part of what a customer ever brings, and takes the "
-            "ARPU of all customers known, most of them past their first months."
-        )
-    section.tables["unit_economics"] = table(
-        facts,
-        [
-            Column("measure", "Measure"),
-            Column("value", "Value", "ratio"),
-            Column("unit", "Unit"),
-            Column("meaning", "Meaning"),
-        ],
-        title="Unit economics",
-        sheet="Unit economics",
-    )
-    return section
 
 
 def cohort_level(inputs: ReportInputs) -> Section:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from clvmodels.finance import cohort_ltv
 from pipelines.report.groups.small import LEAST_CUSTOMERS
 from pipelines.report.headline import forecast_window
 from pipelines.report.inputs import ReportInputs
@@ -43,14 +43,14 @@ def cohort_value(inputs: ReportInputs) -> Section:
     with_others = together(cohorts)
     if with_others:
         with_others += " Their age counts from the month of the last of them."
-    ages, size = _cohort_ages(cohorts, inputs)
-    unit = {"M": "month", "Q": "quarter", "Y": "year"}[ages.attrs["group"]]
+    ages, group = _cohort_ages(cohorts, inputs)
+    unit = {"M": "month", "Q": "quarter", "Y": "year"}[group]
     section.text = [
         "LTV as cumulative revenue per acquired customer, the first purchase included, before "
         "any cost. Solid: observed; dashed: forecast."
     ]
     last = cohorts.groupby("cohort")["cohort_to"].first() if unit == "month" else pd.Series()
-    rows, lines = _by_cohort(ages, size, last)
+    rows, lines = _by_cohort(ages, last)
     section.tables["cohort_value"] = _worth(
         pd.DataFrame(rows), unit, inputs.currency, "margin" in cohorts, with_others
     )
@@ -70,7 +70,7 @@ def cohort_value(inputs: ReportInputs) -> Section:
 
 
 def _by_cohort(
-    ages: pd.DataFrame, size: pd.Series, last: pd.Series
+    ages: pd.DataFrame, last: pd.Series
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What each cohort has brought and will, as a row of the table and a line of the chart."""
     rows, lines = [], []
@@ -80,7 +80,7 @@ def _by_cohort(
             {
                 "cohort": cohort,
                 "cohort_to": last.get(cohort),
-                "customers": size[cohort],
+                "customers": part["customers"].iloc[0],
                 "age": seen["age"].max(),
                 "ltv": seen["ltv"].iloc[-1] if len(seen) else None,
                 "ltv_margin": seen["ltv_margin"].iloc[-1] if len(seen) else None,
@@ -153,49 +153,17 @@ def _history(inputs: ReportInputs) -> Table:
 
 def _cohort_ages(
     history: pd.DataFrame, inputs: ReportInputs
-) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """LTV by cohort group and age, and the customers of each group.
-
-    Cohorts put together have no age of their own: only their sums by month may be told, so what
-    they bought counts from the month in which the last of them was new.
-    """
-    history = history.assign(total=history["revenue"] + history["first_revenue"].fillna(0.0))
-    history["earned"] = 0.0
-    if "margin" in history:
-        history["earned"] = history["margin"] + history["first_margin"].fillna(0.0)
-    columns = ["cohort", "cohort_to", "period", "total", "earned"]
-    parts = [history[columns].assign(forecast=False)]
+) -> tuple[pd.DataFrame, cohort_ltv.Group]:
+    """LTV by cohort group and age, observed and forecast, and what the groups are."""
+    parts = [cohort_ltv.cells_of(history).assign(forecast=False)]
     window = inputs.groups.summed(forecast_window(inputs))
     if not window.empty:
         ahead = window.rename(columns={"revenue": "total"}).assign(earned=0.0)
-        parts.append(ahead[columns].assign(forecast=True))
+        parts.append(ahead[[c for c in parts[0] if c != "forecast"]].assign(forecast=True))
     cells = pd.concat([part for part in parts if len(part)])
-    cells["from"] = pd.to_datetime(cells["cohort_to"]).fillna(cells["cohort"])
-    cells["period"] = np.maximum(cells["period"], cells["from"])
-    cells = cells.groupby(["cohort", "from", "period"], as_index=False).agg(
-        total=("total", "sum"), earned=("earned", "sum"), forecast=("forecast", "max")
-    )
     size = history.groupby("cohort")["first_purchases"].sum()
-    cells["age"] = (
-        (cells["period"].dt.year - cells["from"].dt.year) * 12
-        + cells["period"].dt.month
-        - cells["from"].dt.month
-    )
-    group = next((g for g in "MQ" if cells["cohort"].dt.to_period(g).nunique() <= MOST_LINES), "Y")
-    whole = cells.drop_duplicates("cohort").set_index("cohort")
-    counted = whole["from"] if group != "M" else whole.index.to_series()
-    to_group = counted.dt.to_period(group).dt.start_time
-    cells["group"] = cells["cohort"].map(to_group)
-    # A group's line ends where its youngest month ends, so that every point is a full mean.
-    last = cells.groupby("cohort")["age"].max().groupby(to_group).min()
-    cells = cells[cells["age"] <= cells["group"].map(last)]
-    grouped_size = size.groupby(to_group).sum()
-    sums = (
-        cells.groupby(["group", "age"], as_index=False)
-        .agg(total=("total", "sum"), earned=("earned", "sum"), forecast=("forecast", "max"))
-        .rename(columns={"group": "cohort"})
-    )
-    for name, what in (("ltv", "total"), ("ltv_margin", "earned")):
-        sums[name] = sums.groupby("cohort")[what].cumsum() / sums["cohort"].map(grouped_size)
-    sums.attrs["group"] = group
-    return sums, grouped_size
+    group: cohort_ltv.Group = "Y"
+    for finer in ("Q", "M"):
+        if cells["cohort"].dt.to_period(finer).nunique() <= MOST_LINES:
+            group = finer
+    return cohort_ltv.by_age(cells, size, group, cells["period"].max()), group

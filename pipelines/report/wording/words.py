@@ -104,7 +104,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "The range that should hold the actual nine times out of ten. How often it did is "
         "measured in the backtest.",
     ),
-    ("ARPU", "Average revenue per user: repeat revenue per known customer and month."),
+    ("ARPU", "Average revenue per user: repeat revenue per known customer and cycle."),
     (
         "AUC",
         "Chance that a customer who churned had been given a higher churn probability than one "
@@ -122,8 +122,13 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     ("CAC", "Customer acquisition cost: what winning one customer costs, as configured."),
     (
-        "Churn, a month",
-        "In unit economics: fall of purchases per customer from one month to the next.",
+        "Churn, cohort's sense",
+        "In unit economics: fall of purchases per customer from one cycle (month, quarter or year, "
+        "as configured) to the next.",
+    ),
+    (
+        "Churn, customer's sense",
+        "In unit economics: share of a cycle's buyers who bought nothing in the next.",
     ),
     (
         "Churn probability",

@@ -138,6 +138,25 @@ def test_ltv_to_date_is_of_recorded_margins(lines, summaries):
     assert facts["LTV to date, gross margin"] == pytest.approx(expected)
 
 
+def test_the_command_tells_what_page_and_workbook_do(shop, summaries):
+    told = shop.clv("ltv", "--as-of", REFRESHED, "--json", "--quiet").json()
+    for name, title in (
+        ("ltv_steps", "LTV in three steps"),
+        ("ltv_by_age", "LTV by month of age"),
+        ("monitoring", "Monitoring"),
+        ("unit_economics", "Unit economics"),
+    ):
+        shown = frame(summaries[REFRESHED], name)
+        if name == "unit_economics":  # which forecasts nothing
+            shown = shown[shown["measure"] != "CLV"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(pd.DataFrame(told[name]), shown, check_dtype=False)
+        written = sheet(shop, REFRESHED, title)
+        assert len(written) == len(frame(summaries[REFRESHED], name))
+    rows = summaries[REFRESHED]["sections"]
+    said = next(part for part in rows if part["id"] == "unit_economics")
+    assert "compares with is the historical LTV with the first purchase" in " ".join(said["text"])
+
+
 def test_what_was_observed_is_not_called_configured(lines, shop, summaries):
     table = known(lines, TRAINED)
     rate = table["earned"].sum() / table["paid"].sum()
