@@ -289,6 +289,7 @@ def calibration_deciles(chart: Chart) -> Figure:
 DRAW: dict[str, Callable[[Chart], Figure]] = {
     "headline_backtest": month_lines,
     "headline_forecast": history_and_forecast,
+    "record": month_lines,
     "errors_by_model": errors_by_model,
     "forecast_by_month_revenue": month_lines,
     "forecast_by_month_purchases": month_lines,

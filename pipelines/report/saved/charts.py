@@ -193,6 +193,7 @@ class _SpendDistribution(Chart):
 CHARTS: Mapping[str, type[Chart]] = {
     "headline_backtest": _MonthLines,
     "headline_forecast": _HistoryAndForecast,
+    "record": _MonthLines,
     "errors_by_model": _ErrorsByModel,
     "forecast_by_month_revenue": _MonthLines,
     "forecast_by_month_purchases": _MonthLines,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
-from clvmodels.evaluation.vintages import VintageLevel
+from clvmodels.evaluation.vintages import STEADY, VintageLevel
+from pipelines.monitoring.judged import Judged
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section, money
-from pipelines.report.tables import Column, table
+from pipelines.report.tables import Column, plain, table
 from pipelines.report.wording import record as wording
 from pipelines.report.wording import words
+
+NO_ALARM = "No alarm: the latest forecasts do not err to one side by more than chance."
+
+AHEAD = {1: "Said the month before", 3: "Said three months before"}
 
 MONTHS_SHOWN = 6
 FORECASTS_SHOWN = 3
@@ -28,18 +35,72 @@ def record(inputs: ReportInputs) -> Section:
         return section
     section.text = [
         *wording.alarms(judged).values(),
-        *(words.sentence(said) for said in wording.sentences(judged, inputs.currency)),
+        *([] if wording.alarms(judged) else [NO_ALARM]),
+        *(words.sentence(said) for said in wording.restated(judged, inputs.currency)),
         "Each ended month is judged by every forecast that spoke of it; the tracking signal takes "
         "the latest one. It sums errors measured in the forecasts' own intervals, and is about "
         "standard normal while these are honest.",
     ]
+    section.tables["record_signals"] = _signals(judged)
     section.tables["record_by_horizon"] = _horizons(judged.horizons)
     months = _company(judged.months)
     if len(months):
         section.tables["record_by_month"] = _months(_latest(months), inputs.currency, "Vintages")
         section.tables["record_all"] = _months(months, inputs.currency, "All vintages")
         section.workbook_only = ("record_all",)
+        section.charts["record"] = _chart(months, inputs.currency)
     return section
+
+
+def _signals(judged: Judged) -> dict[str, object]:
+    rows = [
+        {
+            "level": wording.WHOSE[VintageLevel(signal.level)],
+            "quantity": signal.quantity,
+            "months": signal.months,
+            "bias": signal.bias,
+            "signal": signal.signal,
+            "alarm": ", ".join(signal.alarms) or "none",
+        }
+        for signal in judged.signals
+    ]
+    return table(
+        pd.DataFrame(rows, columns=["level", "quantity", "months", "bias", "signal", "alarm"]),
+        [
+            Column("level", "Of"),
+            Column("quantity", "What"),
+            Column("months", "Ended months", "integer"),
+            Column("bias", "Forecast too high (+) or low (-)", "percent"),
+            Column("signal", "Tracking signal", "number"),
+            Column("alarm", "Alarm"),
+        ],
+        title="Whether the latest forecasts err to one side",
+        sheet="Tracking signals",
+        note=f"A signal beyond {STEADY:g} either side is hardly chance.",
+    )
+
+
+def _chart(months: pd.DataFrame, code: str) -> dict[str, Any]:
+    """Actual revenue by month, and what was said of it one month and a quarter ahead."""
+    wide = months.pivot_table("value", "period", "horizon")
+    actual = months.groupby("period")["actual"].first()
+    said = {name: wide[ahead] for ahead, name in AHEAD.items() if ahead in wide}
+    return plain(
+        {
+            "title": "What was said of each month, and what came true",
+            "alt": f"Line chart of the company's monthly revenue in {code}: actual, and what was "
+            "forecast ahead of it; the numbers are in the table that follows.",
+            "unit": code,
+            "panels": [
+                {
+                    "origin": months["origin"].min(),
+                    "period": list(actual.index),
+                    "actual": actual.to_numpy(),
+                    "forecasts": {name: line.to_numpy() for name, line in said.items()},
+                }
+            ],
+        }
+    )
 
 
 def _horizons(horizons: pd.DataFrame) -> dict[str, object]:

@@ -31,9 +31,22 @@ def sentences(judged: Judged, currency: str) -> list[str]:
     said = []
     if not judged.forecasts:
         said.append("ledger: no month has ended since the first forecast in it")
-    for signal in judged.signals:
-        if not signal.alarms:
-            said.append(f"on track: {_size(signal)}, {_strength(signal)}")
+    for level in dict.fromkeys(signal.level for signal in judged.signals):
+        calm = [one for one in judged.signals if one.level == level and not one.alarms]
+        if calm:
+            errors = " and ".join(
+                f"{one.quantity} {side(one)} (tracking signal {one.signal:+.1f})" for one in calm
+            )
+            months = words.counted(calm[0].months, "ended month")
+            said.append(
+                f"on track, {WHOSE[VintageLevel(level)].lower()}, last {months}: forecast {errors}"
+            )
+    return said + restated(judged, currency)
+
+
+def restated(judged: Judged, currency: str) -> list[str]:
+    """Say which ended months the log tells otherwise than when they were recorded."""
+    said = []
     for row in judged.restated.to_dict("records"):
         change = row["revenue"] - row["revenue_before"]
         said.append(
@@ -53,11 +66,16 @@ def _raised(signal: TrackingSignal, alarm: Alarm) -> str:
 
 
 def _size(signal: TrackingSignal) -> str:
-    side = "high" if signal.bias > 0 else "low"
     return (
-        f"{_name(signal)} forecast {words.percent(abs(signal.bias))} too {side} over the last "
+        f"{_name(signal)} forecast {side(signal)} over the last "
         f"{words.counted(signal.months, 'ended month')}"
     )
+
+
+def side(signal: TrackingSignal) -> str:
+    """How much too high or too low."""
+    which = "high" if signal.bias > 0 else "low"
+    return f"{words.percent(abs(signal.bias))} too {which}"
 
 
 def _strength(signal: TrackingSignal) -> str:

@@ -64,7 +64,7 @@ def test_the_page_shows_what_was_said_and_what_came_true(refreshed):
     report = json.loads(path.read_text(encoding="utf-8"))["report"]
     section = next(s for s in report["sections"] if s["id"] == "record")
     assert section["missing"] is None
-    assert set(section["tables"]) == {"record_by_horizon", "record_by_month"}
+    assert set(section["tables"]) == {"record_signals", "record_by_horizon", "record_by_month"}
     shown = report["tables"]["record_by_month"]
     assert shown["columns"][0]["key"] == "period"
     assert {row[0][:7] for row in shown["rows"]} == {"2022-09", "2022-10", "2022-11"}
