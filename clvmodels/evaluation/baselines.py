@@ -199,6 +199,8 @@ def gradient_boosting(
     names = [name for name in names if any(frame[name].notna().any() for frame, _, _ in past)]
     features = np.vstack([frame[names].to_numpy(dtype=float) for frame, _, _ in past])
     days = np.concatenate([np.full(len(frame), span) for frame, _, span in past])
+    # scikit-learn bins weighted rows many times slower, and equal weights say nothing
+    weight = days if np.ptp(days) > 0 else None
     out = []
     for quantity in ("purchases", "revenue"):
         seen = np.concatenate([outcome[quantity].to_numpy(dtype=float) for _, outcome, _ in past])
@@ -211,7 +213,7 @@ def gradient_boosting(
             out.append(np.zeros((len(now), grid.days.size)))
             continue
         with one_openmp_thread:
-            trees.fit(features, rate, sample_weight=days)
+            trees.fit(features, rate, sample_weight=weight)
             daily = np.maximum(trees.predict(now[names].to_numpy(dtype=float)), 0.0)
         out.append(daily[:, None] * grid.days[None, :])
     return out[0], out[1]
