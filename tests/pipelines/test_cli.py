@@ -163,7 +163,12 @@ def test_the_second_refresh_compares_with_the_first(months):
         assert (
             abs(facts["tracking"][quantity]["bias"]) <= facts["tracking"][quantity]["wape"] + 1e-12
         )
-    assert {p.name for p in shop.reports.iterdir()} == {str(TRAINED_AS_OF), FIRST, SECOND}
+    assert {p.name for p in shop.reports.iterdir()} == {
+        str(TRAINED_AS_OF),
+        FIRST,
+        SECOND,
+        "ledger.duckdb",
+    }
 
 
 def test_refresh_keeps_the_champion(months):
