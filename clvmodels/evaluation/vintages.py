@@ -15,7 +15,7 @@ import pandas as pd
 
 from clvmodels.core import metrics
 from clvmodels.core.arrays import Array
-from clvmodels.core.months import last_month_end, month_number
+from clvmodels.core.months import add_months, last_month_end, month_end, month_number
 
 NORMAL_90 = 1.6448536269514722
 """Half-width of a 90 % interval of the normal distribution, in standard deviations."""
@@ -55,15 +55,16 @@ class Alarm(StrEnum):
 def matured(forecasts: pd.DataFrame, actuals: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     """Join forecasts with the whole months that have ended by a day.
 
-    A month that the forecast's own day cuts is not judged. Where that day is no month's end, its
-    month's cohort was known in part only: its own forecast and the sum of all known customers are
-    not judged, the company's is.
+    A month that the forecast's own day cuts is not judged, nor the last one where the forecast ends
+    within it. Where that day is no month's end, its month's cohort was known in part only: its own
+    forecast and the sum of all known customers are not judged, the company's is.
 
     Parameters
     ----------
     forecasts : DataFrame
         origin (as-of date), level, cohort (first of month; missing but for cohorts), period (first
-        of month), quantity (``purchases`` or ``revenue``; others are left out), value, low, high.
+        of month), quantity (``purchases`` or ``revenue``; others are left out), value, low, high:
+        every month that a forecast touches, whole months after its day.
     actuals : DataFrame
         cohort, period, purchases, revenue (repeat), first_purchases, first_revenue: every cohort
         and month that is known.
@@ -78,7 +79,7 @@ def matured(forecasts: pd.DataFrame, actuals: pd.DataFrame, as_of: dt.date) -> p
     until = pd.Timestamp(last_month_end(as_of))
     origin, period = pd.to_datetime(forecasts["origin"]), pd.to_datetime(forecasts["period"])
     some = forecasts.assign(origin=origin, period=period)
-    some = some[(period > origin) & (period <= until)]
+    some = some[(period > origin) & (period <= until) & ~_cut_short(origin, period)]
     some = some[some["quantity"].isin(["purchases", "revenue"])]
     parts = []
     for day, made in some.groupby("origin"):
@@ -225,6 +226,19 @@ def standardised(rows: pd.DataFrame) -> Array:
     error = np.log(actual) - np.log(value)
     reach = np.where(error >= 0, np.log(high) - np.log(value), np.log(value) - np.log(low))
     return np.asarray(error / np.maximum(reach / NORMAL_90, 1e-9))
+
+
+def _cut_short(origin: pd.Series[pd.Timestamp], period: pd.Series[pd.Timestamp]) -> pd.Series[bool]:
+    """Which rows are of the last month of a forecast that ends before that month does."""
+    cut = pd.Series(False, index=period.index)
+    for day, own in period.groupby(origin):
+        made = pd.Timestamp(str(day)).date()
+        if made == month_end(made):
+            continue
+        last = add_months(made, own.nunique() - 1)
+        if last != month_end(last):
+            cut[own.index[own == own.max()]] = True
+    return cut
 
 
 def _inside(rows: pd.DataFrame) -> Array:

@@ -99,14 +99,15 @@ def judged(
     Returns
     -------
     DataFrame
-        As ``costs``, and cac, age (at which LTV was taken), ltv, ratio (LTV / CAC), first (net
-        margin of a first purchase), payback (month of age; missing where not yet repaid),
+        As ``costs``, and cac (missing where nobody was won), age (at which LTV was taken), ltv,
+        ratio (LTV / CAC), first (net margin of a first purchase), payback (month of age; missing
+        where not yet repaid),
         affordable_ratio and affordable_payback (highest CAC for either wish; the latter is missing
         where nobody has come so far).
     """
     curve = curves.sort_values([*keys, "age"])
-    out = costs.assign(cac=costs["spend"] / costs["customers"])
-    out["first"] = out["first_net"] / out["customers"]
+    won = costs["customers"].where(costs["customers"] > 0)
+    out = costs.assign(cac=costs["spend"] / won, first=costs["first_net"] / won)
     at = curve[curve["age"] <= age].groupby(keys, as_index=False).last()
     out = out.merge(at, on=keys, how="left", validate="1:1")
     out["ratio"] = (out["ltv"] / out["cac"]).where(out["cac"] > 0)

@@ -43,10 +43,15 @@ class Acquired:
 
     @property
     def for_acquisition(self) -> pd.DataFrame:
-        """Money spent to win customers: value, cohort (the month of the spend), spend."""
+        """Money spent to win customers: value, cohort (the month of the spend), spend.
+
+        And ``reported``, the customers that the file counts, where it does.
+        """
         table = self.spend[self.spend["purpose"] == "acquisition"]
-        names = {"channel": "value", "period": "cohort", "amount": "spend"}
-        return table.rename(columns=names).groupby(KEYS, as_index=False)[["spend"]].sum()
+        names = {"channel": "value", "period": "cohort", "amount": "spend", "customers": "reported"}
+        table = table.rename(columns=names)
+        adding = [name for name in ("spend", "reported") if name in table]
+        return table.groupby(KEYS, as_index=False)[adding].sum()
 
     def missing_months(self, until: pd.Timestamp) -> list[pd.Timestamp]:
         """Months with new customers and no row of acquisition at all."""
@@ -54,16 +59,26 @@ class Acquired:
         told = pd.DatetimeIndex(self.for_acquisition["cohort"])
         return sorted(born[born <= until].difference(told).unique())
 
-    @property
-    def without_customers(self) -> list[str]:
-        """Channels that money was spent on and nobody came by."""
-        spent = self.for_acquisition.query("spend > 0")["value"]
-        return sorted(set(spent) - set(self.customers["value"]))
+    def gaps(self, until: pd.Timestamp) -> list[tuple[str, pd.Timestamp]]:
+        """Channels and months without a row, between rows of the channel; other channels have one.
 
-    @property
-    def without_spend(self) -> list[str]:
-        """Channels that customers came by and no row names."""
-        return sorted(set(self.customers["value"]) - set(self.for_acquisition["value"]))
+        By month, and only where somebody was new.
+        """
+        rows = self.for_acquisition
+        months = set(rows["cohort"]) & set(self.customers["cohort"])
+        found = [
+            (str(channel), month)
+            for channel, own in rows.groupby("value")["cohort"]
+            for month in months - set(own)
+            if own.min() < month < own.max() and month <= until
+        ]
+        return sorted(found, key=lambda gap: (gap[1], gap[0]))
+
+    def without_customers(self, until: pd.Timestamp) -> list[str]:
+        """Channels that money was spent on and nobody came by up to a month."""
+        spent = self.for_acquisition.query("spend > 0 and cohort <= @until")["value"]
+        won = self.customers.loc[self.customers["cohort"] <= until, "value"]
+        return sorted(set(spent) - set(won))
 
 
 def acquired(

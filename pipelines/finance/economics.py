@@ -86,7 +86,7 @@ def _formulas(
     """What planners work by hand, in every sense of a customer."""
     money = economics.currency
     rows = [_arpu(sense, money, cycle) for sense in senses]
-    mean = f"mean of the first purchases of all {acquired:,} customers"
+    mean = f"mean of the first purchases of all customers ({acquired:,})"
     rows.append(("First purchase, gross margin", first, money, mean))
     rows += [row for sense in senses for row in _churn(sense, cycle)]
     rows += [row for sense in senses for row in _ltv(sense, first, money)]
@@ -185,7 +185,7 @@ def _to_date(cohort_months: pd.DataFrame, whole: pd.DataFrame, money: str) -> li
             "LTV to date, gross margin, all customers",
             earned / acquired,
             money,
-            f"gross margin to date {earned:,.2f} / {acquired:,} customers acquired, however long "
+            f"gross margin to date {earned:,.2f} / {acquired:,} acquired, however long "
             "ago; the first purchase is in it",
         ),
         (

@@ -88,7 +88,7 @@ def of_cohorts(cohort_months: pd.DataFrame, as_of: dt.date, cycle: Cycle, margin
         "cohort's sense",
         "",
         "known customer",
-        f"last {len(recent)} months",
+        "last month" if len(recent) == 1 else f"last {len(recent)} months",
         f"fall of purchases per customer from one {cycle} to the next, cohorts followed: who "
         "pauses and comes back is not lost",
         *_shares(sums, cycles, margin),

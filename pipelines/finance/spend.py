@@ -132,6 +132,10 @@ def _amounts(values: pd.Series, months: pd.Series, where: str) -> pd.Series:
 
 def _one_currency(raw: pd.DataFrame, settings: Acquisition, currency: str, where: str) -> None:
     if settings.currency not in raw.columns:
+        if "currency" in settings.model_fields_set:
+            raise MissingColumnError(
+                where, [settings.currency], [str(name) for name in raw.columns]
+            )
         return
     codes = raw[settings.currency].astype("string").str.strip().str.upper().fillna("")
     odd = (codes != currency).astype(bool)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ from pipelines.forecasting.delivered import Label, read_cohorts
 from pipelines.jobs import messages, stages
 from pipelines.jobs.folders import models_folder, previous_forecast
 from pipelines.jobs.report import PAGE, write_report
-from pipelines.monitoring.judged import judge
+from pipelines.monitoring.judged import Judged, judge
 from pipelines.registry import store as registry
 from pipelines.report.gather import Tracked
 from pipelines.report.wording import record, words
@@ -118,6 +119,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
                 learned_from.cohort_months,
                 data.as_of,
                 config.monitoring.months,
+                _kept_from(data.as_of, config.governance.retention_days),
             )
         fitted = train.with_drivers(fitted, learned_from.drivers)
         result, fitted = stages.backtested_or_noted(data, fitted, config, progress)
@@ -132,6 +134,7 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
         [
             *alarms.values(),
             *record.sentences(judged, config.economics.currency),
+            *(f"note: {said}" for said in _in_other_currencies(judged, config.economics.currency)),
             *messages.hindsight(fitted, data.as_of),
             *drivers.notes(fitted.drivers, data.as_of),
             *tracking_lines(tracked),
@@ -145,23 +148,42 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             "report": str(folder),
             "previous_forecast": tracked.origin if tracked else None,
             "tracking": _scores(tracked.table) if tracked else {},
-            "ledger": {
-                "place": stages.ledger(config).place,
-                "horizons": judged.horizons.to_dict("records"),
-                "signals": [asdict(signal) for signal in judged.signals],
-                "restated": judged.restated.assign(
-                    period=judged.restated["period"].dt.strftime("%Y-%m-%d")
-                ).to_dict("records"),
-            },
+            "ledger": _record(judged, stages.ledger(config).place),
             "gross_margin": margin.described(),
             "warnings": [
                 *alarms.values(),
+                *_in_other_currencies(judged, config.economics.currency),
                 *messages.hindsight(fitted, data.as_of),
                 *(tracked.notes if tracked else ()),
             ],
         },
         _failed({kind: said for kind, said in alarms.items() if kind in config.monitoring.fail_on}),
     )
+
+
+def _record(judged: Judged, place: str) -> dict[str, Any]:
+    restated = judged.restated
+    return {
+        "place": place,
+        "horizons": judged.horizons.to_dict("records"),
+        "signals": [asdict(signal) for signal in judged.signals],
+        "restated": restated.assign(period=restated["period"].dt.strftime("%Y-%m-%d")).to_dict(
+            "records"
+        ),
+    }
+
+
+def _kept_from(as_of: dt.date, retention_days: int | None) -> dt.date | None:
+    """First day whose rows are kept."""
+    return None if retention_days is None else as_of - dt.timedelta(days=retention_days - 1)
+
+
+def _in_other_currencies(judged: Judged, currency: str) -> list[str]:
+    count = judged.in_other_currencies
+    if not count:
+        return []
+    each = "1 recorded forecast is" if count == 1 else f"{count} recorded forecasts are"
+    return [f"{each} not judged: not in {currency}"]
 
 
 def _failed(alarms: dict[Alarm, str]) -> CheckFailedError | None:

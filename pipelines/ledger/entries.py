@@ -23,6 +23,9 @@ HAPPENED = ("purchases", "revenue", "first_purchases", "first_revenue")
 SAME = 1e-9
 """Relative difference below which two amounts are one."""
 
+SMALLEST = 0.005
+"""Difference of a month's sums, in purchases or currency, that is worth a word: half a cent."""
+
 
 def of_forecast(delivered: Delivered, coming: NewCustomers) -> pd.DataFrame:
     """Return a delivered forecast as entries, a row each.
@@ -52,9 +55,17 @@ def of_forecast(delivered: Delivered, coming: NewCustomers) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def of_history(cohort_months: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    """Return what happened as entries: one row a cohort and month that has ended."""
-    ended = pd.to_datetime(cohort_months["period"]) <= pd.Timestamp(last_month_end(as_of))
+def of_history(
+    cohort_months: pd.DataFrame, as_of: dt.date, kept_from: dt.date | None = None
+) -> pd.DataFrame:
+    """Return what happened as entries: one row a cohort and month that has ended.
+
+    A month that began before ``kept_from``, the first day whose rows retention keeps, is not whole.
+    """
+    period = pd.to_datetime(cohort_months["period"])
+    ended = period <= pd.Timestamp(last_month_end(as_of))
+    if kept_from is not None:
+        ended &= period >= pd.Timestamp(kept_from)
     table = cohort_months.loc[ended, [*CELL, *HAPPENED]].reset_index(drop=True)
     return table.assign(**{name: table[name].astype(float).round(6) for name in HAPPENED})
 
@@ -62,12 +73,12 @@ def of_history(cohort_months: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
 def with_gone(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """Add zeros for cells that were recorded and that the log holds no more.
 
-    Of cohorts since the first one in the log, and of months up to its last: what retention has
-    taken out of the log is not restated.
+    Of the months that the log holds: what retention has taken out of it is not restated. Cohorts of
+    customers whose first purchases are gone have become others, with the same sums by month.
     """
     if now.empty or before.empty:
         return now
-    held = before["cohort"].ge(now["cohort"].min()) & before["period"].le(now["period"].max())
+    held = before["period"].between(now["period"].min(), now["period"].max())
     both = before.loc[held, [*CELL]].merge(now[[*CELL]], on=[*CELL], how="left", indicator="side")
     gone = both.loc[both["side"] == "left_only", [*CELL]]
     return pd.concat([now, gone.assign(**dict.fromkeys(HAPPENED, 0.0))], ignore_index=True)
@@ -93,6 +104,32 @@ class Changes:
         """Both."""
         restated = self.restated[list(self.new.columns)]
         return pd.concat([part for part in (self.new, restated) if len(part)] or [self.new])
+
+
+def restated_months(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Months of the whole company that were recorded, and have other sums now.
+
+    Parameters
+    ----------
+    before, after : DataFrame
+        Of :data:`CELL` and :data:`HAPPENED`: all that is recorded, then and now.
+
+    Returns
+    -------
+    DataFrame
+        period, purchases and revenue, first ones included, and both as ``_before``; sorted.
+    """
+    sums = _by_month(after).merge(_by_month(before), on="period", suffixes=("", "_before"))
+    differs = np.zeros(len(sums), dtype=bool)
+    for name in QUANTITIES:
+        change = (sums[name] - sums[f"{name}_before"]).to_numpy(dtype=float)
+        differs |= np.abs(change) > SMALLEST
+    return sums[differs].reset_index(drop=True)
+
+
+def _by_month(happened: pd.DataFrame) -> pd.DataFrame:
+    both = {name: happened[name] + happened[f"first_{name}"] for name in QUANTITIES}
+    return pd.DataFrame({"period": happened["period"]} | both).groupby("period").sum().reset_index()
 
 
 def changed(

@@ -86,7 +86,7 @@ class Ledger:
         return f"${self.uri_env}" if self.uri_env else str(self.folder / FILE)
 
     def forecasts(self) -> pd.DataFrame:
-        """Every recorded forecast, the latest run of each as-of date.
+        """Every forecast recorded in the ledger's currency, the latest run of each as-of date.
 
         Returns
         -------
@@ -107,6 +107,12 @@ class Ledger:
     def runs(self) -> pd.DataFrame:
         """Every run that has written here: made_at, as_of, kind, version, currency."""
         return self._read(RUNS).drop(columns="business")
+
+    def in_other_currencies(self) -> int:
+        """As-of dates of forecasts in another currency, which are not read."""
+        runs = self.runs()
+        other = (runs["kind"] == "forecast") & (runs["currency"] != self.currency)
+        return int(runs.loc[other, "as_of"].nunique())
 
     def add_forecast(self, as_of: dt.date, version: str, rows: pd.DataFrame) -> bool:
         """Record a delivered forecast; say whether it was new.
@@ -133,7 +139,7 @@ class Ledger:
 
     def _joined(self, name: str, kind: str) -> pd.DataFrame:
         runs = self._read(RUNS)
-        runs = runs[runs["kind"] == kind]
+        runs = runs[(runs["kind"] == kind) & (runs["currency"] == self.currency)]
         table = self._read(name).merge(runs, on="run", validate="m:1")
         for column in ("as_of", "cohort", "period"):
             table[column] = pd.to_datetime(table[column]).astype("datetime64[s]")
@@ -179,10 +185,15 @@ class Ledger:
             try:
                 connection = ibis.duckdb.connect(path, read_only=not writing)
             except Exception as error:
+                reason = str(error).strip().splitlines()[0]
+                if "lock" in reason.casefold():
+                    raise DataError(
+                        f"{path} is open in another program ({reason}). Close it there, or wait "
+                        "until it has ended, and run this again."
+                    ) from None
                 raise DataError(
-                    f"{path} is no ledger that can be opened "
-                    f"({str(error).strip().splitlines()[0]}). Move it elsewhere to begin a new "
-                    "one, or put back a copy of it."
+                    f"{path} is no ledger that can be opened ({reason}). Move it elsewhere to "
+                    "begin a new one, or put back a copy of it."
                 ) from None
             try:
                 yield connection

@@ -26,12 +26,15 @@ class Judged:
     restated : DataFrame
         period, purchases, revenue, purchases_before, revenue_before (of the company, first ones
         included): ended months of which the log says something else than when they were recorded.
+    in_other_currencies : int
+        Recorded forecasts that are not judged, for they are in another currency.
     """
 
     months: pd.DataFrame
     horizons: pd.DataFrame
     signals: tuple[TrackingSignal, ...]
     restated: pd.DataFrame
+    in_other_currencies: int = 0
 
     @property
     def forecasts(self) -> int:
@@ -39,7 +42,13 @@ class Judged:
         return int(self.months["origin"].nunique())
 
 
-def judge(ledger: Ledger, cohort_months: pd.DataFrame, as_of: dt.date, months: int) -> Judged:
+def judge(
+    ledger: Ledger,
+    cohort_months: pd.DataFrame,
+    as_of: dt.date,
+    months: int,
+    kept_from: dt.date | None = None,
+) -> Judged:
     """Record what has happened, and judge every forecast made before a day.
 
     Parameters
@@ -50,25 +59,22 @@ def judge(ledger: Ledger, cohort_months: pd.DataFrame, as_of: dt.date, months: i
     as_of : date
     months : int
         Ended months by which forecasts are tracked.
+    kept_from : date, optional
+        First day whose rows retention keeps. Months before it are judged by what was recorded of
+        them. Cohorts before it are not judged: the log tells them no more from later ones.
     """
-    happened = entries.of_history(cohort_months, as_of)
-    found = ledger.add_actuals(as_of, happened)
+    before = ledger.actuals()
+    ledger.add_actuals(as_of, entries.of_history(cohort_months, as_of, kept_from))
+    happened = ledger.actuals()
     forecasts = ledger.forecasts()
     forecasts = forecasts[forecasts["origin"] < pd.Timestamp(as_of)]
+    if kept_from is not None:
+        forecasts = forecasts[~(forecasts["cohort"] < pd.Timestamp(kept_from))]
     some = matured(forecasts, happened, as_of)
     return Judged(
         some,
         by_horizon(some),
         tuple(tracking_signals(some, months)),
-        _by_month(found.restated),
+        entries.restated_months(before, happened),
+        ledger.in_other_currencies(),
     )
-
-
-def _by_month(restated: pd.DataFrame) -> pd.DataFrame:
-    """Sum restated cells to the company's months."""
-    out = restated[["period"]].copy()
-    for quantity in ("purchases", "revenue"):
-        for end in ("", "_before"):
-            repeat, first = (restated[f"{name}{end}"] for name in (quantity, f"first_{quantity}"))
-            out[f"{quantity}{end}"] = repeat + first
-    return out.groupby("period", as_index=False).sum()

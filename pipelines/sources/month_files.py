@@ -129,7 +129,14 @@ def _read(file: Path, where: str, section: str) -> pd.DataFrame:
     try:
         kind = kind_of_file(str(file))
         if kind == "csv":
-            return pd.read_csv(file, sep=_delimiter(file), dtype=str, encoding="utf-8-sig")
+            return pd.read_csv(
+                file,
+                sep=_delimiter(file),
+                dtype=str,
+                encoding="utf-8-sig",
+                keep_default_na=False,  # NA is a country, None a channel
+                na_values=[""],
+            )
         if kind == "excel":
             return read_first_sheet(file)
         return pd.read_parquet(file)

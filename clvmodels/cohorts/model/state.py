@@ -19,7 +19,7 @@ from clvmodels.core.errors import InvalidValueError
 from clvmodels.estimation.saved import read_covariance
 from clvmodels.numerics.loglinear import LogLinearFit
 
-SHRUNK = frozenset({"period", "age_bends", "cohort", "season"})
+SHRUNK = frozenset({"period", "age_bends", "cohort", "season", "begun"})
 """Blocks whose spread is learned."""
 
 _LAST_MONTH = 12 * 10_000 - 1

@@ -110,15 +110,17 @@ def _by_hand(state: SteadyState, given: Given, cycle: Cycle) -> Outcome:
         "cycle": cycle,
         "lifespan": state.lifespan,
         "ltv": state.ltv,
-        "ltv_with_first_purchase": state.ltv_with_first,
     }
+    if given.first_value is not None:
+        facts["ltv_with_first_purchase"] = state.ltv_with_first
     if state.frequency is not None:
         facts |= {
             "purchases": state.purchases,
             "service_costs": state.service_costs,
             "clv": state.clv,
-            "clv_with_first_purchase": state.clv_with_first,
         }
+        if given.first_value is not None:
+            facts["clv_with_first_purchase"] = state.clv_with_first
     return Outcome([*_ltv_lines(state, given, cycle), *_clv_lines(state, given)], facts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clvmodels.finance import acquisition
@@ -36,10 +37,10 @@ def channels(inputs: ReportInputs) -> Section:
         return section
     history = inputs.dated("cohort_months", "cohort", "period")
     until = complete_months(history, inputs.as_of)["period"].max()
-    section.text = _text(found, until, inputs)
-    section.tables["spend"] = _by_purpose(found, inputs.currency)
     people = _placed(found, until, inputs)
     told = people[people["unit"] != LEFT_OUT]
+    section.text = _text(found, people, until, inputs)
+    section.tables["spend"] = _by_purpose(found, inputs.currency)
     if told.empty:
         section.text.append(
             "No month of first purchase has both spend on record and enough customers to be told."
@@ -52,7 +53,7 @@ def channels(inputs: ReportInputs) -> Section:
             "every quarter, or some customers may count in totals only."
         )
     costs, ages = _together(found, told, until, names)
-    section.tables["channels"] = _channels(costs, ages, found, inputs.currency)
+    section.tables["channels"] = _channels(costs, ages, found.settings, inputs.currency)
     section.tables["channel_cohorts"] = _cohorts(costs, ages, found.settings, inputs.currency)
     return section
 
@@ -79,7 +80,10 @@ def _together(
         customers, costs, net = (
             _renamed(part, naming) for part in (people.drop(columns="unit"), spend, cells)
         )
-        merged = customers.merge(costs, on=KEYS, how="left", validate="1:1")
+        # A month in which a channel won nobody costs it all the same.
+        costs = costs[costs["value"].isin(customers["value"])]
+        merged = customers.merge(costs, on=KEYS, how="outer", validate="1:1")
+        merged = merged.fillna({"customers": 0, "first_net": 0.0}).astype({"customers": int})
         on_record = set(costs["value"])
         merged["spend"] = merged["spend"].where(
             merged["spend"].notna() | ~merged["value"].isin(on_record), 0.0
@@ -95,7 +99,9 @@ def _renamed(part: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     return named.groupby(keys, as_index=False).sum(numeric_only=True)
 
 
-def _text(found: Acquired, until: pd.Timestamp, inputs: ReportInputs) -> list[str]:
+def _text(
+    found: Acquired, people: pd.DataFrame, until: pd.Timestamp, inputs: ReportInputs
+) -> list[str]:
     settings = found.settings
     text = [
         "CAC is the money spent for acquisition in the months of first purchase over the customers "
@@ -109,28 +115,64 @@ def _text(found: Acquired, until: pd.Timestamp, inputs: ReportInputs) -> list[st
         f"{settings.dimension.replace('_', ' ')} of the first purchase. Spend for engagement, "
         "retention and brand is in no CAC.",
     ]
-    months = [f"{month:%Y-%m}" for month in found.missing_months(until)]
-    if months:
-        text.append(f"No spend is on record for {_listed(months)}: their customers are in no CAC.")
-    if found.without_customers:
-        text.append(
-            f"Money was spent on {_listed(found.without_customers)}, and no customer came by it: "
-            "it is in the CAC of all channels."
-        )
-    sizes = found.customers.groupby("value")["customers"].sum()
-    bare = sizes[found.without_spend]
-    large = [str(value) for value in bare.index[bare >= LEAST_CUSTOMERS]]
-    if len(bare):
-        named = f" ({_listed(large)})" if large else ""
-        text.append(
-            f"{words.counted(int(bare.sum()), 'customer')} came by channels without spend on "
-            f"record{named}: they have no CAC, and lower that of all channels."
-        )
+    text += _incomplete(found, people, until)
+    text += _in_no_cac(found, people, until, inputs.currency)
     if inputs.terms.governance.consent == "exclude":
         text.append(
             "Customers without consent are not in the log, so CAC is overstated by their share."
         )
     return text
+
+
+def _incomplete(found: Acquired, people: pd.DataFrame, until: pd.Timestamp) -> list[str]:
+    """Months and channels that the file of spend or the log says nothing of."""
+    text = []
+    months = [f"{month:%Y-%m}" for month in found.missing_months(until)]
+    if months:
+        text.append(f"No spend is on record for {_listed(months)}: their customers are in no CAC.")
+    gaps = [f"{channel} in {month:%Y-%m}" for channel, month in found.gaps(until)]
+    if gaps:
+        text.append(f"No row tells of spend on {_listed(gaps)}: it counts as none.")
+    nobody = found.without_customers(until)
+    if nobody:
+        text.append(
+            f"Money was spent on {_listed(nobody)}, and no customer came by it: it is in the CAC "
+            "of all channels."
+        )
+    spent = set(found.for_acquisition["value"])
+    bare = people[~people["value"].isin(spent)].groupby("value")["customers"].sum()
+    if len(bare):
+        large = [str(value) for value in bare.index[bare >= LEAST_CUSTOMERS]]
+        named = f" ({_listed(large)})" if large else ""
+        count = int(bare.sum())
+        few = f"Fewer than {LEAST_CUSTOMERS} customers"
+        who = words.counted(count, "customer") if count >= LEAST_CUSTOMERS else few
+        lower = ", and lower that of all channels" if spent else ""
+        text.append(
+            f"{who} came by channels without spend on record{named}: they have no CAC{lower}."
+        )
+    return text
+
+
+def _in_no_cac(found: Acquired, people: pd.DataFrame, until: pd.Timestamp, code: str) -> list[str]:
+    """What of the spend for acquisition is in no row, and why."""
+    by_month = found.for_acquisition.groupby("cohort")["spend"].sum()
+    told = people.loc[people["unit"] != LEFT_OUT, "cohort"]
+    rest = by_month[~by_month.index.isin(told) & (by_month > 0)]
+    reasons = {
+        "in the month under way": rest.index > until,
+        "in months in which nobody first bought": (rest.index <= until)
+        & ~rest.index.isin(people["cohort"]),
+        "in months of too few new customers to be told": rest.index.isin(people["cohort"]),
+    }
+    parts = [
+        f"{code} {rest[where].sum():,.2f} {reason}"
+        for reason, where in reasons.items()
+        if where.any()
+    ]
+    if not parts:
+        return []
+    return [f"Of the spend for acquisition this is in no CAC: {words.listed(parts)}."]
 
 
 def _listed(names: list[str]) -> str:
@@ -154,8 +196,7 @@ def _by_purpose(found: Acquired, code: str) -> Table:
     )
 
 
-def _channels(costs: pd.DataFrame, ages: pd.DataFrame, found: Acquired, code: str) -> Table:
-    settings = found.settings
+def _channels(costs: pd.DataFrame, ages: pd.DataFrame, settings: Acquisition, code: str) -> Table:
     sums = costs.groupby("value", sort=False)[["customers", "first_net"]].sum()
     sums["spend"] = costs.groupby("value", sort=False)["spend"].sum(min_count=1)
     rows = acquisition.judged(
@@ -166,12 +207,9 @@ def _channels(costs: pd.DataFrame, ages: pd.DataFrame, found: Acquired, code: st
         settings.wished_payback,
         settings.wished_ratio,
     )
-    if settings.customers is not None:
-        of = found.spend[found.spend["purpose"] == "acquisition"]
-        of = of[of["period"].isin(costs["cohort"])]
-        reported = of.groupby("channel")["customers"].sum()
+    if "reported" in costs:
+        reported = costs.groupby("value")["reported"].sum(min_count=1)
         rows["reported"] = rows["value"].map(reported)
-        rows.loc[rows["value"] == EVERYBODY, "reported"] = reported.sum()
     oldest = ages.groupby("value")["age"].max()
     return table(
         _said(rows.set_index("value", drop=False), oldest, settings.ltv_months),
@@ -217,8 +255,8 @@ def _cohorts(costs: pd.DataFrame, ages: pd.DataFrame, settings: Acquisition, cod
         sheet="Cohorts by channel",
         note="LTV to the end of the month of age that all customers of the quarter have reached, "
         f"month {settings.ltv_months} at most; below {GOOD_RATIO:g} : 1 before then is not yet a "
-        "verdict. Channels of fewer than {LEAST_CUSTOMERS} customers "
-        "in a quarter are put together in all: too small to judge.",
+        f"verdict. Channels of fewer than {LEAST_CUSTOMERS} customers in a quarter are put "
+        "together in all: too small to judge.",
     )
 
 
@@ -242,7 +280,8 @@ def _said(rows: pd.DataFrame, oldest: pd.Series[Any], months: int) -> pd.DataFra
     ]
     facts = (rows["cac"], rows["first"], rows["payback"], oldest.reindex(rows.index))
     repaid = [_repaid(*map(float, row)) for row in zip(*facts, strict=True)]
-    return rows.assign(line=line, repaid=repaid)
+    nobody = (rows["customers"] == 0).to_numpy()
+    return rows.assign(line=line, repaid=np.where(nobody, "nobody was won", repaid))
 
 
 def _line(ratio: float, age: float, months: int) -> str:

@@ -132,7 +132,7 @@ def _company(months: pd.DataFrame) -> pd.DataFrame:
     inside = rows["actual"].between(rows["low"], rows["high"])
     return rows.assign(
         error=rows["value"] / rows["actual"].where(rows["actual"] > 0) - 1,
-        inside=inside.map({True: "yes", False: "no"}),
+        inside=inside.map({True: "yes", False: "no"}).where(rows["low"].notna()),
     )
 
 

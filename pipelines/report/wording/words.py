@@ -120,7 +120,11 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "Mean squared distance between a probability and what happened (1 or 0): 0 is perfect, "
         "lower is better.",
     ),
-    ("CAC", "Customer acquisition cost: what winning one customer costs, as configured."),
+    (
+        "CAC",
+        "Customer acquisition cost: what winning one customer costs, as configured or by the spend "
+        "on record.",
+    ),
     (
         "Churn, cohort's sense",
         "In unit economics: fall of purchases per customer from one cycle (month, quarter or year, "

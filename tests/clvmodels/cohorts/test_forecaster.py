@@ -263,3 +263,16 @@ def test_errors_name_the_remedy(table, fitted):
 def test_the_season_may_be_switched_off(table):
     plain = CohortForecaster(RateOptions(season=False), select=False).fit(table, AS_OF)
     assert plain.evidence_["season"] == [0.0] * 12
+
+
+@pytest.mark.parametrize("day", [15, 29])
+def test_a_fit_of_a_month_begun_survives_json(table, day):
+    """What the month under way is found to be off by is learned too, and saved."""
+    begun = table[table["period"] <= pd.Timestamp(AS_OF)].copy()
+    counts = ["customer_days", "purchases", "revenue"]
+    begun[counts] = begun[counts].astype(float)
+    begun.loc[begun["period"] == begun["period"].max(), counts] *= day / 31
+    fitted = CohortForecaster(select=False).fit(begun, AS_OF.replace(day=day))
+    again = CohortForecaster.from_dict(json.loads(json.dumps(fitted.to_dict())))
+    until = dt.date(2022, 1, 31)
+    pd.testing.assert_frame_equal(again.forecast(until), fitted.forecast(until))

@@ -71,6 +71,7 @@ def test_a_month_known_in_part_is_not_judged():
             entry("2020-02-10", VintageLevel.KNOWN, MAR, 1.0),
             entry("2020-02-10", VintageLevel.COHORT, MAR, 1.0, cohort=FEB),
             entry("2020-02-10", VintageLevel.COHORT, MAR, 1.0, cohort=JAN),
+            entry("2020-02-10", VintageLevel.COMPANY, APR, 1.0),
         ]
     )
     found = matured(made, ACTUALS, dt.date(2020, 3, 31))
@@ -78,6 +79,22 @@ def test_a_month_known_in_part_is_not_judged():
         (VintageLevel.COHORT, MAR), (VintageLevel.COMPANY, MAR),
     ]  # fmt: skip
     assert matured(made, ACTUALS, dt.date(2020, 3, 30)).empty
+
+
+@pytest.mark.parametrize(
+    ("origin", "judged"),
+    [("2020-01-15", [FEB]), ("2020-01-31", [FEB, MAR]), ("2020-01-29", [FEB])],
+)
+def test_a_month_forecast_in_part_is_not_judged(origin, judged):
+    """Two months from the 15th of January end on the 15th of March."""
+    touched = [FEB, MAR] if origin == "2020-01-31" else [JAN, FEB, MAR]
+    made = pd.DataFrame([entry(origin, VintageLevel.COMPANY, month, 9.0) for month in touched])
+    assert matured(made, ACTUALS, dt.date(2020, 4, 30))["period"].tolist() == judged
+
+
+def test_a_forecast_that_ends_with_february_has_it_whole():
+    made = pd.DataFrame([entry("2020-01-30", VintageLevel.COMPANY, m, 9.0) for m in (JAN, FEB)])
+    assert matured(made, ACTUALS, dt.date(2020, 4, 30))["period"].tolist() == [FEB]
 
 
 def test_errors_by_horizon_are_those_of_the_cells():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clvmodels.core.errors import ConfigError, DataError
+from clvmodels.core.errors import ConfigError, DataError, MissingColumnError
 from pipelines.config.sections import Acquisition
 from pipelines.finance import spend
 
@@ -102,3 +102,16 @@ def test_a_name_that_is_nearly_a_channel_is_asked_about(tmp_path: Path, name: st
 def test_a_channel_that_won_nobody_may_be_called_as_it_is(tmp_path: Path, name: str) -> None:
     table = read(tmp_path, RIGHT).assign(channel=name)
     spend.require_known(table, ["paid social", "campaign_10"], "channel", "spend.csv")
+
+
+def test_a_currency_column_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
+    assert len(read(tmp_path, RIGHT)) == 3
+    with pytest.raises(MissingColumnError, match="needs the column code"):
+        read(tmp_path, RIGHT, currency="code")
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "null", "nan"])
+def test_a_channel_may_be_called_like_nothing(tmp_path: Path, name: str) -> None:
+    """NA is Namibia."""
+    table = read(tmp_path, RIGHT.replace("web", name))
+    assert set(table["channel"]) == {"social", name}

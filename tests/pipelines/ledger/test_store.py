@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 
 import ibis
 import numpy as np
@@ -91,13 +93,13 @@ def test_what_changed_is_restated_beside_what_was_recorded(ledger):
 
 
 def test_a_cell_that_is_gone_is_restated_as_nothing(ledger):
-    """Somebody was erased; retention, which takes the oldest away, restates nothing."""
+    """Somebody was erased; the oldest months, which retention takes away, restate nothing."""
     other = history((FEB, FEB, 3.0, 30.0, 1.0, 5.0))
     ledger.add_actuals(DAY, pd.concat([FIRST, other]))
     gone = ledger.add_actuals(LATER, FIRST)
     assert gone.restated["cohort"].tolist() == [FEB]
     assert gone.restated[list(entries.HAPPENED)].to_numpy().tolist() == [[0.0] * 4]
-    later = history((FEB, FEB, 0.0, 0.0, 0.0, 0.0), (FEB, MAR, 1.0, 1.0, 0.0, 0.0))
+    later = history((MAR, MAR, 0.0, 0.0, 1.0, 5.0))
     assert ledger.add_actuals(LATER, later).restated.empty
 
 
@@ -134,3 +136,31 @@ def test_a_database_is_named_by_the_environment(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="cannot connect") as told:
         ledger.forecasts()
     assert "hunter2" not in str(told.value)
+
+
+def test_forecasts_of_another_currency_are_not_read_and_counted(ledger):
+    ledger.add_forecast(DAY, "1", forecast())
+    ledger.add_actuals(DAY, FIRST)
+    other = Ledger("shop", "USD", ledger.folder)
+    assert other.forecasts().empty
+    assert other.actuals().empty
+    assert (other.in_other_currencies(), ledger.in_other_currencies()) == (1, 0)
+    assert other.add_actuals(LATER, FIRST.assign(revenue=[11.0, 22.0])).restated.empty
+    assert ledger.actuals()["revenue"].tolist() == [10.0, 20.0]
+
+
+def test_a_file_that_another_program_has_open_is_not_to_be_moved(ledger):
+    ledger.add_forecast(DAY, "1", forecast())
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(ledger.folder / store.FILE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(DataError, match="open in another program") as told:
+            ledger.forecasts()
+        holder.communicate(b"\n")
+    assert "Move" not in str(told.value)
+    assert len(ledger.forecasts()) == 2

@@ -327,3 +327,10 @@ def test_a_log_takes_no_plain_numbers(shop: Shop) -> None:
     ran = shop.clv("ltv", "--churn", "0.1", "--first-value", "3")
     assert ran.code == 2
     assert "leave out --churn, --first-value" in " ".join(ran.err.split())
+
+
+def test_without_a_first_purchase_no_figure_is_said_to_hold_one() -> None:
+    given = "--value 40 --margin .6 --frequency 2 --lifespan 3 --cost-to-serve 2"
+    found = run_clv("ltv", *given.split(), "--json").json()
+    assert found["clv"] == pytest.approx(144 - 12)
+    assert not [name for name in found if "first" in name]
