@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_string_dtype
 
 from clvmodels.core.arrays import Booleans
 from clvmodels.core.errors import InvalidValueError
@@ -57,7 +57,7 @@ def members(table: pd.DataFrame, conditions: Sequence[Condition]) -> Booleans:
     ------
     InvalidValueError
         If the table has no such column (the nearest is named), or it holds no numbers where these
-        are asked for.
+        are asked for, or no texts.
     """
     found = np.ones(len(table), dtype=bool)
     for condition in conditions:
@@ -75,14 +75,16 @@ def _meets(table: pd.DataFrame, condition: Condition) -> Booleans:
     values = table[name]
     missing = values.isna().to_numpy(bool)
     met = np.ones(len(values), dtype=bool)
+    holds_numbers = is_numeric_dtype(values) and not is_bool_dtype(values)
     if condition.one_of is not None:
+        _require_kind(name, condition.one_of, holds_numbers, is_string_dtype(values.dropna()))
         met &= values.isin(condition.one_of).to_numpy(bool)
     asked = (condition.at_least, condition.at_most, condition.top_share)
     if any(limit is not None for limit in asked):
-        if not is_numeric_dtype(values) or is_bool_dtype(values):
+        if not holds_numbers:
             raise InvalidValueError(
                 f"column '{name}' holds no numbers, so at_least, at_most and top_share mean "
-                "nothing of it; use in"
+                "nothing of it; of a text use in"
             )
         numbers = values.to_numpy(float, na_value=np.nan)
         if condition.at_least is not None:
@@ -94,8 +96,23 @@ def _meets(table: pd.DataFrame, condition: Condition) -> Booleans:
     return np.where(missing, condition.missing, met)
 
 
+def _require_kind(
+    name: str, wanted: Sequence[str | float], holds_numbers: bool, holds_texts: bool
+) -> None:
+    """Refuse values that no customer could have: they would be nobody, without a word."""
+    kind = "numbers" if holds_numbers else "texts" if holds_texts else "neither texts nor numbers"
+    other = [one for one in wanted if isinstance(one, str) == holds_numbers]
+    if other or not (holds_numbers or holds_texts):
+        value = (other or list(wanted))[0]
+        raise InvalidValueError(
+            f"column '{name}' holds {kind}, so nobody's can be {value!r}; name texts in quotes and "
+            "numbers without"
+        )
+
+
 def _least_of_top(numbers: np.ndarray, share: float) -> float:
     """Return the value of the last of the top, infinite where nobody has one."""
     known = np.sort(numbers[~np.isnan(numbers)])[::-1]
-    count = min(int(np.ceil(share * len(numbers))), len(known))
+    # Rounded: 0.07 * 100 is 7.000000000000001 in binary, and seven customers, not eight.
+    count = min(int(np.ceil(round(share * len(numbers), 9))), len(known))
     return float(known[count - 1]) if count else np.inf

@@ -1,7 +1,9 @@
 r"""Intervals for outcomes with heavy tails: the studentised bootstrap.
 
 Customers are drawn again within their cell; each draw gives t* = (d* - d) / se*, and the interval
-is from d - t*(1 - α/2) se to d - t*(α/2) se. It knows the skewness that Student's t leaves out.
+is from d - t*(1 - α/2) se to d - t*(α/2) se. It knows the skewness that Student's t leaves out,
+but nothing of what no customer of a cell has done: where few of them did anything, it is too sure
+of itself, and Student's interval is the wider one.
 Slopes of covariates are held: what is drawn are adjusted outcomes.
 
 References
@@ -26,6 +28,9 @@ from clvmodels.experiments.cells import CellMeans
 from clvmodels.experiments.contrasts import Contrast
 from clvmodels.experiments.effects import Effect
 
+LEAST_SPREAD = 1e-9
+"""Of outcomes, beside the largest: what lies below is rounding."""
+
 PER_SKEWNESS = 355
 """Customers a cell needs for each unit of squared skewness (Kohavi et al. 2014, rule 7)."""
 
@@ -41,7 +46,9 @@ def has_heavy_tails(cells: CellMeans, contrast: Contrast) -> bool:
     """Whether some cell of a contrast is too small for the skewness of its outcomes."""
     for k in np.flatnonzero(contrast.weights):
         values = cells.adjusted[cells.cell == k]
-        if np.ptp(values) > 0 and values.size < PER_SKEWNESS * float(stats.skew(values)) ** 2:
+        if np.ptp(values) <= LEAST_SPREAD * float(np.abs(values).max()):
+            continue
+        if values.size < PER_SKEWNESS * float(stats.skew(values)) ** 2:
             return True
     return False
 
@@ -80,7 +87,7 @@ def studentised_draws(
             variances[some, k] = np.maximum(squares, 0.0) / (values.size - 1)
     weights = np.stack([contrast.weights for contrast in contrasts], axis=1)
     off, error = means @ weights, np.sqrt(variances @ weights**2)
-    none = error <= 1e-9 * float(np.abs(off).max(initial=0.0))  # rounding of squares
+    none = error <= LEAST_SPREAD * float(np.abs(off).max(initial=0.0))  # rounding of squares
     beyond = np.where(off == 0, 0.0, np.copysign(np.inf, off))
     return np.where(none, beyond, np.divide(off, error, out=np.zeros_like(off), where=~none))
 

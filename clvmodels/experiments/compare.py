@@ -24,7 +24,11 @@ from clvmodels.experiments.multiplicity import simultaneous_level
 
 
 class Method(StrEnum):
-    """Which interval counts: settled by the data's size and skewness, never by the effect."""
+    """Which interval counts: settled by the data's size and skewness, never by the effect.
+
+    ``BOOTSTRAP`` is the wider of its own and Student's at each end, and the larger p-value: see
+    :mod:`clvmodels.experiments.bootstrap`.
+    """
 
     WELCH = "Welch"
     ADJUSTED = "adjusted"
@@ -45,7 +49,8 @@ class Compared:
     method : Method
         Whose interval and p-value the next ones are.
     interval : tuple of float
-        At the level asked for.
+        At the level asked for; an end is infinite where so many draws have no spread that it
+        cannot be told.
     together : tuple of float
         That holds with all others of the family at that level (Bonferroni).
     p_value : float
@@ -126,10 +131,18 @@ def _compared(
     first, second = effect(plain, contrast), effect(best, contrast)
     base = float("nan") if contrast.base is None else float(contrast.base @ best.means)
     if draws is not None and second.is_told:
-        method, p_value = Method.BOOTSTRAP, bootstrap_p_value(second, draws)
-        near, wide = (bootstrap_interval(second, draws, each) for each in (level, strict))
+        method = Method.BOOTSTRAP
+        p_value = max(bootstrap_p_value(second, draws), second.p_value)
+        near, wide = (
+            _wider(bootstrap_interval(second, draws, each), second.interval(each))
+            for each in (level, strict)
+        )
     else:
         method = Method.ADJUSTED if best.covariates else Method.WELCH
         p_value = second.p_value
         near, wide = (second.interval(each) for each in (level, strict))
     return Compared(contrast, first, second, method, near, wide, p_value, base)
+
+
+def _wider(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return min(one[0], other[0]), max(one[1], other[1])

@@ -37,13 +37,7 @@ def audiences(table: pd.DataFrame) -> dict[str, Audience]:
         )
         for share in SHARES
     }
-    found["top_at_risk"] = _audience(
-        f"would be among the top 20 % by CLV if still a customer, silent for {OVERDUE} to "
-        f"{LONG_GONE} of the own usual gaps, and less likely there than in the forecast before",
-        {"column": "clv_if_alive", "top_share": 0.2},
-        {"column": "gap_ratio", "at_least": OVERDUE, "at_most": LONG_GONE},
-        {"column": "probability_alive_change", "at_most": 0.0, "missing": True},
-    )
+    found["top_at_risk"] = _at_risk(bool(table["probability_alive_change"].notna().any()))
     found["win_back"] = _audience(
         f"came back before, silent for {LONG_GONE} of the own usual gaps or more, and more likely "
         "gone than not",
@@ -67,6 +61,19 @@ def audiences(table: pd.DataFrame) -> dict[str, Audience]:
             {"column": "frequency", "at_most": 0},
         )
     return found
+
+
+def _at_risk(is_compared: bool) -> Audience:
+    """Who may be lost; with or without a forecast before, which the reason may then not name."""
+    fell = {"column": "probability_alive_change", "at_most": 0.0, "missing": True}
+    said = ", and no more likely there than in the forecast before where that knew them"
+    return _audience(
+        f"would be among the top 20 % by CLV if still a customer, silent for {OVERDUE} to "
+        f"{LONG_GONE} of the own usual gaps{said if is_compared else ''}",
+        {"column": "clv_if_alive", "top_share": 0.2},
+        {"column": "gap_ratio", "at_least": OVERDUE, "at_most": LONG_GONE},
+        *([fell] if is_compared else []),
+    )
 
 
 def _audience(reason: str, *where: Mapping[str, object]) -> Audience:

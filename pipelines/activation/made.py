@@ -18,6 +18,9 @@ from pipelines.config.sections import Audience
 
 FOLDER = "audiences"
 
+FORMULA = ("=", "+", "-", "@")
+"""What a text begins with that spreadsheets take for a formula."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -31,6 +34,8 @@ class Made:
         Of all of them over the horizon, in currency.
     entered, stayed, left : int or None
         Since the audience of the same name was last written; None where it never was.
+    formulas : int
+        Customers whose id a spreadsheet takes for a formula.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Made:
     entered: int | None
     stayed: int | None
     left: int | None
+    formulas: int
 
 
 def make(
@@ -82,18 +88,22 @@ def make(
     there = ids.isin(known if known is not None else [])
     shown = pd.DataFrame({"customer_id": ids, "audience": name, "reason": audience.reason})
     shown["change"] = np.where(there, "stay", "enter")
-    more = [column for column in columns if column not in shown]
+    more = [column for column in dict.fromkeys(columns) if column not in shown]
     content = pa.Table.from_pandas(shown.join(some[more]), preserve_index=False)
     pq.write_table(content, folder / f"{name}.parquet")
     pa_csv.write_csv(content, folder / f"{name}.csv")
     stayed = int(there.sum())
+    changes: tuple[int | None, int | None, int | None] = (None, None, None)
+    if known is not None:
+        changes = (len(some) - stayed, stayed, len(known) - stayed)
     return Made(
         name,
         audience.reason,
         len(some),
         float(some["expected_revenue"].sum()),
         float(some["clv"].sum()),
-        *((None,) * 3 if known is None else (len(some) - stayed, stayed, len(known) - stayed)),
+        *changes,
+        int(ids.str.startswith(FORMULA).sum()),
     )
 
 

@@ -235,7 +235,8 @@ def _erase_from_text(file: Path, names: set[str]) -> int:
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
     )
-    table = pa_csv.read_csv(file, convert_options=as_text)
+    lines_within = pa_csv.ParseOptions(newlines_in_values=True)  # an id may hold one
+    table = pa_csv.read_csv(file, parse_options=lines_within, convert_options=as_text)
     found = _matches(table, pa.array(sorted(names), pa.string()))
     held = int(pc.sum(found).as_py() or 0)
     if held:

@@ -33,8 +33,8 @@ class Assigned:
     Attributes
     ----------
     customers : DataFrame
-        customer_id, day (of assignment), until (last day of the window), cell and outcomes of the
-        table; sorted, each customer once.
+        customer_id, day (of assignment), until (last day of the window), cell and, each by its
+        :func:`outcome_column`, outcomes of the table; sorted, each customer once.
     factors : tuple of Factor
         With their levels, the control first.
     rows : int
@@ -60,14 +60,24 @@ class Assigned:
         return contrasts.cells_of(self.factors)
 
 
+def factor_column(name: str) -> str:
+    """Name of a factor's column: a word more, so that it is none of those made here."""
+    return f"factor {name}"
+
+
+def outcome_column(name: str) -> str:
+    """Name of an outcome's column, as of a factor's."""
+    return f"outcome {name}"
+
+
 def read(log: Log, table: Assignment, factors: Mapping[str, Factor]) -> pd.DataFrame:
     """Read the assignment table; ids, days and numbers as those of the log are read.
 
     Returns
     -------
     DataFrame
-        customer_id, day, one column of text a factor and one of numbers an outcome, in the order
-        of the file.
+        customer_id, day, one column of text a factor and one of numbers an outcome (named as
+        :func:`factor_column` and :func:`outcome_column` say), in the order of the file.
 
     Raises
     ------
@@ -97,10 +107,9 @@ def read(log: Log, table: Assignment, factors: Mapping[str, Factor]) -> pd.DataF
             customer_id=lines.customer_ids(raw[table.customer_id], log.columns.fold_ids),
             day=lines.local_dates(time, log.calendar, form, table.path),
             # as ids are, so that 1.0 of a column with gaps is the arm 1
-            **{f"factor {name}": lines.customer_ids(raw[name]) for name in factors},
-            **{f"outcome {name}": _finite(raw[name], table.path) for name in table.outcomes},
+            **{factor_column(name): lines.customer_ids(raw[name]) for name in factors},
+            **{outcome_column(name): _finite(raw[name], table.path) for name in table.outcomes},
         ).execute()
-    frame.columns = pd.Index(["customer_id", "day", *factors, *table.outcomes])
     frame["day"] = pd.to_datetime(frame["day"]).astype("datetime64[s]")
     if frame.empty:
         raise DataError(f"{place} holds no row; expected one a customer.")
@@ -143,17 +152,21 @@ def assigned(
     Raises
     ------
     DataError
-        If an arm is not one of those named, the control is missing, or no window is over.
+        If an arm is not one of those named, the control is missing, a customer's rows tell
+        different outcomes, or no window is over.
     """
     known = tuple(
-        contrasts.Factor(name, _levels(frame[name], name, factor, place))
+        contrasts.Factor(name, _levels(frame[factor_column(name)], name, factor, place))
         for name, factor in factors.items()
     )
     shape = tuple(len(factor.levels) for factor in known)
-    codes = [pd.Categorical(frame[one.name], list(one.levels)).codes for one in known]
-    table = frame.drop(columns=list(factors)).assign(cell=np.ravel_multi_index(codes, shape))
+    arms = {one.name: frame[factor_column(one.name)] for one in known}
+    codes = [pd.Categorical(arms[one.name], list(one.levels)).codes for one in known]
+    table = frame.drop(columns=[factor_column(name) for name in factors])
+    table["cell"] = np.ravel_multi_index(codes, shape)
     cells = table.groupby("customer_id")["cell"].nunique()
     several = table["customer_id"].isin(cells.index[cells > 1])
+    _require_one_outcome(table[~several], place)
     once = table[~several].sort_values(["customer_id", "day"]).drop_duplicates("customer_id")
     by_cell = np.bincount(once["cell"], minlength=int(np.prod(shape)))
     until = once["day"] + pd.Timedelta(days=window_days - 1)
@@ -172,6 +185,21 @@ def assigned(
         )
     repeated = int((~several).sum()) - len(once)
     return Assigned(kept, known, len(frame), repeated, set_aside, by_cell)
+
+
+def _require_one_outcome(table: pd.DataFrame, place: str) -> None:
+    """Refuse rows of a customer that tell different outcomes: which one counts, nobody said."""
+    rows = table[table["customer_id"].duplicated(keep=False)]
+    for name in table.columns.difference(["customer_id", "day", "cell"]):
+        differ = rows.groupby("customer_id")[name].transform("nunique") > 1
+        if differ.any():
+            at = differ.index[differ]
+            shown = ", ".join(str(row + 1) for row in at[:SHOWN])
+            raise DataError(
+                f"{place}: column '{name.removeprefix(outcome_column(''))}' tells different values "
+                f"of one customer, in {len(at)} rows (row {shown}{', ...' * (len(at) > SHOWN)}). "
+                "Give each customer one row, or the same value in all."
+            )
 
 
 def _levels(arms: pd.Series, name: str, factor: Factor, place: str) -> tuple[str, ...]:

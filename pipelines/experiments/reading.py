@@ -20,7 +20,7 @@ from clvmodels.experiments.multiplicity import holm, simultaneous_level
 from clvmodels.experiments.power import least_found
 from clvmodels.experiments.sample_ratio import SUSPICIOUS, sample_ratio_p_value
 from pipelines.config.experiment import Experiment, Factor
-from pipelines.experiments.assignment import Assigned
+from pipelines.experiments.assignment import Assigned, outcome_column
 from pipelines.experiments.collect import Collected
 from pipelines.experiments.forecasts import covariates
 
@@ -53,8 +53,8 @@ class Reading:
     Attributes
     ----------
     arms : list of dict
-        arm (levels by factor), assigned, customers (read), share (meant), cost (per customer) and
-        the mean of every metric.
+        arm (levels by factor), assigned, customers (read), cost (per customer) and means (by
+        metric).
     effects : list of dict
         One for each metric and comparison.
     sample_ratio : dict
@@ -93,7 +93,7 @@ def read(experiment: Experiment, assigned: Assigned, collected: Collected) -> Re
     cost = costs(experiment.factors, cells, assigned.by_cell)
     net = collected.metrics.copy()
     for name in experiment.outcomes:
-        net[name] = assigned.customers[name].to_numpy(dtype=float)[collected.place]
+        net[name] = _outcome(assigned, name)[collected.place]
     for name in NET_OF_COST:
         if name in net:
             net[name] -= cost[cell]
@@ -104,12 +104,16 @@ def read(experiment: Experiment, assigned: Assigned, collected: Collected) -> Re
             "assigned": int(assigned.by_cell[k]),
             "customers": int(customers[k]),
             "cost": _rounded(cost[k]),
-            **{str(name): _rounded(net[name].to_numpy()[cell == k].mean()) for name in net},
+            "means": {str(name): _rounded(net[name].to_numpy()[cell == k].mean()) for name in net},
         }
         for k, levels in enumerate(cells)
     ]
     effects = _effects(experiment, assigned, collected, net, cell, bool(ratio["holds"]))
     return Reading(arms, effects, ratio, collected.left_out, collected.notes)
+
+
+def _outcome(assigned: Assigned, name: str) -> np.ndarray:
+    return assigned.customers[outcome_column(name)].to_numpy(dtype=float)
 
 
 def _require_customers(

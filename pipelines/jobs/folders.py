@@ -26,13 +26,18 @@ def report_folder(config: Config, as_of: dt.date) -> Path:
 
 def previous_forecast(config: Config, as_of: dt.date) -> tuple[dt.date, Path] | None:
     """The latest delivered forecast from before ``as_of``, if there is one."""
-    parent = reports_folder(config)
-    days = {}
-    for path in parent.glob(f"*/{deliver.COHORTS}"):
+    days = [day for day in days_of(config, deliver.COHORTS) if day < as_of]
+    return (max(days), report_folder(config, max(days)) / deliver.COHORTS) if days else None
+
+
+def days_of(config: Config, name: str) -> list[dt.date]:
+    """Days whose report holds a file or folder of a name; other folders beside them are none."""
+    found = []
+    for path in reports_folder(config).glob(f"*/{name}"):
         try:
             day = dt.date.fromisoformat(path.parent.name)
         except ValueError:
             continue
-        if day < as_of:
-            days[day] = path
-    return max(days.items()) if days else None
+        if day.isoformat() == path.parent.name:
+            found.append(day)
+    return found

@@ -16,6 +16,9 @@ Ends = tuple[int, int]
 SegmentName = Annotated[str, Field(pattern=r"^[^\W_][\w .,'&-]{0,39}$")]
 """Begins with a letter or a digit: no spreadsheet takes it for a formula."""
 
+Reason = Annotated[str, Field(pattern=r"^[^=+@\s\x00-\x1f-][^\x00-\x1f]*$")]
+"""One line that no spreadsheet takes for a formula."""
+
 
 class RfmBox(Section):
     """A part of an RFM segment: all scores between ends."""
@@ -111,7 +114,7 @@ class Condition(Section):
 class Audience(Section):
     """Customers to talk to, for a reason."""
 
-    reason: str = Field(min_length=1, description="why they are talked to; stands in every row")
+    reason: Reason = Field(description="why they are talked to, in one line; stands in every row")
     where: tuple[Condition, ...] = Field(
         min_length=1,
         description="conditions {column, at_least, at_most, in, top_share, missing}, all to be met",

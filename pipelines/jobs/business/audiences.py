@@ -19,7 +19,7 @@ from pipelines.data.features.rfm import of_people
 from pipelines.forecasting import deliver
 from pipelines.forecasting.delivered import Label, read_cohorts
 from pipelines.jobs import stages
-from pipelines.jobs.folders import previous_forecast, report_folder, reports_folder
+from pipelines.jobs.folders import days_of, previous_forecast, report_folder, reports_folder
 
 
 def audiences_job(config: Config, as_of: dt.date | None, progress: Progress) -> Outcome:
@@ -45,13 +45,28 @@ def audiences_job(config: Config, as_of: dt.date | None, progress: Progress) -> 
     currency = config.economics.currency
     lines = [_line(one, currency) for one in made]
     if withdrawn:
-        lines.append(f"left out: {withdrawn:,} customers of the forecast whose consent is gone")
+        lines.append(
+            f"left out: {withdrawn:,} customers of the forecast who have no consent by the log's "
+            "last word, or are not in it any more"
+        )
+    if earlier is not None and earlier.note:
+        lines.append(
+            f"note: probability_alive_change is known of nobody, for the forecast of "
+            f"{earlier.as_of} cannot be compared with: {earlier.note}"
+        )
+    formulas = max((one.formulas for one in made), default=0)
+    if formulas:
+        lines.append(
+            f"note: {formulas:,} customer ids or more begin with =, +, - or @, which spreadsheets "
+            "take for formulas in a CSV; read that column as text, or take the Parquet file"
+        )
     return Outcome(
         [*lines, f"audiences: {folder / FOLDER}"],
         {
             "as_of": day,
             "folder": str(folder / FOLDER),
             "withdrawn": withdrawn,
+            "not_compared": None if earlier is None else earlier.note,
             "audiences": [asdict(one) for one in made],
         },
     )
@@ -73,12 +88,8 @@ def _delivered(config: Config, as_of: dt.date | None) -> tuple[dt.date, Path]:
 
 def _last_written(config: Config, day: dt.date) -> Path | None:
     """Folder of the audiences written last for an earlier day."""
-    found = sorted(
-        path
-        for path in reports_folder(config).glob(f"[0-9]*/{FOLDER}")
-        if path.parent.name < day.isoformat()
-    )
-    return found[-1] if found else None
+    before = [one for one in days_of(config, FOLDER) if one < day]
+    return report_folder(config, max(before)) / FOLDER if before else None
 
 
 def _require_columns(config: Config, table: pd.DataFrame) -> None:
@@ -99,6 +110,13 @@ def _willing(table: pd.DataFrame, config: Config, progress: Progress) -> tuple[p
         people = of_people(data.purchases, "individual").select("customer_id").distinct()
         ids = people.execute()["customer_id"]
     willing = table["customer_id"].isin(ids if names is None else names.of_all(ids))
+    if len(table) and not willing.any():
+        raise DataError(
+            f"none of the {len(table):,} customers of the forecast is in the log with consent. Has "
+            "governance.pseudonym_key_env been set, or got another key, since the forecast? Then "
+            "run `clv forecast` again. Nothing was written; if all have withdrawn, delete the "
+            f"folders {FOLDER} under {reports_folder(config)}"
+        )
     return table[willing].reset_index(drop=True), int((~willing).sum())
 
 

@@ -76,7 +76,8 @@ def lines(facts: dict[str, Any], economics: Economics, recorded: Recorded) -> li
     if told["repeated_rows"]:
         said.append(f"            {told['repeated_rows']:,} rows repeat an earlier one")
     said += ["", *_verdicts(facts, economics), "", *_arms(facts), ""]
-    for metric in dict.fromkeys(row["metric"] for row in facts["effects"]):
+    readable = facts["sample_ratio"]["holds"]
+    for metric in dict.fromkeys(row["metric"] for row in facts["effects"] if readable):
         said.append(f"{metric}: {meaning(metric, economics)}")
         said += [_effect(row) for row in facts["effects"] if row["metric"] == metric]
     said += [f"{metric} is left out: {why}" for metric, why in facts["left_out"].items()]
@@ -116,20 +117,47 @@ def _verdict(row: dict[str, Any], alpha: float) -> str:
     metric, what = row["metric"], row["comparison"]
     if row["verdict"] == Verdict.CONSTANT:
         return f"{what}: nothing can be told; {metric} was the same for every customer"
-    between = f"between {amount(metric, row['low'], True)} and {amount(metric, row['high'], True)}"
+    between = _between(metric, row["low"], row["high"])
     if row["verdict"] == Verdict.OPEN:
-        alone = "" if row["low"] < 0 < row["high"] else ", which is no surprise among so many"
+        low, high = row["low"], row["high"]
+        beside = (low is not None and low > 0) or (high is not None and high < 0)
+        alone = ", which is no surprise among so many" if beside else ""
         return (
             f"{what}: nothing can be told; the effect on {metric} lies {between} "
-            f"({1 - alpha:.0%} interval{alone}). An effect of {amount(metric, row['least_found'])} "
-            f"or more would have been found with {POWER:.0%} probability, a smaller one seldom"
+            f"({percent(1 - alpha)} interval{alone}). An effect of "
+            f"{amount(metric, row['least_found'])} would have been found with "
+            f"{percent(POWER)} probability, a larger one more often, a smaller one less"
         )
     relative = "" if row["lift"] is None else f" ({row['lift']:+.1%})"
     return (
         f"{what}: {metric} is {row['verdict']} by {amount(metric, abs(row['effect']))}{relative}; "
-        f"the effect lies {between} ({1 - alpha:.0%} interval; p = {row['p_holm']:.2g} corrected "
-        "for all comparisons)"
+        f"the effect lies {between} ({percent(1 - alpha)} interval; p = {row['p_holm']:.2g} "
+        "corrected for all comparisons)"
     )
+
+
+def _between(metric: str, low: float | None, high: float | None) -> str:
+    """Say where an effect lies; an end that is not there cannot be told."""
+    ends = [amount(metric, end, True) for end in (low, high)]
+    if low is None and high is None:
+        return "where nobody can tell"
+    if high is None:
+        return f"above {ends[0]}, nobody can tell how far"
+    return (
+        f"between {ends[0]} and {ends[1]}"
+        if low is not None
+        else (f"below {ends[1]}, nobody can tell how far")
+    )
+
+
+def _ends(metric: str, low: float | None, high: float | None) -> str:
+    ends = ["?" if end is None else amount(metric, end, True) for end in (low, high)]
+    return " to ".join(ends)
+
+
+def percent(share: float) -> str:
+    """Write a level or a power with all its digits: 99.9 % is not 100 %."""
+    return f"{round(100 * share, 6):g}%"
 
 
 def _arms(facts: dict[str, Any]) -> list[str]:
@@ -140,7 +168,7 @@ def _arms(facts: dict[str, Any]) -> list[str]:
             " / ".join(arm["arm"].values()),
             f"{arm['customers']:,}",
             amount("margin", arm["cost"]),
-            *(amount(metric, arm[metric]) for metric in metrics),
+            *(amount(metric, arm["means"][metric]) for metric in metrics),
         ]
         for arm in facts["arms"]
     ]
@@ -158,11 +186,8 @@ def _effect(row: dict[str, Any]) -> str:
     metric = row["metric"]
     if row["verdict"] == Verdict.CONSTANT:
         return f"  {row['comparison']}: the same for every customer"
-    ends = f"{amount(metric, row['low'], True)} to {amount(metric, row['high'], True)}"
-    wide = (
-        f"{amount(metric, row['low_together'], True)} to "
-        f"{amount(metric, row['high_together'], True)}"
-    )
+    ends = _ends(metric, row["low"], row["high"])
+    wide = _ends(metric, row["low_together"], row["high_together"])
     gain = row["variance_gain"]
     by = f", variance less by {gain:.0%}" if gain is not None and gain >= 0.005 else ""
     return (
@@ -200,7 +225,7 @@ def plan_lines(facts: dict[str, Any], economics: Economics) -> list[str]:
         f"standard deviation {amount(metric, facts['deviation'])}, of {facts['customers']:,} "
         f"{who}" + (f"; the forecast explains {gain:.0%} of the variance" if gain > 0 else ""),
         f"wished: an effect of {amount(metric, facts['effect'], True)} found with "
-        f"{facts['power']:.0%} probability, false alarms {facts['alpha']:.0%} in all "
+        f"{percent(facts['power'])} probability, false alarms {percent(facts['alpha'])} in all "
         f"{facts['comparisons_in_all']} comparisons",
     ]
     for row in facts["comparisons"]:
@@ -212,7 +237,7 @@ def plan_lines(facts: dict[str, Any], economics: Economics) -> list[str]:
         if facts["enrol"] == "known" and least is not None:
             said.append(
                 f"    with all {facts['available']:,} customers known, an effect of "
-                f"{amount(metric, least)} or more is found"
+                f"{amount(metric, least)} is found with {percent(facts['power'])} probability"
             )
     return said
 

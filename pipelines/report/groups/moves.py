@@ -2,13 +2,15 @@
 
 How many customers a group held before, and holds now, is known from tables of the groups: a move of
 few customers that is left out would follow from the others of its row or column. Groups of few are
-put together first; then moves of few are left out, and as many others as it takes to leave each of
+put together first, as those tables put them: two ways of putting them together would give each
+other's few away. Then moves of few are left out, and as many others as it takes to leave each of
 them open. What is left out is a part of a circle then: one customer more here, one less there, and
 every sum is what it was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +19,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from clvmodels.core.arrays import Array, Booleans
-from pipelines.report.groups.small import LEAST_CUSTOMERS
+from pipelines.forecasting.rfm.moves import GONE, NOT_YET
+from pipelines.report.groups.small import LEAST_CUSTOMERS, spans, together
 
 OTHERS = "(others)"
 ENDS = ["from_segment", "to_segment"]
@@ -27,23 +30,29 @@ _LEFT_OUT = 1e-6
 """Price of a move that is left out anyway; of another it is its number of customers."""
 
 
-def told_moves(moves: pd.DataFrame) -> pd.DataFrame:
+def told_moves(moves: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Leave out moves of too few customers, and those that would give them away.
 
     Parameters
     ----------
     moves : DataFrame
         schema.RFM_MOVES, of customers who stayed too.
+    order : sequence of str
+        Segments as tables show them.
 
     Returns
     -------
     DataFrame
-        The rows that may be told, groups of few put together as others; none where some of the few
-        cannot be hidden.
+        The rows that may be told, segments of few put together with their neighbours, and who is
+        in one forecast only with others where they are few; none where some of the few cannot be
+        hidden.
     """
     table = moves
     for end in ENDS:
-        table = _with_others(table, end)
+        named = _as_shown(table, end, order)
+        if named is None:
+            return moves.iloc[:0]
+        table = _with_others(named, end)
     wide = table.pivot_table(
         index=ENDS[0], columns=ENDS[1], values="customers", aggfunc="sum", fill_value=0
     )
@@ -58,8 +67,23 @@ def told_moves(moves: pd.DataFrame) -> pd.DataFrame:
     return table[~hidden[at]].reset_index(drop=True)
 
 
+def _as_shown(table: pd.DataFrame, end: str, order: Sequence[str]) -> pd.DataFrame | None:
+    """Put segments of few together with their neighbours; None where all of them are few."""
+    sizes = table.groupby(end)["customers"].sum().drop([NOT_YET, GONE], errors="ignore")
+    known = [name for name in order if name in sizes.index]
+    sizes = sizes.loc[[*known, *sizes.index.difference(known)]]  # a table of before may have others
+    code = together(sizes.to_numpy(float))
+    if code is None:
+        return None
+    names = dict(
+        zip(sizes.index, spans(sizes.index.to_series(), code).to_numpy()[code], strict=True)
+    )
+    named = table[end].replace(names)
+    return table.assign(**{end: named}).groupby(ENDS)["customers"].sum().reset_index()
+
+
 def _with_others(table: pd.DataFrame, end: str) -> pd.DataFrame:
-    """Put groups of few together, with the next larger one where they are too few still."""
+    """Put who is in one forecast only with the next larger group, where they are few."""
     sizes = table.groupby(end)["customers"].sum().sort_values(kind="stable")
     count = sizes.to_numpy(float)
     few = count < LEAST_CUSTOMERS

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from clvmodels.core.arrays import Array, Integers
 from clvmodels.core.schema import LEAST_CUSTOMERS as LEAST_CUSTOMERS
 
 
@@ -42,25 +43,35 @@ def fold(
         Empty where all rows together hold too few.
     """
     size = frame[count].fillna(0).to_numpy(float)
-    code, held, place = np.zeros(len(frame), dtype=int), 0.0, 0
+    code = together(size)
+    if code is None:
+        return frame.iloc[:0]
+    weighted = frame[[*sums, *means]].astype(float).copy()
+    weighted[list(means)] = weighted[list(means)].mul(size, axis=0)
+    out = weighted.groupby(code).sum()
+    out.insert(0, label, spans(frame[label], code))
+    out.insert(1, count, pd.Series(size).groupby(code).sum().round().astype(int))
+    out[list(means)] = out[list(means)].div(out[count], axis=0)
+    return out
+
+
+def together(size: Array) -> Integers | None:
+    """Number of the group that each row goes to, 0 upwards; None where all hold too few."""
+    code, held, place = np.zeros(len(size), dtype=np.int64), 0.0, 0
     for k, customers in enumerate(size):
         code[k] = place
         held += customers
         if held >= LEAST_CUSTOMERS:
             held, place = 0.0, place + 1
-    if place == 0:
-        return frame.iloc[:0]
     # What is left at the end goes to the last row that is large enough.
-    code = np.minimum(code, place - 1)
-    weighted = frame[[*sums, *means]].astype(float).copy()
-    weighted[list(means)] = weighted[list(means)].mul(size, axis=0)
-    out = weighted.groupby(code).sum()
-    names = frame[label].astype(str).groupby(code)
+    return np.minimum(code, place - 1) if place else None
+
+
+def spans(labels: pd.Series, code: Integers) -> pd.Series:
+    """Name of each group: that of its one row, or of its first and last."""
+    names = labels.astype(str).groupby(code)
     first, last = names.first(), names.last()
-    out.insert(0, label, first.where(first == last, first + " to " + last))
-    out.insert(1, count, pd.Series(size).groupby(code).sum().round().astype(int))
-    out[list(means)] = out[list(means)].div(out[count], axis=0)
-    return out
+    return first.where(first == last, first + " to " + last)
 
 
 def fold_values(frame: pd.DataFrame) -> pd.DataFrame:

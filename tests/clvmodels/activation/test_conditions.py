@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import numpy as np
@@ -55,3 +56,27 @@ def test_what_cannot_be_asked_is_told():
         members(table, [Condition("cvl", at_least=1)])
     with pytest.raises(InvalidValueError, match="'tier' holds no numbers"):
         members(table, [Condition("tier", top_share=0.1)])
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted", "holds"),
+    [
+        ("r_score", ("4", "5"), "numbers"),
+        ("r_score", (4.0, "5"), "numbers"),
+        ("tier", (1.0,), "texts"),
+        ("cohort", ("2022-01-01",), "neither texts nor numbers"),
+    ],
+)
+def test_values_that_nobody_can_have_are_refused(column, wanted, holds):
+    table = pd.DataFrame({"r_score": [4], "tier": ["top 1 %"], "cohort": [dt.date(2022, 1, 1)]})
+    with pytest.raises(InvalidValueError, match=f"'{column}' holds {holds}, so nobody's can be"):
+        members(table, [Condition(column, one_of=wanted)])
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.07, 0.14, 0.28, 0.29, 0.55])
+def test_a_share_of_customers_is_that_of_decimals(share):
+    """0.07 of 100 is 7, though 0.07 * 100 is 7.000000000000001 in binary."""
+    for hundreds in (1, 2, 3, 6):
+        table = pd.DataFrame({"clv": np.arange(100.0 * hundreds)})
+        chosen = members(table, [Condition("clv", top_share=share)])
+        assert chosen.sum() == round(share * 100) * hundreds

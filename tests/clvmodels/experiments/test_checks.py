@@ -16,6 +16,7 @@ from clvmodels.experiments.bootstrap import (
     studentised_draws,
 )
 from clvmodels.experiments.cells import cell_means
+from clvmodels.experiments.compare import Method, compare
 from clvmodels.experiments.contrasts import contrasts
 from clvmodels.experiments.effects import effect
 from clvmodels.experiments.multiplicity import holm, simultaneous_level
@@ -176,3 +177,22 @@ def test_power_without_an_effect_is_the_level():
         customers_needed(0.0, 1.0, only(TWO), [1, 1], 0.05, 0.8)
     with pytest.raises(InvalidValueError, match="too small"):
         customers_needed(1e-9, 1.0, only(TWO), [1, 1], 0.05, 0.8)
+
+
+def test_rounding_is_no_heavy_tail():
+    """Nobody of one arm bought: what adjusting leaves of equal outcomes is rounding."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        cell, x = np.repeat([0, 1], 100), rng.gamma(1, 1, 200)
+        outcome = np.where(cell == 1, rng.uniform(0, 1, 200), -0.4)
+        assert not has_heavy_tails(cell_means(outcome, cell, 2, x[:, None]), only(TWO))
+
+
+def test_the_bootstrap_is_never_surer_than_student():
+    outcome = np.r_[np.zeros(200), np.ones(4), np.zeros(196)]
+    (found,) = compare(outcome, np.repeat([0, 1], 200), contrasts(TWO))
+    assert found.method is Method.BOOTSTRAP
+    low, high = found.best.interval(0.95)
+    assert found.interval[0] <= low
+    assert found.interval[1] >= high
+    assert found.p_value >= found.best.p_value

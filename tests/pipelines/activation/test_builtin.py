@@ -105,3 +105,8 @@ def test_the_forecast_before_tells_whose_probability_fell(table, tmp_path):
     assert made["probability_alive_change"].isna().tolist() == [True] + [False] * (len(table) - 1)
     at_risk = found(made, "top_at_risk")
     assert not (at_risk & (table["kind"] == "silent")).any()
+    assert "in the forecast before" in builtin.audiences(made)["top_at_risk"].reason
+
+
+def test_no_reason_names_a_forecast_before_where_there_is_none(table):
+    assert "forecast before" not in builtin.audiences(table)["top_at_risk"].reason

@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from shop import ID_PREFIX, copy_shop, run_clv
 
+from pipelines.experiments.log import Recorded
+from pipelines.jobs.business import experiment_words as words
+
 AS_OF = f"{mailing.LAST_DAY:%Y-%m-%d}"
 KEPT = ("log.jsonl", "hillstrom.json", "hillstrom.md")
 SOME = 1800
@@ -91,14 +94,14 @@ def test_arms_are_what_the_log_says(trial):
         mine = both[both["segment"] == arm["arm"]["segment"]]
         cost = 0.0 if arm["arm"]["segment"] == "No E-Mail" else mailing.COST
         assert arm["customers"] == arm["assigned"] == len(mine) == 3000
-        assert arm["revenue"] == pytest.approx(mine["paid"].mean(), rel=1e-8)
-        assert arm["orders"] == pytest.approx(mine["orders"].mean(), rel=1e-8)
-        assert arm["retention"] == pytest.approx((mine["orders"] > 0).mean(), rel=1e-8)
-        assert arm["visit"] == pytest.approx(mine["visit"].astype(float).mean(), rel=1e-8)
+        assert arm["means"]["revenue"] == pytest.approx(mine["paid"].mean(), rel=1e-8)
+        assert arm["means"]["orders"] == pytest.approx(mine["orders"].mean(), rel=1e-8)
+        assert arm["means"]["retention"] == pytest.approx((mine["orders"] > 0).mean(), rel=1e-8)
+        assert arm["means"]["visit"] == pytest.approx(mine["visit"].astype(float).mean(), rel=1e-8)
         net = mailing.MARGIN * mine["paid"].mean() - cost
-        assert arm["margin"] == pytest.approx(net, rel=1e-8)
+        assert arm["means"]["margin"] == pytest.approx(net, rel=1e-8)
         assert arm["cost"] == pytest.approx(cost)
-        assert arm["clv"] > arm["margin"]
+        assert arm["means"]["clv"] > arm["means"]["margin"]
 
 
 def test_known_effects_lie_in_their_intervals_and_are_found(trial):
@@ -214,6 +217,9 @@ def test_arms_of_another_size_cannot_be_read(copied):
     assert "not as large as they were meant to be" in ran.err
     told = ran.json()
     assert not told["sample_ratio"]["holds"]
+    said = read(copied).out
+    assert "Mens E-Mail against No E-Mail:" not in said
+    assert "interval" not in said
     assert {row["verdict"] for row in told["effects"]} == {"unreadable"}
 
 
@@ -314,6 +320,67 @@ def test_rows_that_cannot_be_read_are_refused(copied, column, value, says):
     table.loc[3:4, column] = value
     give(copied, table)
     refused(copied, 1, says)
+
+
+def test_rows_of_one_customer_that_tell_different_outcomes_are_refused(copied):
+    table = assignments(copied)
+    again = table.iloc[:2].assign(visit=["7", "9"])
+    give(copied, pd.concat([table, again]))
+    refused(copied, 1, "column 'visit' tells different values of one customer, in 4 rows (row 1, 2")
+
+
+NAMES = ["cell", "day", "until", "cost", "customers", "arm", "customer_id"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_outcome_may_bear_any_name(copied, name):
+    """Names that the reading itself uses: the column's mean, and nothing else is changed."""
+    table = assignments(copied)
+    expected = table["visit"].astype(float).groupby(table["segment"]).mean()
+    give(copied, table.rename(columns={"visit": name}))
+    change(copied, 'outcomes = ["visit"]', f'outcomes = ["{name}"]')
+    told = read(copied, "--json").json()
+    for arm in told["arms"]:
+        level = arm["arm"]["segment"]
+        assert arm["means"][name] == pytest.approx(expected[level], rel=1e-8)
+        assert arm["customers"] == SOME // 3
+        assert arm["cost"] == pytest.approx(0.0 if level == "No E-Mail" else mailing.COST)
+
+
+@pytest.mark.parametrize("name", ["cell", "day", "until", "customer_id"])
+def test_a_factor_may_bear_any_name(copied, name):
+    give(copied, assignments(copied).rename(columns={"segment": name}))
+    text = (copied.folder / "trial.toml").read_text(encoding="utf-8")
+    text = text.replace("[factors.segment", f"[factors.{name}")
+    (copied.folder / "trial.toml").write_text(text, encoding="utf-8")
+    told = read(copied, "--json").json()
+    assert {arm["arm"][name] for arm in told["arms"]} == set(mailing.ARMS)
+
+
+def test_an_end_that_cannot_be_told_is_said_in_words(trial):
+    """An infinite end is null in JSON; it is no number to compare with."""
+    shop, told = trial
+    economics = shop.config.economics
+    recorded = Recorded({"restates": None}, True, ())
+    for ends, says in [
+        ((0.5, None), "lies above +0.50, nobody can tell how far"),
+        ((None, 0.5), "lies below +0.50, nobody can tell how far"),
+        ((None, None), "lies where nobody can tell"),
+        ((-0.5, 0.5), "lies between -0.50 and +0.50"),
+    ]:
+        found = dict(zip(("low", "high"), ends, strict=True))
+        for verdict in ("open", "higher"):
+            row = {**effect(told, "margin"), **found, "verdict": verdict}
+            text = "\n".join(words.lines({**told, "effects": [row]}, economics, recorded))
+            assert says in text
+            assert "seldom" not in text
+
+
+def test_a_level_is_written_with_all_its_digits(copied):
+    change(copied, "[assignment]", "alpha = 0.0005\n[assignment]")
+    ran = read(copied)
+    assert "99.95% interval" in ran.out
+    assert "100% interval" not in ran.out
 
 
 def test_an_arm_of_few_is_refused(copied):

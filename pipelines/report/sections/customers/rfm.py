@@ -143,7 +143,7 @@ def _moves(found: RfmFound, section: Section) -> None:
             f"Who moved since the forecast of {words.day(found.since)} is not known: {found.note}"
         )
         return
-    told = told_moves(found.moves)
+    told = told_moves(found.moves, found.section.table.names)
     changed = told[told["from_segment"] != told["to_segment"]]
     moved = f"{changed['customers'].sum():,}" if len(changed) else "no number of"
     section.text.append(

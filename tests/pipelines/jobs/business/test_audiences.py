@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from shop import TRAINED_AS_OF, Shop
+
+from pipelines.data import privacy
 
 LATER = "2022-09-30"
 OWN = """
@@ -120,6 +126,10 @@ REFUSED = [
     ("top_share = 0.1", "top_shar = 0.1", "unknown key 'top_shar' in [audience.best.where.0]"),
     (", top_share = 0.1", "", "needs at_least, at_most, in or top_share"),
     ('column = "clv"', 'column = "tier"', "audience.best: column 'tier' holds no numbers"),
+    ("in = [4, 5]", 'in = ["4"]', "audience.best: column 'r_score' holds numbers, so nobody's"),
+    ('"worth a call"', '"=1+1"', "audience.best.reason"),
+    ('"worth a call"', '"worth\\na call"', "audience.best.reason"),
+    ("audience.best]", 'audience."../best"]', "../best"),
 ]
 
 
@@ -135,3 +145,66 @@ def test_without_a_forecast_it_says_what_to_run(copied):
     said = copied.clv("audiences", "--as-of", "2022-07-31", "--quiet")
     assert said.code == 1
     assert "run `clv forecast` first" in said.err
+
+
+def test_another_key_of_pseudonyms_is_no_withdrawal(copied, monkeypatch):
+    ran(copied)
+    folder = copied.reports / str(TRAINED_AS_OF) / "audiences"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    customers = pd.read_parquet(folder.parent / "customers.parquet")
+    said = pd.DataFrame({"customer_id": customers["customer_id"], "timestamp": "2021-01-01"})
+    said.assign(granted="yes").to_csv(copied.folder / "consent.csv", index=False)
+    monkeypatch.setenv("SHOP_KEY", "another key than before")
+    more = """
+[consent]
+path = "consent.csv"
+[governance]
+consent = "exclude"
+pseudonym_key_env = "SHOP_KEY"
+"""
+    refused = with_more(copied, more).clv("audiences", "--quiet")
+    assert refused.code == 1
+    assert "another key" in refused.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_column_asked_for_twice_is_written_once(copied):
+    ran(with_more(copied, OWN.replace('["clv", "rfm', '["clv", "clv", "rfm')))
+    table = written(copied, str(TRAINED_AS_OF), "best")
+    assert list(table)[4:] == ["clv", "rfm_segment"]
+
+
+def test_only_days_are_folders_of_earlier_audiences(copied):
+    shop = with_more(copied, OWN)
+    ran(shop)
+    day = shop.reports / str(TRAINED_AS_OF)
+    (shop.reports / f"{TRAINED_AS_OF}-copy").mkdir()
+    shutil.copytree(day / "audiences", shop.reports / f"{TRAINED_AS_OF}-copy" / "audiences")
+    table = pd.read_parquet(day / "audiences" / "best.parquet").iloc[:1]
+    table.to_parquet(shop.reports / f"{TRAINED_AS_OF}-copy" / "audiences" / "best.parquet")
+    assert shop.clv("forecast", "--as-of", LATER, "--quiet").code == 0
+    (best,) = ran(shop)["audiences"]
+    assert best["stayed"] + best["left"] == len(written(shop, str(TRAINED_AS_OF), "best"))
+
+
+def test_ids_that_spreadsheets_take_for_formulas_are_told(copied):
+    path = copied.reports / str(TRAINED_AS_OF) / "customers.parquet"
+    table = pd.read_parquet(path)
+    at = table["clv"].nlargest(2).index
+    table.loc[at, "customer_id"] = ["=1+1", "@SUM(A1)"]
+    table.to_parquet(path, index=False)
+    said = with_more(copied, OWN.replace('{column = "r_score", in = [4, 5]}', "")).clv(
+        "audiences", "--quiet"
+    )
+    assert said.code == 0, said.err
+    assert "2 customer ids or more begin with =" in said.out
+    assert "=1+1" in set(written(copied, str(TRAINED_AS_OF), "best")["customer_id"])
+
+
+def test_erasure_reads_past_ids_of_two_lines(tmp_path):
+    ids = [f"first line {number}\nsecond" for number in range(60_000)]
+    content = pa.table({"customer_id": ids, "clv": [1.5] * len(ids)})
+    pa_csv.write_csv(content, tmp_path / "best.csv")
+    erased = privacy.erase([tmp_path], [ids[7]])
+    assert not erased.unread
+    assert [one.rows for one in erased.removed] == [1]
