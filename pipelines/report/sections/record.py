@@ -8,6 +8,7 @@ import pandas as pd
 
 from clvmodels.evaluation.vintages import STEADY, VintageLevel
 from pipelines.monitoring.judged import Judged
+from pipelines.report.groups.origins import coarse
 from pipelines.report.inputs import ReportInputs
 from pipelines.report.section import Section, money
 from pipelines.report.tables import Column, plain, table
@@ -15,6 +16,10 @@ from pipelines.report.wording import record as wording
 from pipelines.report.wording import words
 
 NO_ALARM = "No alarm: the latest forecasts do not err to one side by more than chance."
+NO_SIGNAL = (
+    "Without intervals nothing tells errors from chance: forecasts have them where [train] "
+    "cohort_level is on."
+)
 
 AHEAD = {1: "Said the month before", 3: "Said three months before"}
 
@@ -35,13 +40,16 @@ def record(inputs: ReportInputs) -> Section:
         return section
     section.text = [
         *wording.alarms(judged).values(),
-        *([] if wording.alarms(judged) else [NO_ALARM]),
+        *([] if wording.alarms(judged) else [NO_ALARM if judged.signals else NO_SIGNAL]),
         *(words.sentence(said) for said in wording.restated(judged, inputs.currency)),
-        "Each ended month is judged by every forecast that spoke of it; the tracking signal takes "
-        "the latest one. It sums errors measured in the forecasts' own intervals, and is about "
-        "standard normal while these are honest.",
+        "Each ended month is judged by every forecast that spoke of it.",
     ]
-    section.tables["record_signals"] = _signals(judged)
+    if judged.signals:
+        section.text[-1] += (
+            " The tracking signal takes the latest one: it sums errors measured in the forecasts' "
+            "own intervals, and is about standard normal while these are honest."
+        )
+        section.tables["record_signals"] = _signals(judged)
     section.tables["record_by_horizon"] = _horizons(judged.horizons)
     months = _company(judged.months)
     if len(months):
@@ -58,7 +66,7 @@ def _signals(judged: Judged) -> dict[str, object]:
             "level": wording.WHOSE[VintageLevel(signal.level)],
             "quantity": signal.quantity,
             "months": signal.months,
-            "bias": signal.bias,
+            "bias": coarse(signal.bias),
             "signal": signal.signal,
             "alarm": ", ".join(signal.alarms) or "none",
         }
@@ -109,7 +117,7 @@ def _horizons(horizons: pd.DataFrame) -> dict[str, object]:
         for a, b in zip(horizons["from_month"], horizons["to_month"], strict=True)
     ]
     return table(
-        horizons.assign(ahead=ahead, level=horizons["level"].map(dict(wording.WHOSE))),
+        coarse(horizons).assign(ahead=ahead, level=horizons["level"].map(dict(wording.WHOSE))),
         [
             Column("level", "Of"),
             Column("quantity", "What"),

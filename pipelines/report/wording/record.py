@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from clvmodels.evaluation.vintages import FAR, STEADY, Alarm, TrackingSignal, VintageLevel
 from pipelines.monitoring.judged import Judged
 from pipelines.report.wording import words
@@ -74,6 +76,10 @@ def _size(signal: TrackingSignal) -> str:
 
 def side(signal: TrackingSignal) -> str:
     """How much too high or too low."""
+    if not math.isfinite(signal.bias):
+        return "too high, for nothing was sold"
+    if round(abs(signal.bias), 2) == 0:
+        return f"right to {words.percent(0.01)}"
     which = "high" if signal.bias > 0 else "low"
     return f"{words.percent(abs(signal.bias))} too {which}"
 
