@@ -128,6 +128,8 @@ def refresh_job(config: Config, as_of: dt.date | None, progress: Progress) -> Ou
             data, learned_from, fitted, result, config, progress, parity, margin, tracked, judged
         )
         folder = written.folder
+        # last of all: a run that fails leaves the ledger as it was
+        stages.ledger(config).add_actuals(data.as_of, judged.happened)
         stages.record(config, data.as_of, saved.version, written.forecast, written.coming)
     alarms = record.alarms(judged)
     return Outcome(

@@ -70,6 +70,26 @@ def of_history(
     return table.assign(**{name: table[name].astype(float).round(6) for name in HAPPENED})
 
 
+def changes(now: pd.DataFrame, before: pd.DataFrame) -> Changes:
+    """Return what is new or changed in what happened, cells that are gone as zeros.
+
+    Parameters
+    ----------
+    now : DataFrame
+        Of :func:`of_history`.
+    before : DataFrame
+        The latest entry of every cohort and month.
+    """
+    return changed(with_gone(now, before), before, [*CELL], [*HAPPENED])
+
+
+def latest(before: pd.DataFrame, found: Changes) -> pd.DataFrame:
+    """Return the latest entry of every cohort and month, once changes are entered."""
+    both = pd.concat([part for part in (before, found.rows) if len(part)] or [before])
+    both = both.drop_duplicates([*CELL], keep="last")
+    return both[[*CELL, *HAPPENED]].reset_index(drop=True)
+
+
 def with_gone(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """Add zeros for cells that were recorded and that the log holds no more.
 

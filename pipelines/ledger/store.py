@@ -130,9 +130,7 @@ class Ledger:
 
     def add_actuals(self, as_of: dt.date, rows: pd.DataFrame) -> entries.Changes:
         """Record the months that have happened, as far as they are new or have changed since."""
-        before = self.actuals()
-        now = entries.with_gone(rows, before)
-        found = entries.changed(now, before, [*entries.CELL], [*entries.HAPPENED])
+        found = entries.changes(rows, self.actuals())
         if len(found.rows):
             self._add(as_of, "actuals", "", ACTUALS, found.rows)
         return found

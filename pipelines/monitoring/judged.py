@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -28,6 +28,8 @@ class Judged:
         included): ended months of which the log says something else than when they were recorded.
     in_other_currencies : int
         Recorded forecasts that are not judged, for they are in another currency.
+    happened : DataFrame
+        Of :func:`pipelines.ledger.entries.of_history`: to be entered once the run is done.
     """
 
     months: pd.DataFrame
@@ -35,6 +37,7 @@ class Judged:
     signals: tuple[TrackingSignal, ...]
     restated: pd.DataFrame
     in_other_currencies: int = 0
+    happened: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def forecasts(self) -> int:
@@ -49,7 +52,7 @@ def judge(
     months: int,
     kept_from: dt.date | None = None,
 ) -> Judged:
-    """Record what has happened, and judge every forecast made before a day.
+    """Judge every forecast made before a day by what is known at it; nothing is written.
 
     Parameters
     ----------
@@ -64,8 +67,8 @@ def judge(
         them. Cohorts before it are not judged: the log tells them no more from later ones.
     """
     before = ledger.actuals()
-    ledger.add_actuals(as_of, entries.of_history(cohort_months, as_of, kept_from))
-    happened = ledger.actuals()
+    now = entries.of_history(cohort_months, as_of, kept_from)
+    happened = entries.latest(before, entries.changes(now, before))
     forecasts = ledger.forecasts()
     forecasts = forecasts[forecasts["origin"] < pd.Timestamp(as_of)]
     if kept_from is not None:
@@ -77,4 +80,5 @@ def judge(
         tuple(tracking_signals(some, months)),
         entries.restated_months(before, happened),
         ledger.in_other_currencies(),
+        now,
     )
