@@ -97,7 +97,8 @@ def answers() -> Iterator[tuple[str, Any]]:
     yield "cohort forecast", made.select_dtypes("number")
     yield "new customers", cohorts.forecast_new(UNTIL).select_dtypes("number")
     base = made.assign(purchases=made["purchases"] * 0.9 + 1.0)
-    factors = reconcile(base, made, known.groupby("cohort")["purchases"].sum()).factors
+    bought = known.groupby("cohort")["purchases"].sum()
+    factors = reconcile(base, made, bought / (bought + 100.0)).factors
     yield "reconcile", factors.select_dtypes("number")
 
 

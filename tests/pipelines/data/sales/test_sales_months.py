@@ -65,7 +65,7 @@ def shop(tmp_path_factory):
     (folder / "shop.toml").write_text(TOML.format(folder))
     ran = CliRunner().invoke(app, ["train", "--config", str(folder / "shop.toml"), "--quiet"])
     assert ran.exit_code == 0, ran.output
-    (report,) = (folder / "reports" / "shop").iterdir()
+    (report,) = (path for path in (folder / "reports" / "shop").iterdir() if path.is_dir())
     return report, sales_log.expected(made)
 
 
