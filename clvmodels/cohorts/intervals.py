@@ -14,6 +14,9 @@ from clvmodels.numerics.loglinear import LogLinearFit
 from clvmodels.numerics.special import symmetric_root
 
 LEVEL = 0.9
+NORMAL_90 = 1.6448536269514722
+"""Half-width of an interval of that level of the normal distribution, in standard deviations."""
+
 DRAWS = 1000
 
 

@@ -13,12 +13,10 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from clvmodels.cohorts.intervals import NORMAL_90
 from clvmodels.core import metrics
 from clvmodels.core.arrays import Array
 from clvmodels.core.months import add_months, last_month_end, month_end, month_number
-
-NORMAL_90 = 1.6448536269514722
-"""Half-width of a 90 % interval of the normal distribution, in standard deviations."""
 
 
 class VintageLevel(StrEnum):

@@ -21,6 +21,7 @@ from clvmodels.core.errors import DataError
 from clvmodels.core.schema import COHORT_FORECAST, SCHEMA_VERSION
 from pipelines import files
 from pipelines.nesting import from_json
+from pipelines.sources.failures import first_line
 
 KEYS = ("cohort", "period")
 POINTS = ("purchases", "revenue")
@@ -87,7 +88,7 @@ def read_cohorts(path: Path, wanted: Label) -> pd.DataFrame:
     try:
         problem, table = _read(path, wanted)
     except (OSError, ValueError, pa.ArrowException) as error:
-        problem, table = f"it cannot be read ({_first_line(error)})", pd.DataFrame()
+        problem, table = f"it cannot be read ({first_line(error)})", pd.DataFrame()
     if problem is not None:
         raise DataError(
             f"{path} is no forecast of {wanted.as_of} to compare with: {problem}. Make it again "
@@ -171,7 +172,3 @@ def _problems_of_table(table: pd.DataFrame, as_of: dt.date) -> Iterator[str]:
     cells = table["cohort"].nunique() * len(months)
     if len(table) != cells:
         yield f"it holds {len(table):,} of the {cells:,} rows of its cohorts and months"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")

@@ -7,7 +7,6 @@ that dies on the way leaves nothing that is read.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +16,13 @@ from typing import Any
 
 import ibis
 import pandas as pd
-from ibis import BaseBackend
+from ibis.expr.types import Table
 
-from clvmodels.core.errors import ConfigError, DataError
+from clvmodels.core.errors import DataError
 from pipelines import files
 from pipelines.ledger import entries
-from pipelines.redaction import cleanse, secrets_in, without
+from pipelines.sources.engines import uri
+from pipelines.sources.failures import first_line
 
 FILE = "ledger.duckdb"
 
@@ -106,7 +106,11 @@ class Ledger:
 
     def runs(self) -> pd.DataFrame:
         """Every run that has written here: made_at, as_of, kind, version, currency."""
-        return self._read(RUNS).drop(columns="business")
+        with self._opened(writing=False) as connection:
+            if connection is None or RUNS not in connection.list_tables():
+                return _nothing(RUNS).drop(columns="business")
+            found: pd.DataFrame = self._own_runs(connection).drop("business").to_pandas()
+            return found
 
     def in_other_currencies(self) -> int:
         """As-of dates of forecasts in another currency, which are not read."""
@@ -136,22 +140,22 @@ class Ledger:
         return found
 
     def _joined(self, name: str, kind: str) -> pd.DataFrame:
-        runs = self._read(RUNS)
-        runs = runs[(runs["kind"] == kind) & (runs["currency"] == self.currency)]
-        table = self._read(name).merge(runs, on="run", validate="m:1")
+        """Rows of a table with the runs that wrote them, joined where they are."""
+        with self._opened(writing=False) as connection:
+            if connection is None or not {name, RUNS} <= set(connection.list_tables()):
+                table = _nothing(name).merge(_nothing(RUNS), on="run")
+            else:
+                runs = self._own_runs(connection)
+                runs = runs.filter(runs.kind == kind, runs.currency == self.currency)
+                table = connection.table(name).join(runs, "run").to_pandas()
         for column in ("as_of", "cohort", "period"):
             table[column] = pd.to_datetime(table[column]).astype("datetime64[s]")
         amounts = [name for name in (*entries.AMOUNTS, *entries.HAPPENED) if name in table]
         return table.astype(dict.fromkeys(amounts, float))
 
-    def _read(self, name: str) -> pd.DataFrame:
-        with self._opened(writing=False) as connection:
-            if connection is None or name not in connection.list_tables():
-                return pd.DataFrame({column: pd.Series(dtype=object) for column in TABLES[name]})
-            table = connection.table(name)
-            if name == RUNS:
-                table = table.filter(table.business == self.business)
-            return table.to_pandas()
+    def _own_runs(self, connection: Any) -> Table:
+        runs = connection.table(RUNS)
+        return runs.filter(runs.business == self.business)
 
     def _add(self, as_of: dt.date, kind: str, version: str, name: str, rows: pd.DataFrame) -> None:
         run = uuid.uuid4().hex
@@ -170,7 +174,8 @@ class Ledger:
     def _opened(self, writing: bool) -> Iterator[Any]:
         """Open the database; None where there is no file yet and nothing is to be written."""
         if self.uri_env is not None:
-            with _database(self.uri_env) as connection:
+            at = uri.address(self.uri_env, "ledger.uri_env")
+            with uri.opened(at, self.uri_env, "ledger") as connection:
                 yield connection
             return
         path = self.folder / FILE
@@ -183,7 +188,7 @@ class Ledger:
             try:
                 connection = ibis.duckdb.connect(path, read_only=not writing)
             except Exception as error:
-                reason = str(error).strip().splitlines()[0]
+                reason = first_line(error)
                 if "lock" in reason.casefold():
                     raise DataError(
                         f"{path} is open in another program ({reason}). Close it there, or wait "
@@ -199,6 +204,11 @@ class Ledger:
                 connection.disconnect()
 
 
+def _nothing(name: str) -> pd.DataFrame:
+    """A table without a row."""
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in TABLES[name]})
+
+
 def _typed(rows: pd.DataFrame, schema: ibis.Schema) -> Any:
     """Rows with the columns of a table, in its order and types."""
     table = rows[list(schema)].copy()
@@ -206,25 +216,3 @@ def _typed(rows: pd.DataFrame, schema: ibis.Schema) -> Any:
         if kind.is_date():
             table[name] = pd.to_datetime(table[name]).dt.date
     return ibis.memtable(table, schema=schema)
-
-
-@contextmanager
-def _database(variable: str) -> Iterator[BaseBackend]:
-    uri = os.environ.get(variable)
-    if not uri:
-        raise ConfigError(
-            f"the environment variable {variable}, named by ledger.uri_env, is not set; set it to "
-            "the connection URI, e.g. postgres://user:password@host/database"
-        )
-    try:
-        connection = ibis.connect(uri)
-    except Exception as error:
-        reason = without(str(error).strip().splitlines()[0], secrets_in(uri), f"${variable}")
-        raise ConfigError(f"cannot connect to the ledger that {variable} names: {reason}") from None
-    try:
-        yield connection
-    except Exception as error:  # a driver may repeat the URI in any of its messages
-        cleanse(error, secrets_in(uri), f"${variable}")
-        raise
-    finally:
-        connection.disconnect()

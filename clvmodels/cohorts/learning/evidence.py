@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvmodels.cohorts.intervals import Spread
+from clvmodels.cohorts.intervals import NORMAL_90, Spread
 from clvmodels.cohorts.learning.history import History
 from clvmodels.cohorts.learning.replay import Replay
 from clvmodels.cohorts.model.model import CohortModel
@@ -16,9 +16,6 @@ from clvmodels.cohorts.model.rates import RateOptions
 from clvmodels.cohorts.model.table import CohortTable
 from clvmodels.numerics.loglinear import MOST_ROUNDS, LogLinearFit
 from clvmodels.numerics.threads import one_blas_thread
-
-NORMAL_90 = 1.6448536269514722
-"""Half-width of a 90 % interval of the normal distribution, in standard deviations."""
 
 NO_SEASON = "earlier origins were forecast clearly better without a season: none is used"
 

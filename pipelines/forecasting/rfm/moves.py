@@ -14,6 +14,7 @@ from ibis.expr.types import Table
 
 from clvmodels.core.schema import RFM_MOVES
 from pipelines.sources.engines.lookup import engine_of
+from pipelines.sources.failures import first_line
 
 NOT_YET = "(not yet a customer)"
 GONE = "(no longer in the log)"
@@ -99,8 +100,7 @@ def _unreadable(path: Path) -> str | None:
     try:
         columns = ds.dataset(path, format="parquet").schema
     except (OSError, ValueError, pa.ArrowException) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
-        return f"its customers cannot be read ({first})."
+        return f"its customers cannot be read ({first_line(error)})."
     missing = [name for name in (KEY, SEGMENT) if name not in columns.names]
     if missing:
         return f"its customers lack {' and '.join(missing)}: an earlier release wrote them."

@@ -38,9 +38,9 @@ def record(inputs: ReportInputs) -> Section:
             "first of them, the monthly run judges them here."
         )
         return section
+    calm = NO_ALARM if judged.signals else NO_SIGNAL
     section.text = [
-        *wording.alarms(judged).values(),
-        *([] if wording.alarms(judged) else [NO_ALARM if judged.signals else NO_SIGNAL]),
+        *(wording.alarms(judged).values() or [calm]),
         *(words.sentence(said) for said in wording.restated(judged, inputs.currency)),
         "Each ended month is judged by every forecast that spoke of it.",
     ]

@@ -56,21 +56,71 @@ def connect(source: Source, zone: str, reports: Path) -> Iterator[Engine]:
     """
     variable = str(source.uri_env)
     uri = _uri(variable, source)
+    with opened(uri, variable) as connection:
+        try:
+            engine = _engine(connection, uri, zone, reports)
+        except Exception as error:
+            raise _refused(error, uri, variable, "database") from None
+        yield engine
+
+
+@contextmanager
+def opened(uri: str, variable: str, what: str = "database") -> Iterator[BaseBackend]:
+    """Open the database at a URI; its secrets are in no message, and the variable in their place.
+
+    Parameters
+    ----------
+    uri : str
+        Of :func:`address`.
+    variable : str
+        That holds it.
+    what : str
+        What the database is, in messages.
+
+    Raises
+    ------
+    ConfigError
+        If there is no way to it.
+    """
     try:
         connection = ibis.connect(uri)
-        engine = _engine(connection, uri, zone, reports)
     except Exception as error:
-        reason = without(first_line(error), secrets_in(uri), f"${variable}")
-        raise ConfigError(
-            f"cannot connect to the database that {variable} names: {reason}"
-        ) from None
+        raise _refused(error, uri, variable, what) from None
     try:
-        yield engine
+        yield connection
     except Exception as error:  # a driver may repeat the URI in any of its messages
         cleanse(error, secrets_in(uri), f"${variable}")
         raise
     finally:
         connection.disconnect()
+
+
+def address(variable: str, key: str) -> str:
+    """Return the connection URI that an environment variable holds.
+
+    Parameters
+    ----------
+    variable : str
+    key : str
+        Of the configuration, which names it.
+
+    Raises
+    ------
+    ConfigError
+        If it is not set.
+    """
+    uri = os.environ.get(variable)
+    if not uri:
+        raise ConfigError(
+            f"the environment variable {variable}, named by {key}, is not set; set it to "
+            "the connection URI, e.g. postgres://user:password@host/database"
+        )
+    return uri
+
+
+def _refused(error: Exception, uri: str, variable: str, what: str) -> ConfigError:
+    reason = without(first_line(error), secrets_in(uri), f"${variable}")
+    return ConfigError(f"cannot connect to the {what} that {variable} names: {reason}")
 
 
 def _engine(connection: BaseBackend, uri: str, zone: str, reports: Path) -> Engine:
@@ -85,12 +135,7 @@ def _engine(connection: BaseBackend, uri: str, zone: str, reports: Path) -> Engi
 
 
 def _uri(variable: str, source: Source) -> str:
-    uri = os.environ.get(variable)
-    if not uri:
-        raise ConfigError(
-            f"the environment variable {variable}, named by source.uri_env, is not set; set it to "
-            "the connection URI, e.g. postgres://user:password@host/database"
-        )
+    uri = address(variable, "source.uri_env")
     if source.kind == "postgres" and set("/?#@") & set(_user_info(uri)):
         raise ConfigError(
             f"the connection URI in {variable} has a user name or password with one of / ? # @ in "
